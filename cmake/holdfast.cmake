@@ -1,0 +1,159 @@
+# How a folder becomes a library, a test and an edge of the house.
+#
+#   holdfast_library(SOURCES a.cc b.cc TESTS a_test.cc [TEST_SOURCES helper.cc] [LINKS extra])
+#     in src/<folder>: the library hf_<folder> and the one test program <folder>_test.
+#   holdfast_program(SOURCES main.cc [LINKS extra])
+#     in src/main: the binary build/<preset>/holdfast.
+#   holdfast_test(NAME name KIND kind (SOURCES x_test.cc … [LINKS hf_x …] | COMMAND program …)
+#                 [TIMEOUT seconds] [SERIAL])
+#     in tests/<folder>: a test of another kind than unit, a GoogleTest program or any command.
+#   holdfast_fuzz(NAME x_fuzz SOURCES x_fuzz.cc LINKS hf_x [CORPUS folder])
+#     in tests/fuzz: a fuzz target, built and run in the fuzz preset only.
+
+include_guard(GLOBAL)
+
+# --- The floors ---------------------------------------------------------------------------------
+
+# Sets HOLDFAST_FOLDERS (in floor order) and HOLDFAST_EDGES_<folder> from src/floors.txt.
+function(holdfast_read_floors)
+  set(file ${PROJECT_SOURCE_DIR}/src/floors.txt)
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  file(STRINGS ${file} rows REGEX "^[a-z]")
+  set(folders)
+  foreach(row IN LISTS rows)
+    separate_arguments(words UNIX_COMMAND "${row}")
+    list(POP_FRONT words folder floor)
+    foreach(edge IN LISTS words)
+      if(NOT edge IN_LIST folders OR NOT floor_${edge} LESS floor)
+        message(FATAL_ERROR "src/floors.txt: ${folder} -> ${edge} does not point to a lower floor")
+      endif()
+    endforeach()
+    list(APPEND folders ${folder})
+    set(floor_${folder} ${floor})
+    set(HOLDFAST_EDGES_${folder} "${words}" PARENT_SCOPE)
+  endforeach()
+  set(HOLDFAST_FOLDERS "${folders}" PARENT_SCOPE)
+endfunction()
+
+# Refuses an include that is not an edge, before anything is compiled.
+function(_holdfast_check_includes folder)
+  file(GLOB_RECURSE files ${CMAKE_CURRENT_SOURCE_DIR}/*.h ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  foreach(file IN LISTS files)
+    file(STRINGS ${file} includes REGEX "^ *# *include *\"")
+    foreach(include IN LISTS includes)
+      string(REGEX REPLACE "^ *# *include *\"([^/\"]*).*" "\\1" other "${include}")
+      if(NOT other STREQUAL folder AND NOT other IN_LIST HOLDFAST_EDGES_${folder})
+        file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${file})
+        message(SEND_ERROR "${path}: ${include}: src/floors.txt has no edge ${folder} -> ${other}")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+# The libraries along a folder's edges; a folder that is not built yet has none.
+function(_holdfast_edge_libraries folder result)
+  set(libraries)
+  foreach(edge IN LISTS HOLDFAST_EDGES_${folder})
+    if(TARGET hf_${edge})
+      list(APPEND libraries hf_${edge})
+    endif()
+  endforeach()
+  set(${result} "${libraries}" PARENT_SCOPE)
+endfunction()
+
+# --- Libraries and the program ------------------------------------------------------------------
+
+function(holdfast_library)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;TESTS;TEST_SOURCES;LINKS")
+  _holdfast_no_leftovers(holdfast_library)
+  get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+  _holdfast_check_includes(${folder})
+  _holdfast_edge_libraries(${folder} edges)
+
+  if(arg_SOURCES)
+    add_library(hf_${folder} STATIC ${arg_SOURCES})
+    target_link_libraries(hf_${folder} PUBLIC ${edges} hf_common ${arg_LINKS})
+  else()
+    add_library(hf_${folder} INTERFACE)
+    target_link_libraries(hf_${folder} INTERFACE ${edges} hf_common ${arg_LINKS})
+  endif()
+
+  if(arg_TESTS)
+    holdfast_test(NAME ${folder} KIND unit SOURCES ${arg_TESTS} ${arg_TEST_SOURCES}
+                  LINKS hf_${folder})
+  endif()
+endfunction()
+
+function(holdfast_program)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;LINKS")
+  _holdfast_no_leftovers(holdfast_program)
+  get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+  _holdfast_check_includes(${folder})
+  _holdfast_edge_libraries(${folder} edges)
+  add_executable(holdfast ${arg_SOURCES})
+  target_link_libraries(holdfast PRIVATE ${edges} hf_common ${arg_LINKS})
+  set_target_properties(holdfast PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+endfunction()
+
+# --- Tests --------------------------------------------------------------------------------------
+
+# Every test runs in the root of the repository, carries its kind as a label, finds the binary in
+# HOLDFAST_BIN and the number of simulator seeds in HOLDFAST_SEEDS, and is skipped by exit code 77.
+function(holdfast_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;KIND;TIMEOUT" "SOURCES;LINKS;COMMAND")
+  _holdfast_no_leftovers(holdfast_test)
+  if(NOT arg_KIND IN_LIST HOLDFAST_TEST_KINDS)
+    return()
+  endif()
+
+  if(arg_SOURCES)
+    add_executable(${arg_NAME}_test ${arg_SOURCES})
+    target_link_libraries(${arg_NAME}_test PRIVATE ${arg_LINKS} hf_common
+                          GTest::gmock GTest::gtest_main rapidcheck rapidcheck_gtest)
+    set(arg_COMMAND ${arg_NAME}_test)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+
+  set(test ${HOLDFAST_TEST_PREFIX}${arg_NAME})
+  add_test(NAME ${test} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${test} PROPERTIES
+    LABELS ${arg_KIND}
+    TIMEOUT ${arg_TIMEOUT}
+    SKIP_RETURN_CODE 77
+    ENVIRONMENT "HOLDFAST_BIN=${PROJECT_BINARY_DIR}/holdfast;HOLDFAST_SEEDS=${HOLDFAST_SEEDS}")
+  if(arg_SERIAL)
+    set_tests_properties(${test} PROPERTIES RUN_SERIAL TRUE)
+  endif()
+endfunction()
+
+function(holdfast_fuzz)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;CORPUS" "SOURCES;LINKS")
+  _holdfast_no_leftovers(holdfast_fuzz)
+  if(NOT HOLDFAST_FUZZ)
+    return()
+  endif()
+
+  add_executable(${arg_NAME} ${arg_SOURCES})
+  target_link_libraries(${arg_NAME} PRIVATE ${arg_LINKS} hf_common -fsanitize=fuzzer)
+  add_dependencies(fuzz_targets ${arg_NAME})
+
+  # What the fuzzer finds goes to the build folder; the corpus in the repository is only read.
+  set(found ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}.found)
+  file(MAKE_DIRECTORY ${found})
+  if(arg_CORPUS)
+    get_filename_component(corpus ${arg_CORPUS} ABSOLUTE)
+  endif()
+  holdfast_test(NAME ${arg_NAME} KIND fuzz TIMEOUT 3600
+                COMMAND ${arg_NAME} -max_total_time=${HOLDFAST_FUZZ_SECONDS} -timeout=10
+                        -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=${found}/
+                        ${found} ${corpus})
+endfunction()
+
+# A misspelt keyword must not silently drop a file.
+macro(_holdfast_no_leftovers function)
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${function}: what is ${arg_UNPARSED_ARGUMENTS}?")
+  endif()
+endmacro()
