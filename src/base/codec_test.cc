@@ -1,0 +1,63 @@
+#include "base/codec.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast {
+namespace {
+
+TEST(Codec, ReadsBackWhatWasWritten) {
+  std::string out;
+  Writer writer(out);
+  writer.u8(7);
+  writer.u16(65535);
+  writer.u32(1u << 31);
+  writer.u64(UINT64_MAX);
+  writer.i64(-5);
+  writer.varint(300);
+  writer.varint(UINT64_MAX);
+  writer.bytes("abc");
+  writer.epoch(Epoch{9, NodeId(2)});
+  Reader reader(out);
+  EXPECT_EQ(reader.u8(), 7);
+  EXPECT_EQ(reader.u16(), 65535);
+  EXPECT_EQ(reader.u32(), 1u << 31);
+  EXPECT_EQ(reader.u64(), UINT64_MAX);
+  EXPECT_EQ(reader.i64(), -5);
+  EXPECT_EQ(reader.varint(), 300u);
+  EXPECT_EQ(reader.varint(), UINT64_MAX);
+  EXPECT_EQ(reader.bytes(), "abc");
+  EXPECT_EQ(reader.epoch(), (Epoch{9, NodeId(2)}));
+  EXPECT_TRUE(reader.finished());
+}
+
+TEST(Codec, AShortReadFailsForGood) {
+  Reader reader("ab");
+  EXPECT_EQ(reader.u32(), 0u);
+  EXPECT_FALSE(reader.ok());
+  EXPECT_EQ(reader.u8(), 0);
+  EXPECT_FALSE(reader.finished());
+}
+
+TEST(Codec, ALengthIsBoundedBeforeUse) {
+  std::string out;
+  Writer(out).varint(UINT64_MAX);
+  Reader reader(out);
+  EXPECT_EQ(reader.bytes(), "");
+  EXPECT_FALSE(reader.ok());
+
+  std::string text;
+  Writer(text).bytes("four");
+  Reader limited(text);
+  EXPECT_EQ(limited.bytes(3), "");
+  EXPECT_FALSE(limited.ok());
+}
+
+TEST(Codec, AVarintOfMoreThan64BitsIsRefused) {
+  const std::string bytes(11, '\xff');
+  Reader reader(bytes);
+  EXPECT_EQ(reader.varint(), 0u);
+  EXPECT_FALSE(reader.ok());
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,79 @@
+// Every word that clients can say: one row per command or subcommand, from which routing, COMMAND,
+// arity checks, transactions and help all read. A new command is its family's file, one row, one
+// transcript.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "commands/context.h"
+
+namespace holdfast::commands {
+
+// Bits; the names that COMMAND INFO prints are in command_info.cc.
+enum CommandFlag : std::uint32_t {
+  kRead = 1u << 0,        // "readonly": runs on a const keyspace
+  kWrite = 1u << 1,       // goes through the log
+  kConnection = 1u << 2,  // answered by the node that the client is connected to (server/)
+  kFast = 1u << 3,
+  kAdmin = 1u << 4,
+  kDenyOom = 1u << 5,
+  kNoScript = 1u << 6,
+  kBlocking = 1u << 7,
+  kLoading = 1u << 8,
+  kStale = 1u << 9,
+  kNoAuth = 1u << 10,     // allowed before AUTH
+  kNoMulti = 1u << 11,    // refused inside MULTI
+  kMovableKeys = 1u << 12,
+  kInternal = 1u << 13,   // only nodes say it, never clients; not listed
+  kSubcommands = 1u << 14,  // a container: CLIENT, CONFIG, COMMAND, OBJECT …
+  kWrapper = 1u << 15,    // GUARD, ONCE: what it does is what the command inside does
+  kSkipMonitor = 1u << 16,
+  kPubSub = 1u << 17,
+};
+
+using ReadHandler = void (*)(ReadContext&, Args);
+using WriteHandler = void (*)(WriteContext&, Args);
+// Positions of the keys in args, for commands whose keys are not first/last/step.
+using KeyFinder = std::vector<std::size_t> (*)(Args);
+
+struct CommandSpec {
+  std::string_view name;       // lower case; subcommands as "client|list"
+  int arity = 0;               // words, its name included; negative: at least
+  std::uint32_t flags = 0;
+  int first_key = 0;           // 0: none
+  int last_key = 0;            // negative: from the end
+  int key_step = 0;
+  ReadHandler read = nullptr;
+  WriteHandler write = nullptr;
+  KeyFinder find_keys = nullptr;
+  std::string_view group;      // "string", "generic", "connection", "lock" …
+  std::string_view since;      // Redis version, or "holdfast 0.1"
+  std::string_view categories; // "@write @string @slow"
+  std::string_view summary;
+  std::string_view complexity;
+
+  bool is(CommandFlag flag) const { return (flags & flag) != 0; }
+};
+
+// All rows, sorted by name.
+const std::vector<CommandSpec>& all_commands();
+// The row for these words: the subcommand's if it is a container. Any case. Null if unknown.
+const CommandSpec* find_command(Args args);
+// The error that Redis 7 gives for these words before running them (unknown command, unknown
+// subcommand, wrong number of arguments), without '-' and line end; nothing if they may be run.
+std::optional<std::string> refuse_words(Args args);
+// Positions of keys in args. Empty if none.
+std::vector<std::size_t> key_positions(const CommandSpec& spec, Args args);
+// Whether these words change state and so need the log: a wrapper does if its inside does.
+bool needs_log(const CommandSpec& spec, Args args);
+
+// Runs one command. REQUIRES: refuse_words(args) gave nothing, and the matching handler exists.
+void run_read(const CommandSpec& spec, ReadContext& context, Args args);
+// Inside an entry; also runs commands that only read.
+void run_in_entry(const CommandSpec& spec, WriteContext& context, Args args);
+
+}  // namespace holdfast::commands

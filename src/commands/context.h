@@ -1,0 +1,59 @@
+// What a command may touch. Reads get a const keyspace, so "reads do not change state" is checked
+// by the compiler. Writes run only while an entry is applied.
+//
+// Both find keys through here, so that "past its deadline" means the same to every command:
+// a write ends such a key first; a read inside an entry treats it as absent; a read outside of one
+// asks to be run again after a pulse (escalate), since only the log may end a key.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "keyspace/keyspace.h"
+#include "resp/reply_writer.h"
+
+namespace holdfast::commands {
+
+// The words of a command, its name first. Views into a buffer that outlives the call.
+using Args = std::span<const std::string_view>;
+
+struct Stamp {
+  ClusterTime cluster;
+  WallTime wall;
+};
+
+struct ReadContext {
+  const keyspace::Keyspace& keyspace;
+  Stamp now;
+  resp::ReplyWriter& reply;
+  std::uint64_t random = 0;   // for RANDOMKEY
+  bool inside_entry = false;  // run while an entry is applied
+  bool escalate = false;      // out: met a due key outside an entry; the reply is to be dropped
+
+  // The key if it is there and not due.
+  const keyspace::Object* find(std::string_view name);
+};
+
+struct WriteContext {
+  keyspace::Keyspace& keyspace;
+  Stamp now;
+  resp::ReplyWriter& reply;
+  Origin origin;
+  Index index;                 // of the entry
+  std::uint64_t random = 0;    // from the entry
+  bool resp3 = false;
+  bool may_wait = true;        // false inside MULTI and wrappers: act as if it would not wait
+  bool blocked = false;        // out: no reply now; a WaiterEvent will bring it
+
+  // The key if it is there; one that is due is ended first.
+  const keyspace::Object* find(std::string_view name);
+  ReadContext reading();
+};
+
+// The key with its slot.
+keyspace::Key key_of(std::string_view name);
+
+}  // namespace holdfast::commands

@@ -1,0 +1,53 @@
+// What replicas of one group say to each other.
+//
+// One struct for all kinds and engines: few fields, each with one meaning. The host routes by
+// `group` and `to` and looks at nothing else. Encoded by message_codec.h; docs/formats/peer.md.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.h"
+#include "consensus/entry.h"
+
+namespace holdfast::consensus {
+
+enum class MessageKind : std::uint8_t {
+  pre_vote_request = 1,  // "would you promise me this epoch?" (Raft thesis 9.6)
+  pre_vote_reply = 2,
+  vote_request = 3,  // Raft RequestVote; Paxos phase 1a, "prepare"
+  vote_reply = 4,    // Paxos phase 1b; `entries` then carries what was accepted
+  append = 5,        // Raft AppendEntries; Paxos phase 2a over a contiguous log
+  append_reply = 6,
+  heartbeat = 7,
+  heartbeat_reply = 8,
+  snapshot = 9,     // the snapshot at (index, index_epoch) has reached the receiver's disk
+  campaign_now = 10,  // Raft TimeoutNow: the leader hands over (thesis 3.10)
+};
+
+struct Message {
+  MessageKind kind = MessageKind::heartbeat;
+  GroupId group;
+  NodeId from;
+  NodeId to;
+  // The sender's epoch; in pre-votes and their grants, the epoch that would be promised.
+  Epoch epoch;
+  // append: the entry before `entries`. votes: the sender's last entry. replies: the last index
+  // that this reply acknowledges. snapshot: the last entry it contains.
+  Index index;
+  Epoch index_epoch;
+  // append, heartbeat: how far the leader has committed, as far as this receiver may know.
+  Index commit;
+  // replies: refused. append_reply: `index` is the one asked about, `hint` how far it may match.
+  bool refused = false;
+  Index hint;
+  Epoch hint_epoch;
+  // vote_request: sent by a leader's own wish (campaign_now), so stickiness does not apply.
+  bool transfer = false;
+  // heartbeat, append and their replies: the newest read round that the sender had begun.
+  std::uint64_t read_round = 0;
+  // append: contiguous, the first at index + 1. vote_reply in Paxos: accepted entries.
+  std::vector<Entry> entries;
+};
+
+}  // namespace holdfast::consensus

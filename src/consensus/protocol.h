@@ -1,0 +1,283 @@
+// The one interface of agreement. Read this first.
+//
+// A Protocol is a deterministic object for one replica of one group. It is told things, one at a
+// time, with the time of the turn, and fills Effects. It does no I/O, reads no clock, draws only
+// from the Prng it was given. Raft, Multi-Paxos and an asynchronous primary stand behind it; nobody
+// outside consensus/ can tell which one runs, except by guarantees().
+//
+// The host carries out the Effects of a step in this order:
+//
+//     promise -> append -> send_now -> (durable) -> send_after_sync
+//
+// promise and append belong to one write, named by `write`. When it is durable the host says so
+// with a WriteCompleted input; writes complete in the order in which they were issued. Messages in
+// send_after_sync leave when every write issued up to then is durable (at once if none is under
+// way). A failed write or sync is not an input: it ends the process.
+//
+// What an engine cannot do it answers with `unsupported`, never silently.
+// docs/decisions/0002-one-interface-of-agreement.md maps every member to the three engines.
+//
+// Threads: one. Owns: its log tail. Lifetime: the host keeps the Prng's seed and the options.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/prng.h"
+#include "base/time.h"
+#include "consensus/entry.h"
+#include "consensus/log_tail.h"
+#include "consensus/membership.h"
+#include "consensus/message.h"
+
+namespace holdfast::consensus {
+
+// Names one durable write of one run of the process; 1 and up, in order.
+using WriteId = std::uint64_t;
+// The host's name for a read request.
+using ReadTicket = std::uint64_t;
+
+// ---- Inputs -------------------------------------------------------------------------------------
+
+// Time has passed. Hosts send one whenever wake_at has come, and may send more.
+struct Tick {};
+
+// A message for this replica, from any time, possibly twice, possibly out of order. The host has
+// dropped what comes from an incarnation older than the newest seen.
+struct Received {
+  Message message;
+};
+
+// Append this payload and replicate it. Answered in the same step by effects.proposed.
+struct Propose {
+  EntryKind kind = EntryKind::batch;
+  SharedBytes payload;
+};
+
+// The write of this name, and all before it, are durable.
+struct WriteCompleted {
+  WriteId write = 0;
+};
+
+// What a snapshot stands for: the state after `index` was applied.
+struct SnapshotMark {
+  Index index;
+  Epoch epoch;  // of the entry at index
+  Membership membership;
+};
+
+// A snapshot is durable here. If `installed`, it came from a peer, answers effects.install, and the
+// replica's state and log have been replaced by it. If not, this replica made it, and entries up to
+// keep_from (not included; <= mark.index) may be forgotten.
+struct SnapshotStored {
+  SnapshotMark mark;
+  Index keep_from;
+  bool installed = false;
+};
+
+// The transfer that effects.send_snapshot asked for has ended.
+struct SnapshotSent {
+  NodeId to;
+  bool delivered = false;
+};
+
+// Tell me an index such that a state which includes it is fresh enough for a read that begins now.
+// Answered, perhaps much later, by effects.readable or effects.reads_refused.
+struct ReadRequest {
+  ReadTicket ticket = 0;
+};
+
+// Change the membership to this. (effects.unsupported in engines without membership changes.)
+struct MembershipRequested {
+  Membership target;
+};
+
+// Hand leadership to `to`, or to whoever is furthest if none is named.
+struct TransferRequested {
+  NodeId to;
+};
+
+// The catalog directs an asynchronous group: these members, this epoch. Others: unsupported.
+struct Appointed {
+  Epoch epoch;
+  Membership membership;
+};
+
+// The host's view of a peer process has changed. Not alive: its process is known to be gone (its
+// connection was reset or its incarnation has changed), so a group that it led has no leader.
+// Advice only: safety never rests on it.
+struct PeerLiveness {
+  NodeId node;
+  bool alive = false;
+};
+
+// Entries from `first` to `last` on this replica's disk cannot be read. (Repair: a later engine
+// version; now unsupported.)
+struct LogFaultFound {
+  Index first;
+  Index last;
+};
+
+using Input = std::variant<Tick, Received, Propose, WriteCompleted, SnapshotStored, SnapshotSent,
+                           ReadRequest, MembershipRequested, TransferRequested, Appointed,
+                           PeerLiveness, LogFaultFound>;
+
+// ---- Effects ------------------------------------------------------------------------------------
+
+enum class Role : std::uint8_t { follower, candidate, leader, learner };
+
+// Who leads, as far as this replica knows.
+struct RoleChange {
+  Role role = Role::follower;
+  Epoch epoch;
+  NodeId leader;  // 0: nobody known
+};
+
+// Entries to write. Everything from `from` on is cut first; `entries` start there, contiguous.
+// Empty entries: only the cut.
+struct Append {
+  Index from;
+  std::vector<Entry> entries;
+};
+
+enum class ProposalRefusal : std::uint8_t {
+  not_leader,       // not proposed: try the leader
+  handing_over,     // not proposed: leadership is being transferred, try again soon
+  too_much_pending,  // not proposed: the bound on uncommitted bytes is reached, try again
+};
+
+// Answers Propose: exactly one of the two.
+struct Proposed {
+  std::optional<ProposalRefusal> refusal;
+  Index index;  // valid without refusal
+  Epoch epoch;
+};
+
+struct Readable {
+  ReadTicket ticket = 0;
+  Index index;
+};
+
+// A peer needs a snapshot: it lacks entries that this replica no longer has. The host sends the
+// newest it has stored, then reports SnapshotSent.
+struct SnapshotWish {
+  NodeId to;
+};
+
+// Only an asynchronous engine may fill this: entries that had been acknowledged are gone.
+struct LostSuffix {
+  Index first;
+  Index last;
+};
+
+struct Effects {
+  std::optional<Epoch> promise;
+  std::optional<Append> append;
+  WriteId write = 0;  // set if promise or append is
+  std::vector<Message> send_now;
+  std::vector<Message> send_after_sync;
+
+  std::optional<Index> committed_up_to;  // grew to this
+  std::optional<Proposed> proposed;
+  std::vector<Readable> readable;
+  std::vector<ReadTicket> reads_refused;  // not leader (any more): route the read again
+  std::vector<SnapshotWish> send_snapshot;
+  // The snapshot announced by a `snapshot` message is to replace this replica's state and log.
+  // The host loads it, resets the log on disk to the mark, then says SnapshotStored{installed}.
+  std::optional<SnapshotMark> install;
+  std::optional<RoleChange> role;
+  std::optional<LostSuffix> lost_suffix;
+  std::optional<std::string> unsupported;  // names the input that this engine cannot serve
+
+  // Forgets everything; keeps capacity.
+  void clear();
+};
+
+// ---- The object ---------------------------------------------------------------------------------
+
+struct Guarantees {
+  bool linearizable = false;
+  bool may_lose_acknowledged = false;  // asynchronous engines, at failover
+  bool membership_changes = false;
+  bool leadership_transfer = false;
+  bool lease_reads = false;
+};
+
+// How far a peer is, from the leader's view; for INFO, WAIT and people.
+struct PeerProgress {
+  NodeId node;
+  Index match;            // durable there, as acknowledged
+  bool voter = true;
+  bool recently_active = false;
+  bool snapshotting = false;
+};
+
+struct Status {
+  Role role = Role::follower;
+  Epoch epoch;    // promised
+  NodeId leader;  // 0: unknown
+  Index commit;
+  Index first;    // the first entry still in the log
+  Index last;
+  Index durable;  // of this replica's own log
+  Membership membership;
+  std::vector<PeerProgress> peers;  // on a leader, without itself, sorted by node
+};
+
+class Protocol {
+ public:
+  virtual ~Protocol() = default;
+
+  virtual Guarantees guarantees() const = 0;
+  // Appends to `effects`, which the caller has cleared. `now` never runs backwards.
+  virtual void step(Instant now, Input input, Effects& effects) = 0;
+  // When a Tick is due even if nothing happens.
+  virtual Instant wake_at() const = 0;
+  // Entries from status().first to status().last. Valid until the next step.
+  virtual const LogTail& log() const = 0;
+  virtual Status status() const = 0;
+  // Cheap copies of what the hot path asks for.
+  virtual Role role() const = 0;
+  virtual Epoch epoch() const = 0;
+  virtual NodeId leader() const = 0;
+  virtual Index commit() const = 0;
+  // CHECKs what must hold between steps (invariants.cc). Tests call it after every step.
+  virtual void check_invariants() const = 0;
+};
+
+// ---- Making one ---------------------------------------------------------------------------------
+
+enum class Engine : std::uint8_t { raft = 1, paxos = 2, primary = 3 };
+
+struct ProtocolOptions {
+  Engine engine = Engine::raft;
+  GroupId group;
+  NodeId self;
+  Duration heartbeat_interval = milliseconds(50);
+  // A follower campaigns after a random time between this and twice this without a leader.
+  Duration election_timeout = milliseconds(300);
+  // Per follower, sent and not acknowledged.
+  std::uint32_t window_messages = 256;
+  std::uint64_t window_bytes = 16 << 20;
+  std::uint64_t message_bytes = 1 << 20;       // of entries in one append, unless one entry is larger
+  std::uint64_t uncommitted_bytes = 64 << 20;  // beyond: too_much_pending
+};
+
+// What was found on disk. An empty log of a new replica has mark {0, {}, membership}.
+struct Recovered {
+  Epoch promise;
+  SnapshotMark mark;           // entries up to mark.index are in the snapshot or never were
+  std::vector<Entry> entries;  // contiguous, the first at mark.index + 1, all durable
+};
+
+// Null if the engine is not built in.
+std::unique_ptr<Protocol> make_protocol(const ProtocolOptions& options, Recovered recovered,
+                                        Instant now, Prng prng);
+
+}  // namespace holdfast::consensus

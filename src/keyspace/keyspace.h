@@ -1,0 +1,154 @@
+// The data that a replica of a shard remembers: keys in slots, and the coordination objects (locks,
+// guards' floors, once records) beside them. Changed only by applied entries, in order.
+//
+// Determinism: everything a command can observe is a function of the operations so far, also after
+// a snapshot: each slot keeps a dense array (append at the end; removal moves the last into the
+// hole), which snapshots preserve. Hash indexes are private and are never iterated.
+//
+// A Keyspace knows no clock and no slot function: callers pass Key{name, slot} and the stamps.
+//
+// Threads: one. A pointer to an Object is valid until the next change of its slot.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "keyspace/lock.h"
+#include "keyspace/value.h"
+
+namespace holdfast::keyspace {
+
+// A name and where it lies. The view must outlive the call only.
+struct Key {
+  std::string_view name;
+  Slot slot;
+};
+
+// When a key ends. `deadline` counts; `wall` is the calendar time that EXPIRETIME tells.
+struct Expiry {
+  ClusterTime deadline = ClusterTime::never();
+  WallTime wall;
+
+  bool set() const { return deadline != ClusterTime::never(); }
+  bool operator==(const Expiry&) const = default;
+};
+
+struct Object {
+  std::string name;
+  Value value;
+  Expiry expiry;
+  std::uint64_t created = 0;   // revision of the change that created it
+  std::uint64_t modified = 0;  // revision of the last change
+
+  bool due(ClusterTime now) const { return expiry.deadline <= now; }
+};
+
+// What happened to somebody who is not the sender of the command being applied: a waiter was
+// granted its lock, or its wait has ended. Told in the order in which it happened.
+struct WaiterEvent {
+  Origin origin;
+  bool resp3 = false;
+  bool granted = false;  // false: the wait ended without a grant
+  Grant grant;           // valid if granted
+};
+
+class Keyspace {
+ public:
+  // The seed keeps clients from choosing colliding names; nothing observable depends on it.
+  explicit Keyspace(std::uint64_t hash_seed);
+  ~Keyspace();
+  Keyspace(const Keyspace&) = delete;
+  Keyspace& operator=(const Keyspace&) = delete;
+
+  // ---- revisions: one per mutation, never back; tokens are taken from them, below 2^53
+  std::uint64_t revision() const;
+  std::uint64_t next_revision();
+
+  // ---- keys. `find` also returns a key that is past its deadline: the caller decides (commands/
+  // context.h does, for all commands alike).
+  const Object* find(Key key) const;
+  std::size_t size() const;         // keys, due ones included
+  std::size_t expiring() const;     // keys with an expiry
+  // Sets the value; creates the key if absent. A new key has no expiry; an existing one keeps its
+  // own. Counts one revision.
+  const Object& put(Key key, Value value);
+  // Edits the text of a key's string in place; the value becomes raw. REQUIRES: it exists.
+  // `edit` must not touch the keyspace. Counts one revision.
+  void edit_text(Key key, const std::function<void(std::string&)>& edit);
+  // REQUIRES: the key exists. Expiry{} removes it. Counts one revision.
+  void set_expiry(Key key, Expiry expiry);
+  // False if absent. Counts one revision if present.
+  bool erase(Key key);
+  // All keys, not the coordination objects. Counts one revision if there was any.
+  void clear();
+  // Revision of the last change of the key, 0 if absent (for WATCH, REV, IFREV).
+  std::uint64_t modified(Key key) const;
+
+  // ---- walks over the dense arrays. Return false from `visit` to stop.
+  void for_each(const std::function<bool(const Object&)>& visit) const;
+  // SCAN: visits from the cursor on until `count` keys were seen or the end; returns the next
+  // cursor, 0 at the end. Every key that is there from the first to the last call is seen at least
+  // once. A cursor that makes no sense ends the scan.
+  std::uint64_t scan(std::uint64_t cursor, std::size_t count,
+                     const std::function<void(const Object&)>& visit) const;
+  // The n-th key in slot order, n < size(). For RANDOMKEY.
+  const Object& nth(std::size_t n) const;
+
+  // ---- coordination; keyspace/lock.h, keyspace/guard.h, keyspace/once.h say what they mean
+  LockTable& locks();
+  const LockTable& locks() const;
+  class GuardTable& guards();
+  const class GuardTable& guards() const;
+  class OnceTable& once();
+  const class OnceTable& once() const;
+
+  // ---- replicated settings of the shard (a password's hash, limits): small, few
+  const std::string* setting(std::string_view name) const;
+  void set_setting(std::string_view name, std::string value);
+
+  // ---- expiry. Order: (deadline, slot, created revision), over keys and coordination objects alike.
+  // Ends what is due at `now`, at most `bound` of it; returns how many were ended. Lock ends may
+  // hand over and so produce events.
+  std::size_t expire_due(ClusterTime now, std::size_t bound);
+  // never() if nothing is pending.
+  ClusterTime next_deadline() const;
+  // Number of keys ended by expiry since start; for INFO.
+  std::uint64_t expired_keys() const;
+
+  // ---- events since the last call, in order
+  std::vector<WaiterEvent> take_events();
+
+  // ---- snapshots (keyspace/snapshot_codec.cc). Without fork and without stopping: begin_snapshot
+  // fixes the state; next_chunk encodes slot after slot; a slot that is about to change before its
+  // turn is encoded first. One walk at a time.
+  void begin_snapshot();
+  bool snapshotting() const;
+  // The next part of about `target` bytes; empty when the walk is complete (and over).
+  std::string next_chunk(std::size_t target);
+  void abandon_snapshot();
+  // Pre-images held in memory for slots whose turn has not come, in bytes.
+  std::size_t snapshot_backlog() const;
+  // Loads chunks, in order, into an empty keyspace; then finish_load checks that all is there.
+  Result<void> load_chunk(std::string_view chunk);
+  Result<void> finish_load();
+
+  // A hash of everything replicated in [first, first + count) slots, orders, deadlines, revisions,
+  // queues included. Equal states have equal digests on every node and after every restore.
+  std::uint64_t digest(std::uint32_t first_slot = 0, std::uint32_t count = kSlotCount) const;
+
+  // Roughly the bytes of keys and values; for INFO memory.
+  std::size_t memory() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::keyspace

@@ -1,0 +1,108 @@
+// Locks: who holds a name, until when, and who waits, first come first served.
+//
+// Release, expiry and withdrawal meet in one function, hand_over: the first waiter gets the lock
+// with a new token in the same step. Promises: ../../docs and commands' LOCK.* rows.
+// A token is the revision of the grant: it grows with every grant of a name, through deletion and
+// restart, and is never 0. `fence` is what guarded resources compare; for exclusive grants it equals
+// the token.
+//
+// Deterministic: a function of the calls and the stamps in them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace holdfast::keyspace {
+
+struct Key;
+class Keyspace;
+
+// A holding, as told to its owner.
+struct Grant {
+  std::uint64_t token = 0;
+  std::uint64_t fence = 0;
+  ClusterTime deadline;  // when it ends by itself
+};
+
+struct AcquireRequest {
+  std::string_view owner;    // 1 byte to 1 KiB; the same owner repeats itself safely
+  std::int64_t ttl_ms = 0;   // 10 ms to 10 years
+  std::int64_t wait_ms = 0;  // 0: try once
+  std::string_view value;    // shown by INFO, up to 1 KiB
+  Origin origin;             // whom to tell when a wait ends
+  bool resp3 = false;
+};
+
+enum class AcquireOutcome : std::uint8_t { granted, queued, refused, too_many_waiters };
+
+struct AcquireResult {
+  AcquireOutcome outcome = AcquireOutcome::refused;
+  Grant grant;
+};
+
+struct WaiterInfo {
+  std::string owner;
+  std::uint64_t queued_at = 0;  // index of the entry that queued it
+  ClusterTime deadline;
+  Origin origin;
+};
+
+struct LockInfo {
+  bool held = false;
+  std::string owner;
+  std::string value;
+  Grant grant;
+  ClusterTime since;
+  std::uint64_t last_token = 0;
+  std::vector<WaiterInfo> waiters;  // in order
+};
+
+enum class ReleaseOutcome : std::uint8_t { released, repeated, lost };
+
+// The locks of a keyspace. A forgotten name costs nothing: since tokens are revisions of the shard,
+// a name that comes again gets a higher one.
+class LockTable {
+ public:
+  explicit LockTable(Keyspace& owner);
+  ~LockTable();
+  LockTable(const LockTable&) = delete;
+  LockTable& operator=(const LockTable&) = delete;
+
+  // `index`: of the entry being applied. An owner that holds or waits already gets the same grant or
+  // keeps its place (with the new origin and deadline of waiting).
+  AcquireResult acquire(Key name, const AcquireRequest& request, ClusterTime now, Index index);
+  // Remaining milliseconds, nothing if the token does not hold the lock (any more).
+  std::optional<std::int64_t> renew(Key name, std::uint64_t token, std::int64_t ttl_ms,
+                                    ClusterTime now);
+  // Repeated: the last released token of the name was released again (within ten minutes and before
+  // the next grant but one).
+  ReleaseOutcome release(Key name, std::uint64_t token, ClusterTime now);
+  // Whether the token holds the lock at `now`.
+  bool holds(Key name, std::uint64_t token, ClusterTime now) const;
+  std::optional<LockInfo> info(Key name, ClusterTime now) const;
+
+  // The waiter with this origin is gone: it leaves its queue; if it was granted the lock meanwhile
+  // by that wait, the grant is withdrawn and its token burnt. False if there was neither.
+  bool drop_waiter(Key name, const Origin& origin, ClusterTime now);
+  // Every waiter of that node with an incarnation up to this one leaves its queue; grants by waiting
+  // made to them after `since` are withdrawn: nobody attended them. Returns how many were touched.
+  std::size_t drop_node(NodeId node, Incarnation up_to, ClusterTime since, ClusterTime now);
+
+  std::size_t held() const;
+  std::size_t waiting() const;
+
+ private:
+  friend class Keyspace;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::keyspace

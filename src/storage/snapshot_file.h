@@ -1,0 +1,71 @@
+// A snapshot of one group in a file: a header (what it stands for), chunks (the keyspace's
+// encoding, opaque here), a trailer that makes it whole. Format: docs/formats/snapshot.md.
+//
+// A file is written under a temporary name, synced, renamed, and the folder synced; so a file of
+// the final name is complete or the disk has failed. snapshot-<group>-<index>.hfs
+//
+// Threads: the loop's; the disk work runs on the background lane.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "consensus/protocol.h"
+#include "env/disk.h"
+
+namespace holdfast::storage {
+
+struct SnapshotHeader {
+  GroupId group;
+  consensus::SnapshotMark mark;
+  ClusterTime stamp;             // cluster time of the state
+  WallTime wall;
+  std::uint32_t semantics = 1;   // version of the commands' meaning
+};
+
+// Writes one snapshot; chunks in order, then finish. Abandoned if destroyed before.
+class SnapshotWriter {
+ public:
+  using Done = std::function<void(Result<void>)>;
+  SnapshotWriter(env::Disk& disk, const SnapshotHeader& header);
+  ~SnapshotWriter();
+
+  void add_chunk(std::string chunk);
+  // Bytes given and not yet on their way to the disk; the maker waits when this grows.
+  std::uint64_t pending() const;
+  // Trailer, sync, rename, folder sync; then done.
+  void finish(Done done);
+  // Name of the finished file, bytes written.
+  const std::string& name() const;
+  std::uint64_t bytes() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+// Reads a finished file (blocking: start-up or install). `on_chunk` gets each chunk in order; a
+// false return stops with an error. Verifies all checksums; an error names file and offset.
+Result<SnapshotHeader> read_snapshot(std::string_view name, std::string_view bytes,
+                                     const std::function<bool(std::string_view chunk)>& on_chunk);
+// Only the header.
+Result<SnapshotHeader> read_snapshot_header(std::string_view name, std::string_view bytes);
+
+struct SnapshotFile {
+  std::string name;
+  Index index;
+  std::uint64_t size = 0;
+};
+// The newest finished snapshot of the group, if any; removes left-over temporary files.
+Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group);
+std::string snapshot_name(GroupId group, Index index);
+std::string snapshot_temporary_name(GroupId group, Index index);
+
+}  // namespace holdfast::storage
