@@ -1,0 +1,52 @@
+// What a replica has to say to the rest of its node: the one interface through which it speaks
+// upward. Implemented by server/ and by the simulator.
+//
+// Nothing here may call back into the replica before returning.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "consensus/protocol.h"
+
+namespace holdfast::replica {
+
+// How a submitted command ended, as far as it was not simply answered.
+enum class Verdict : std::uint8_t {
+  answered = 1,      // `reply` holds the encoded answer
+  blocked = 2,       // applied and now waiting (LOCK.ACQUIRE … WAIT); the answer follows later
+  not_done = 3,      // certainly had no effect: may be submitted again, here or elsewhere
+  unknown = 4,       // may have been done: nobody can say any more
+};
+
+class Outbox {
+ public:
+  virtual ~Outbox() = default;
+
+  // To a peer. `stamp` is this node's cluster time if it leads the group, else 0: it travels with
+  // the message.
+  virtual void send(GroupId group, const consensus::Message& message, ClusterTime stamp) = 0;
+  // Streams the newest snapshot of this group to a peer; ends with Replica::snapshot_sent.
+  virtual void send_snapshot(GroupId group, NodeId to) = 0;
+
+  // The outcome of a command for its origin, which may be a connection of this node or of another.
+  // Called on the leader for every command it had accepted, and on every replica for the commands
+  // that came from its own node (origin.node is this node), so an outcome may be told twice: the
+  // receiver keeps the first. `index` is the entry's (0 for reads), for WAIT.
+  virtual void outcome(const Origin& origin, Verdict verdict, std::string_view reply,
+                       Index index) = 0;
+
+  // Role, epoch or known leader changed.
+  virtual void role_changed(GroupId group, const consensus::RoleChange& role) = 0;
+  // The first entry of this epoch was applied here: whatever was proposed under an earlier epoch
+  // and has not been applied by now never will be (it is not done).
+  virtual void epoch_applied(GroupId group, Epoch epoch) = 0;
+  // A snapshot replaced the state: commands of this node that were under way when it was installed
+  // and are covered by it cannot be judged any more (unknown).
+  virtual void outcomes_lost(GroupId group) = 0;
+};
+
+}  // namespace holdfast::replica

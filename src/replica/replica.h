@@ -1,0 +1,126 @@
+// One copy of a shard: the only place where agreement, durability and data meet.
+//
+// A command goes down once and up once:
+//
+//   submit -> this turn's batch -> (end_turn) propose -> consensus -> log ‖ peers -> committed
+//          -> state machine -> outcome
+//
+// Everything the leader accepts is run in one order: a turn's writes become one log entry, and the
+// reads of that turn ride with it or, if the turn had no write, wait for one round of confirmation.
+// So the commands of a connection take effect in the order in which they were submitted.
+//
+// The replica is told time and randomness; it never asks for them. Its owner calls end_turn() once
+// per turn of the loop, after everything that was ready has been handed in.
+//
+// Threads: one (the loop's). Owns: engine, keyspace, snapshots. Does not own disk, log, outbox.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/trace.h"
+#include "consensus/protocol.h"
+#include "env/clock.h"
+#include "env/disk.h"
+#include "keyspace/keyspace.h"
+#include "replica/outbox.h"
+#include "storage/log.h"
+#include "storage/snapshot_file.h"
+
+namespace holdfast::replica {
+
+struct ReplicaOptions {
+  consensus::ProtocolOptions protocol;
+  Incarnation incarnation;
+  // One entry holds at most this many bytes of commands, unless a single command is larger.
+  std::uint64_t batch_bytes = 1 << 20;
+  // A snapshot is made when the log since the last one holds this much.
+  std::uint64_t snapshot_after_bytes = 64 << 20;
+  // Entries kept behind a snapshot for followers that are a little late, in bytes.
+  std::uint64_t keep_tail_bytes = 8 << 20;
+  std::uint32_t expire_bound = 1000;  // deadlines that one entry ends at most
+};
+
+struct ReplicaStatus {
+  consensus::Status protocol;
+  Index applied;
+  Index snapshot;             // of the newest stored snapshot
+  ClusterTime cluster_time;   // estimated now
+  std::uint64_t keys = 0;
+  std::uint64_t log_bytes = 0;      // since the last snapshot
+  std::uint64_t syncs = 0;
+  std::uint64_t proposals = 0;      // entries proposed by this replica since start
+  std::uint64_t commands = 0;       // commands applied since start
+  bool snapshotting = false;
+};
+
+// Whether a submitted command was taken.
+enum class Accepted : std::uint8_t {
+  yes,           // exactly one outcome() will follow, or more if it blocks
+  not_leader,    // not done: ask the leader
+  busy,          // not done: too much is pending, or leadership is being handed over; try again
+  no_space,      // not done: this node's disk is full
+};
+
+class Replica {
+ public:
+  // Loads the newest snapshot of the group and continues with what the log recovered.
+  static Result<std::unique_ptr<Replica>> open(const ReplicaOptions& options, env::Clock& clock,
+                                               env::Disk& disk, storage::Log& log, Trace& trace,
+                                               Outbox& outbox,
+                                               const storage::GroupRecovery& recovered,
+                                               const consensus::Membership& founding,
+                                               std::uint64_t seed);
+  ~Replica();
+
+  // ---- from clients, by way of server/
+  // A write (goes into the log) or a read (does not). `record` is an encoded CommandRecord; its
+  // bytes are copied. `under`: the epoch under which the sender believes this replica leads; if
+  // that is not (or no longer) so the answer is not_leader. An Epoch of 0 means "whatever".
+  Accepted submit(std::string_view record, bool write, Epoch under);
+  // Other replicas on whose disk the entry is known to be; for WAIT. Leader only, else 0.
+  std::size_t replicas_with(Index index) const;
+
+  // ---- from peers
+  // `stamp`: the sender's cluster time if it leads, else 0.
+  void receive(consensus::Message message, ClusterTime stamp);
+  void peer_liveness(NodeId node, bool alive);
+  void snapshot_sent(NodeId to, bool delivered);
+  // A snapshot of this group has arrived from a peer and is durable under its final name, with
+  // this content. (The message that announces it comes through receive().)
+  void snapshot_arrived(Index index, std::string content);
+
+  // ---- from the node
+  // Hands leadership over, for a shutdown in order.
+  void hand_over();
+  // Ends the turn: proposes, reads, ticks, applies, flushes the log.
+  void end_turn(Instant now);
+  Instant wake_at() const;
+
+  ReplicaStatus status() const;
+  consensus::Role role() const;
+  Epoch epoch() const;
+  NodeId leader() const;
+  Index applied() const;
+  // For reads that need no agreement (INFO, DBSIZE of this replica) and for checkers.
+  const keyspace::Keyspace& keyspace() const;
+  // A setting that is in force here, "" if unset.
+  std::string_view setting(std::string_view name) const;
+  // Newest stored snapshot, for sending it; nothing if none.
+  const std::optional<storage::SnapshotFile>& stored_snapshot() const;
+  void check_invariants() const;
+
+ private:
+  struct State;
+  explicit Replica(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::replica

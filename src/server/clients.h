@@ -1,0 +1,56 @@
+// The clients of a node: their connections, the order of their commands, and how each ends.
+//
+// A connection's commands take effect in the order sent. Those that concern data are encoded once
+// and routed to the leader, here or elsewhere; several may be under way. When one comes back as
+// not done, it and all after it are held and routed again, in order, once everything before has an
+// outcome. Three outcomes reach the client: the answer; not done (-NOLEADER, after `leader_wait`);
+// unknown (-UNKNOWN, after `outcome_wait`; the rest of that pipeline is then refused).
+//
+// Threads: the loop's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "env/network.h"
+#include "replica/outbox.h"
+#include "server/services.h"
+
+namespace holdfast::server {
+
+class Clients {
+ public:
+  explicit Clients(Services& services);
+  ~Clients();
+
+  // For node.cc's listener of the client port.
+  std::shared_ptr<env::StreamHandler> accept(env::Stream& stream);
+
+  // From the replica, or from the leader by way of a peer link. The first outcome counts.
+  void outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply, Index index);
+  // The leader or its epoch changed, or became unknown: reads under way are routed again; what is
+  // held may now go.
+  void leader_changed();
+  // Writes under way that were routed under an earlier epoch are not done.
+  void epoch_applied(Epoch epoch);
+  // Writes under way can no longer be judged.
+  void outcomes_lost();
+  // A replicated setting changed (a password was set).
+  void settings_changed();
+
+  void on_turn_end(Instant now);
+  Instant wake_at() const;
+  // No new commands; what is under way may finish. For a shutdown in order.
+  void drain();
+  bool idle() const;
+  std::size_t connected() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::server

@@ -1,0 +1,55 @@
+// What the client side of a node may ask of the node. Implemented by node.cc, and by a fake in
+// tests of connections and dispatch.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "base/trace.h"
+#include "replica/replica.h"
+#include "server/config.h"
+
+namespace holdfast::server {
+
+class Services {
+ public:
+  virtual ~Services() = default;
+
+  // Routes a command to the leader as this node knows it. What comes back comes through
+  // Clients::outcome. `under` must be the epoch told by leader_epoch().
+  enum class Routed : std::uint8_t {
+    sent,        // submitted here or forwarded: an outcome will follow (or the epoch ends)
+    no_leader,   // not done: nobody known, or no link to it
+    busy,        // not done: try again in the next turn
+    no_space,    // not done: the leader's disk is full
+  };
+  virtual Routed route(std::string_view record, bool write, Epoch under) = 0;
+  virtual NodeId leader() const = 0;       // 0: unknown
+  virtual Epoch leader_epoch() const = 0;  // of that leader
+
+  virtual NodeId self() const = 0;               // 0 until the node is part of a cluster
+  virtual Incarnation incarnation() const = 0;
+  virtual const replica::Replica* replica() const = 0;  // null until then
+  virtual std::string_view setting(std::string_view name) const = 0;  // replicated, "" if unset
+  virtual Config& config() = 0;
+  virtual Trace& trace() = 0;
+  virtual Instant now() const = 0;     // of this turn
+  virtual WallTime wall() const = 0;
+  virtual std::uint64_t random() = 0;
+  // For INFO and `holdfast status`.
+  struct PeerView {
+    NodeId node;
+    std::string address;
+    bool connected = false;
+    Duration silent_for;
+  };
+  virtual std::vector<PeerView> peer_views() const = 0;
+  virtual std::uint64_t process_id() const = 0;
+  virtual Instant started() const = 0;
+};
+
+}  // namespace holdfast::server
