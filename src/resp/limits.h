@@ -7,10 +7,10 @@
 namespace holdfast::resp {
 
 struct Limits {
-  std::size_t inline_bytes = 64 * 1024;             // a request without RESP framing
-  std::int64_t arguments = 1024 * 1024;             // words of one request
-  std::int64_t bulk_bytes = 64 * 1024 * 1024;       // one word ("a value"), up to 512 MiB by setting
-  std::size_t request_bytes = 128 * 1024 * 1024;    // all words of one request
+  std::size_t inline_bytes = 64 * 1024;           // a request without RESP framing
+  std::int64_t arguments = 1024 * 1024;           // words of one request
+  std::int64_t bulk_bytes = 64 * 1024 * 1024;     // one word ("a value"), up to 512 MiB by setting
+  std::size_t request_bytes = 128 * 1024 * 1024;  // all words of one request
   // Before AUTH, where a password is set.
   std::int64_t unauthenticated_arguments = 10;
   std::int64_t unauthenticated_bulk_bytes = 16 * 1024;

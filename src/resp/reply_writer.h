@@ -1,8 +1,8 @@
 // Writes replies in RESP2 or RESP3 into a buffer that it does not own.
 //
-// The caller says what it means (a map, a null, a double); the writer knows how each protocol spells
-// it: a map is a flat array in RESP2, null is `_` in RESP3, and so on. REQUIRES: aggregates are
-// followed by as many elements as announced.
+// The caller says what it means (a map, a null, a double); the writer knows how each protocol
+// spells it: a map is a flat array in RESP2, null is `_` in RESP3, and so on. REQUIRES: aggregates
+// are followed by as many elements as announced.
 #pragma once
 
 #include <cstdint>
@@ -20,23 +20,23 @@ class ReplyWriter {
   Version version() const { return version_; }
   bool resp3() const { return version_ == Version::resp3; }
 
-  void ok();                               // +OK
-  void simple(std::string_view text);      // +text; no line ends in it
+  void ok();                           // +OK
+  void simple(std::string_view text);  // +text; no line ends in it
   // -text; the first word is the kind ("ERR …", "WRONGTYPE …"). Line ends become spaces.
   void error(std::string_view text);
   void integer(std::int64_t value);
   void bulk(std::string_view bytes);
-  void bulk_integer(std::int64_t value);   // the number as a bulk string
-  void null();                             // $-1 or _
-  void null_array();                       // *-1 or _
-  void boolean(bool value);                // :1/:0 or #t/#f
-  void double_value(double value);         // bulk or ','; shortest form that reads back the same
-  void verbatim(std::string_view text);    // bulk or =…txt:
+  void bulk_integer(std::int64_t value);  // the number as a bulk string
+  void null();                            // $-1 or _
+  void null_array();                      // *-1 or _
+  void boolean(bool value);               // :1/:0 or #t/#f
+  void double_value(double value);        // bulk or ','; shortest form that reads back the same
+  void verbatim(std::string_view text);   // bulk or =…txt:
   void array(std::size_t count);
-  void map(std::size_t pairs);             // *2n or %n
-  void set(std::size_t count);             // *n or ~n
-  void push(std::size_t count);            // *n or >n
-  void raw(std::string_view encoded);      // already encoded for this version
+  void map(std::size_t pairs);         // *2n or %n
+  void set(std::size_t count);         // *n or ~n
+  void push(std::size_t count);        // *n or >n
+  void raw(std::string_view encoded);  // already encoded for this version
 
   std::size_t size() const { return out_.size(); }
 

@@ -1,0 +1,93 @@
+#include "resp/reply_writer.h"
+
+#include "resp/number.h"
+
+namespace holdfast::resp {
+namespace {
+
+void header(std::string& out, char kind, std::size_t number) {
+  out.push_back(kind);
+  append_integer(out, static_cast<std::int64_t>(number));
+  out.append("\r\n", 2);
+}
+
+void counted(std::string& out, char kind, std::string_view bytes) {
+  header(out, kind, bytes.size());
+  out.append(bytes).append("\r\n", 2);
+}
+
+}  // namespace
+
+void ReplyWriter::ok() { out_.append("+OK\r\n", 5); }
+
+void ReplyWriter::simple(std::string_view text) {
+  out_.append(1, '+').append(text).append("\r\n", 2);
+}
+
+void ReplyWriter::error(std::string_view text) {
+  out_.push_back('-');
+  // A client's bytes are quoted in some texts and must not end the line.
+  for (const char c : text) out_.push_back(c == '\r' || c == '\n' ? ' ' : c);
+  out_.append("\r\n", 2);
+}
+
+void ReplyWriter::integer(std::int64_t value) {
+  out_.push_back(':');
+  append_integer(out_, value);
+  out_.append("\r\n", 2);
+}
+
+void ReplyWriter::bulk(std::string_view bytes) { counted(out_, '$', bytes); }
+
+void ReplyWriter::bulk_integer(std::int64_t value) {
+  std::string text;  // at most 20 characters; 15 of them need no memory
+  append_integer(text, value);
+  bulk(text);
+}
+
+void ReplyWriter::null() { out_.append(resp3() ? "_\r\n" : "$-1\r\n"); }
+
+void ReplyWriter::null_array() { out_.append(resp3() ? "_\r\n" : "*-1\r\n"); }
+
+void ReplyWriter::boolean(bool value) {
+  if (resp3()) {
+    out_.append(value ? "#t\r\n" : "#f\r\n");
+  } else {
+    integer(value ? 1 : 0);
+  }
+}
+
+void ReplyWriter::double_value(double value) {
+  if (resp3()) {
+    out_.push_back(',');
+    append_double(out_, value);
+    out_.append("\r\n", 2);
+  } else {
+    std::string text;
+    append_double(text, value);
+    bulk(text);
+  }
+}
+
+void ReplyWriter::verbatim(std::string_view text) {
+  if (resp3()) {
+    header(out_, '=', text.size() + 4);
+    out_.append("txt:").append(text).append("\r\n", 2);
+  } else {
+    bulk(text);
+  }
+}
+
+void ReplyWriter::array(std::size_t count) { header(out_, '*', count); }
+
+void ReplyWriter::map(std::size_t pairs) {
+  header(out_, resp3() ? '%' : '*', resp3() ? pairs : pairs * 2);
+}
+
+void ReplyWriter::set(std::size_t count) { header(out_, resp3() ? '~' : '*', count); }
+
+void ReplyWriter::push(std::size_t count) { header(out_, resp3() ? '>' : '*', count); }
+
+void ReplyWriter::raw(std::string_view encoded) { out_.append(encoded); }
+
+}  // namespace holdfast::resp
