@@ -35,9 +35,11 @@ node_pid() {
 start_node() {
   local port=$1
   mkdir -p "$STATE"
-  setsid "$BINARY" server --listen "$HOST:$port" --data "$STATE/$port" --join "$(addresses)" \
-    >>"$STATE/$port.log" 2>&1 </dev/null &
-  echo $! >"$STATE/$port.pid"
+  (
+    setsid "$BINARY" server --listen "$HOST:$port" --data "$STATE/$port" --join "$(addresses)" \
+      >>"$STATE/$port.log" 2>&1 </dev/null &
+    echo $! >"$STATE/$port.pid"
+  )
 }
 
 # Ends politely all nodes that run, so that leadership is handed over, then the deaf ones.
