@@ -1,0 +1,66 @@
+#include "os/event_loop.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "os/event_loop_parts.h"
+
+namespace holdfast::os {
+namespace {
+
+// An idle loop looks around this often, so that a handler whose wake_at has changed for a reason
+// that the loop cannot see is late by this much at most.
+constexpr Duration kLongestSleep = seconds(10);
+
+}  // namespace
+
+EventLoop::EventLoop(const env::Clock& clock) : parts_(std::make_unique<Parts>(clock)) {
+  // A write to a broken connection shall be an error of that write.
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+EventLoop::~EventLoop() = default;
+
+void EventLoop::run(env::TurnHandler& handler) {
+  auto& io = parts_->io;
+  Duration sleep{};  // the first turn does not wait: something may have been sent before
+  while (true) {
+    if (sleep.ns > 0) {
+      io.run_one_for(std::chrono::nanoseconds(sleep.ns));
+    }
+    for (int count = 1; count < kTurnWork && io.poll_one() > 0; ++count) {
+    }
+    handler.on_turn_end();
+    if (parts_->flush) parts_->flush();
+    if (io.stopped()) break;
+    const Instant now = parts_->clock.now();
+    const Instant wake = std::min(handler.wake_at(), now + kLongestSleep);
+    sleep = std::max(wake - now, Duration{});
+  }
+  io.restart();
+}
+
+void EventLoop::stop() { parts_->io.stop(); }
+
+void EventLoop::post(std::function<void()> work) { boost::asio::post(parts_->io, std::move(work)); }
+
+void EventLoop::on_terminate(std::function<void(int signal)> handler) {
+  parts_->on_signal = std::move(handler);
+  if (parts_->signals) return;
+  parts_->signals.emplace(parts_->io, SIGTERM, SIGINT);
+  parts_->wait_signal();
+}
+
+void EventLoop::Parts::wait_signal() {
+  signals->async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    wait_signal();
+    on_signal(signal);
+  });
+}
+
+}  // namespace holdfast::os

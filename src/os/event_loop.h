@@ -1,0 +1,45 @@
+// The loop of one thread: sleeps until something is ready, hands it out, ends the turn.
+//
+// A turn: wait for work or for the handler's wake_at; run what is ready, at most kTurnWork items,
+// so that a flood cannot put off the end of the turn; on_turn_end; then everything that asked for
+// it writes (each TCP stream once).
+//
+// Threads: run() and everything that runs on it belong to one thread; post() and stop() may be
+// called from any. Order of destruction: what uses the loop dies before the loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "env/clock.h"
+#include "env/loop.h"
+
+namespace holdfast::os {
+
+class EventLoop {
+ public:
+  static constexpr int kTurnWork = 256;
+
+  explicit EventLoop(const env::Clock& clock);
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Turn after turn until stop(). The turn in which stop() is called is finished.
+  void run(env::TurnHandler& handler);
+  void stop();
+  // Runs `work` in a later turn, or a later step of this one; in the order of the posts of a thread.
+  void post(std::function<void()> work);
+  // `handler` gets SIGTERM and SIGINT, as part of a turn, as often as they come. Without it they
+  // end the process. SIGPIPE is ignored as soon as a loop exists.
+  void on_terminate(std::function<void(int signal)> handler);
+
+  // What only os/ may touch (os/event_loop_parts.h).
+  struct Parts;
+  Parts& parts() { return *parts_; }
+
+ private:
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace holdfast::os

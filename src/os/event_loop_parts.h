@@ -1,0 +1,31 @@
+// The inside of the loop, for os/*.cc only: whoever includes this pays for Asio.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "os/event_loop.h"
+
+namespace holdfast::os {
+
+struct EventLoop::Parts {
+  explicit Parts(const env::Clock& loop_clock)
+      : clock(loop_clock), io(1), work(io.get_executor()) {}
+
+  void wait_signal();
+
+  const env::Clock& clock;
+  boost::asio::io_context io;
+  // Keeps the loop waiting when no socket is open.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
+  std::optional<boost::asio::signal_set> signals;
+  std::function<void(int)> on_signal;
+  // Called at the end of each turn, after the handler; set by the network.
+  std::function<void()> flush;
+};
+
+}  // namespace holdfast::os

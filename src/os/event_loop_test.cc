@@ -1,0 +1,99 @@
+#include "os/event_loop.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "os/entropy.h"
+#include "os/test_loop.h"
+
+namespace holdfast::os {
+namespace {
+
+TEST(EventLoop, RunsPostsInOrderAndThenEndsTheTurn) {
+  TestLoop test;
+  std::vector<int> seen;
+  for (int i = 0; i < 5; ++i) test.loop().post([&seen, i] { seen.push_back(i); });
+  EXPECT_TRUE(test.run_until([&] { return !seen.empty(); }));
+  EXPECT_EQ(seen, (std::vector<int>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(test.turns, 1);
+}
+
+TEST(EventLoop, BoundsTheWorkOfATurn) {
+  TestLoop test;
+  int done = 0;
+  int most = 0;
+  int before = 0;
+  test.at_turn_end = [&] {
+    most = std::max(most, done - before);
+    before = done;
+  };
+  for (int i = 0; i < 3 * EventLoop::kTurnWork; ++i) test.loop().post([&done] { ++done; });
+  EXPECT_TRUE(test.run_until([&] { return done == 3 * EventLoop::kTurnWork; }));
+  EXPECT_LE(most, EventLoop::kTurnWork);
+}
+
+TEST(EventLoop, AFloodDoesNotPutOffTheEndOfTheTurn) {
+  TestLoop test;
+  std::function<void()> flood = [&] { test.loop().post(flood); };
+  test.loop().post(flood);
+  EXPECT_TRUE(test.run_until([&] { return test.turns >= 3; }));
+}
+
+TEST(EventLoop, WakesWhenTheHandlerWantsTo) {
+  TestLoop test;
+  const Instant begin = test.clock().now();
+  test.run_for(milliseconds(50));
+  const Duration slept = test.clock().now() - begin;
+  EXPECT_GE(slept.ms(), 50);
+  EXPECT_LT(slept.ms(), 1000);
+  EXPECT_LE(test.turns, 5) << "it slept rather than spun";
+}
+
+TEST(EventLoop, AnotherThreadMayPost) {
+  TestLoop test;
+  int got = 0;
+  std::thread other([&] {
+    for (int i = 0; i < 100; ++i) test.loop().post([&got] { ++got; });
+  });
+  EXPECT_TRUE(test.run_until([&] { return got == 100; }));
+  other.join();
+}
+
+TEST(EventLoop, AnotherThreadMayStop) {
+  TestLoop test;
+  std::thread other([&] { test.loop().stop(); });
+  test.run_until([] { return false; }, seconds(60));
+  other.join();
+  EXPECT_LT(test.turns, 10);
+}
+
+TEST(EventLoop, HandsOutSignals) {
+  TestLoop test;
+  std::vector<int> seen;
+  test.loop().on_terminate([&](int signal) { seen.push_back(signal); });
+  ::kill(::getpid(), SIGTERM);
+  EXPECT_TRUE(test.run_until([&] { return seen.size() == 1; }));
+  ::kill(::getpid(), SIGINT);
+  EXPECT_TRUE(test.run_until([&] { return seen.size() == 2; }));
+  EXPECT_EQ(seen, (std::vector<int>{SIGTERM, SIGINT}));
+}
+
+TEST(SystemClock, DoesNotRunBackwards) {
+  SystemClock clock;
+  Instant last = clock.now();
+  for (int i = 0; i < 1000; ++i) {
+    const Instant now = clock.now();
+    EXPECT_GE(now, last);
+    last = now;
+  }
+  EXPECT_GT(clock.wall().ms, 1'600'000'000'000);
+}
+
+TEST(Entropy, Differs) { EXPECT_NE(random_seed(), random_seed()); }
+
+}  // namespace
+}  // namespace holdfast::os

@@ -1,0 +1,307 @@
+#include "os/tcp.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <map>
+#include <vector>
+
+#include "os/test_loop.h"
+
+namespace holdfast::os {
+namespace {
+
+const env::Address kAnyPort{"127.0.0.1", 0};
+
+// A listener, and what has been accepted.
+class TcpTest : public testing::Test {
+ protected:
+  TcpTest() {
+    auto made = network.listen(kAnyPort, [this](env::Stream& stream) {
+      accepted.push_back(&stream);
+      handlers.push_back(std::make_shared<RecordingHandler>());
+      return refuse ? nullptr : handlers.back();
+    });
+    CHECK(made.ok(), "{}", made.error().message);
+    listener = std::move(*made);
+  }
+
+  // Connects, and runs until both ends know.
+  env::Stream& connected(std::shared_ptr<RecordingHandler> handler) {
+    const std::size_t before = accepted.size();
+    env::Stream& stream = network.connect(listener->bound(), handler);
+    EXPECT_TRUE(until([&] { return handler->connected && accepted.size() == before + 1; }));
+    return stream;
+  }
+  bool until(std::function<bool()> done) { return test.run_until(std::move(done)); }
+
+  TestLoop test;
+  NoTrace trace;
+  TcpNetwork network{test.loop(), trace};
+  std::unique_ptr<env::Listener> listener;
+  std::vector<env::Stream*> accepted;
+  std::vector<std::shared_ptr<RecordingHandler>> handlers;
+  std::shared_ptr<RecordingHandler> client = std::make_shared<RecordingHandler>();
+  bool refuse = false;
+};
+
+TEST_F(TcpTest, EchoesWithOneWritePerTurn) {
+  env::Stream& stream = connected(client);
+  handlers[0]->when_bytes = [&] {
+    for (int i = 0; i < 100; ++i) accepted[0]->send("x");
+    accepted[0]->send(SharedBytes(std::string(5000, 'y')));
+    accepted[0]->send("z");
+  };
+  const auto before = network.writes();
+  stream.send("pi");
+  stream.send("ng");
+  EXPECT_EQ(stream.pending(), 4u);
+  EXPECT_TRUE(until([&] { return client->received.size() == 5101; }));
+  EXPECT_EQ(handlers[0]->received, "ping");
+  EXPECT_EQ(client->received, std::string(100, 'x') + std::string(5000, 'y') + "z");
+  EXPECT_EQ(network.writes() - before, 2u) << "one for each side";
+  EXPECT_EQ(stream.pending(), 0u);
+}
+
+TEST_F(TcpTest, KnowsBothAddresses) {
+  env::Stream& stream = connected(client);
+  EXPECT_EQ(stream.remote(), listener->bound());
+  EXPECT_EQ(stream.local(), accepted[0]->remote());
+  EXPECT_EQ(stream.remote(), accepted[0]->local());
+}
+
+TEST_F(TcpTest, SendsBeforeConnectedLeaveOnceConnected) {
+  env::Stream& stream = network.connect(listener->bound(), client);
+  stream.send("early");
+  EXPECT_TRUE(until([&] { return !handlers.empty() && handlers[0]->received == "early"; }));
+}
+
+TEST_F(TcpTest, AnOrderlyCloseIsClean) {
+  env::Stream& stream = connected(client);
+  stream.send("last words");
+  stream.close();
+  EXPECT_TRUE(until([&] { return handlers[0]->closed == 1 && network.streams() == 0; }));
+  EXPECT_TRUE(handlers[0]->clean);
+  EXPECT_EQ(handlers[0]->received, "last words");
+  EXPECT_EQ(client->closed, 0) << "who closes is not told";
+}
+
+// As `printf ... | nc` does: it closes its side and goes on reading.
+TEST_F(TcpTest, AHalfClosedPeerStillGetsWhatIsQueued) {
+  const int peer = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(listener->bound().port);
+  ASSERT_EQ(::connect(peer, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  ASSERT_TRUE(until([&] { return handlers.size() == 1; }));
+  const std::size_t size = 8 << 20;
+  handlers[0]->when_bytes = [&] { accepted[0]->send(SharedBytes(std::string(size, 'b'))); };
+  ASSERT_EQ(::send(peer, "give", 4, 0), 4);
+  ASSERT_EQ(::shutdown(peer, SHUT_WR), 0);
+  std::size_t got = 0;
+  std::string buffer(1 << 20, ' ');
+  test.at_turn_end = [&] {
+    const ssize_t count = ::recv(peer, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count > 0) got += static_cast<std::size_t>(count);
+    test.loop().post([] {});  // the raw socket does not wake the loop
+  };
+  EXPECT_TRUE(until([&] { return got == size && network.streams() == 0; }));
+  EXPECT_EQ(handlers[0]->closed, 1);
+  EXPECT_TRUE(handlers[0]->clean);
+  ::close(peer);
+}
+
+TEST_F(TcpTest, AResetIsNotClean) {
+  env::Stream& stream = connected(client);
+  accepted[0]->pause_reading(true);
+  stream.send("unread");
+  // Closing with bytes unread makes the kernel send a reset.
+  test.run_for(milliseconds(50));
+  accepted[0]->close(true);
+  EXPECT_TRUE(until([&] { return client->closed == 1; }));
+  EXPECT_FALSE(client->clean);
+  EXPECT_FALSE(client->reason.empty());
+  EXPECT_EQ(handlers[0]->closed, 0);
+}
+
+TEST_F(TcpTest, TheLastErrorReachesAPeerThatIsStillSending) {
+  env::Stream& stream = connected(client);
+  handlers[0]->when_bytes = [&] {
+    accepted[0]->send("-ERR too much\r\n");
+    accepted[0]->close();
+  };
+  stream.send(SharedBytes(std::string(4 << 20, 'x')));
+  EXPECT_TRUE(until([&] { return client->closed == 1; }));
+  EXPECT_EQ(client->received, "-ERR too much\r\n");
+  EXPECT_EQ(handlers[0]->closed, 0);
+}
+
+TEST_F(TcpTest, AHandlerMayLetItselfGoWhileItIsCalled) {
+  env::Stream& stream = connected(client);
+  std::weak_ptr<RecordingHandler> weak = handlers[0];
+  handlers[0]->when_bytes = [this] {
+    handlers.clear();
+    accepted[0]->close(true);
+  };
+  stream.send("go");
+  EXPECT_TRUE(until([&] { return weak.expired(); }));
+}
+
+TEST_F(TcpTest, NothingIsCalledAfterClose) {
+  env::Stream& stream = connected(client);
+  accepted[0]->send("too late");
+  stream.close(true);
+  test.run_for(milliseconds(100));
+  EXPECT_EQ(client->reads, 0);
+  EXPECT_EQ(client->closed, 0);
+}
+
+TEST_F(TcpTest, ASlowReaderHoldsBackAndIsDrained) {
+  env::Stream& stream = connected(client);
+  stream.pause_reading(true);
+  const std::string big(32 << 20, 'b');
+  accepted[0]->send(SharedBytes(big));
+  test.run_for(milliseconds(100));
+  EXPECT_GT(accepted[0]->pending(), std::size_t{1} << 20);
+  EXPECT_EQ(handlers[0]->drained, 0);
+  EXPECT_EQ(client->reads, 0);
+  stream.pause_reading(false);
+  EXPECT_TRUE(until([&] { return client->received.size() == big.size(); }));
+  EXPECT_TRUE(until([&] { return handlers[0]->drained == 1; }));
+  EXPECT_EQ(accepted[0]->pending(), 0u);
+}
+
+TEST_F(TcpTest, DrainedComesEvenIfTheKernelTookAllAtOnce) {
+  connected(client);
+  accepted[0]->send(std::string(TcpNetwork::kHighWater + 1, 'b'));
+  EXPECT_TRUE(until([&] { return handlers[0]->drained == 1; }));
+  accepted[0]->send("a little");
+  EXPECT_TRUE(until([&] { return client->received.size() == TcpNetwork::kHighWater + 9; }));
+  EXPECT_EQ(handlers[0]->drained, 1);
+}
+
+TEST_F(TcpTest, APeerThatNeverReadsIsDroppedAfterClose) {
+  env::Stream& stream = connected(client);
+  stream.pause_reading(true);
+  accepted[0]->send(SharedBytes(std::string(32 << 20, 'b')));
+  accepted[0]->close();
+  EXPECT_EQ(network.streams(), 2u);
+  EXPECT_TRUE(until([&] { return network.streams() == 1; }));
+}
+
+TEST_F(TcpTest, ARefusedStreamIsClosed) {
+  refuse = true;
+  network.connect(listener->bound(), client);
+  EXPECT_TRUE(until([&] { return client->closed == 1; }));
+  EXPECT_EQ(network.streams(), 0u);
+}
+
+TEST_F(TcpTest, APortInUseIsNamed) {
+  const env::Address taken = listener->bound();
+  auto second = network.listen(taken, [](env::Stream&) { return nullptr; });
+  ASSERT_FALSE(second.ok());
+  EXPECT_NE(second.error().message.find(std::to_string(taken.port)), std::string::npos);
+  EXPECT_NE(second.error().message.find("in use"), std::string::npos);
+}
+
+TEST_F(TcpTest, AStrangeHostIsRefused) {
+  auto accept = [](env::Stream&) { return nullptr; };
+  EXPECT_FALSE(network.listen({"no.such.host.invalid", 1}, accept).ok());
+  auto foreign = network.listen({"192.0.2.1", 0}, accept);
+  ASSERT_FALSE(foreign.ok());
+  EXPECT_NE(foreign.error().message.find("no address 192.0.2.1"), std::string::npos);
+}
+
+TEST_F(TcpTest, ConnectRefusedReachesTheHandler) {
+  const env::Address gone = listener->bound();
+  listener.reset();
+  env::Stream& stream = network.connect(gone, client);
+  stream.send("lost");
+  EXPECT_EQ(client->closed, 0) << "not from inside connect";
+  EXPECT_TRUE(until([&] { return client->closed == 1; }));
+  EXPECT_FALSE(client->clean);
+  EXPECT_FALSE(client->connected);
+  EXPECT_NE(client->reason.find(gone.text()), std::string::npos);
+  EXPECT_EQ(network.streams(), 0u);
+}
+
+TEST_F(TcpTest, ClosingWhileConnectingIsQuiet) {
+  network.connect(listener->bound(), client).close();
+  test.run_for(milliseconds(100));
+  EXPECT_FALSE(client->connected);
+  EXPECT_EQ(client->closed, 0);
+}
+
+TEST_F(TcpTest, ResolvesNames) {
+  network.connect({"localhost", listener->bound().port}, client);
+  EXPECT_TRUE(until([&] { return client->connected; }));
+}
+
+TEST_F(TcpTest, RunningOutOfDescriptorsIsSurvived) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::vector<std::shared_ptr<RecordingHandler>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_shared<RecordingHandler>());
+    network.connect(listener->bound(), clients.back());
+  }
+  // Room for the three that connect (their sockets are made by the resolver's answer), none for
+  // the other ends.
+  const int next = ::dup(0);
+  ::close(next);
+  rlimit tight = limit;
+  tight.rlim_cur = static_cast<rlim_t>(next) + 4;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  test.run_for(milliseconds(300));
+  EXPECT_LT(accepted.size(), 3u);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_TRUE(until([&] {
+    return accepted.size() + static_cast<std::size_t>(clients[0]->closed + clients[1]->closed +
+                                                      clients[2]->closed) >= 3;
+  }));
+}
+
+TEST_F(TcpTest, ManyStreamsAtOnce) {
+  std::vector<std::shared_ptr<RecordingHandler>> clients;
+  std::vector<env::Stream*> streams;
+  for (int i = 0; i < 50; ++i) {
+    clients.push_back(std::make_shared<RecordingHandler>());
+    streams.push_back(&network.connect(listener->bound(), clients.back()));
+    streams.back()->send(std::to_string(i));
+  }
+  EXPECT_TRUE(until([&] {
+    std::size_t got = 0;
+    for (const auto& handler : handlers) got += handler->received.empty() ? 0 : 1;
+    return got == 50;
+  }));
+  for (auto* stream : accepted) stream->close();
+  EXPECT_TRUE(until([&] { return network.streams() == 0; }));
+  for (const auto& handler : clients) EXPECT_EQ(handler->closed, 1);
+}
+
+TEST(Tcp, ANetworkMayDieWithStreamsUnderWay) {
+  TestLoop test;
+  NoTrace trace;
+  auto client = std::make_shared<RecordingHandler>();
+  {
+    TcpNetwork network(test.loop(), trace);
+    std::shared_ptr<RecordingHandler> handler;
+    auto listener = network.listen(kAnyPort, [&](env::Stream&) {
+      handler = std::make_shared<RecordingHandler>();
+      return handler;
+    });
+    ASSERT_TRUE(listener.ok());
+    env::Stream& stream = network.connect((*listener)->bound(), client);
+    ASSERT_TRUE(test.run_until([&] { return client->connected; }));
+    stream.send("never sent");
+  }
+  test.run_for(milliseconds(50));
+  EXPECT_EQ(client->closed, 0);
+}
+
+}  // namespace
+}  // namespace holdfast::os
