@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The three nodes of ./dev up: started, found, asked, stopped. Sourced by dev and tools/demo, which
 # run in the root of the repository.
 #
