@@ -5,7 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -14,11 +17,30 @@
 
 namespace holdfast::server {
 
+// The peer port is the client port plus this, the cluster-client port likewise, unless given.
+inline constexpr std::uint16_t kPeerPortOffset = 10000;
+
+// Where a node is found: HOST:PORT of its clients, and the port at which it meets other nodes.
+struct Place {
+  env::Address client;
+  std::uint16_t peer_port = 0;  // 0: client port + kPeerPortOffset
+
+  Place() = default;
+  Place(env::Address address, std::uint16_t peer = 0)
+      : client(std::move(address)), peer_port(peer) {}
+
+  env::Address peer() const;
+  bool operator==(const Place&) const = default;
+  // HOST:PORT or HOST:PORT@PEERPORT.
+  static Result<Place> parse(std::string_view text);
+  std::string text() const;
+};
+
 struct Config {
   env::Address listen{"127.0.0.1", 7379};  // clients; at restart
   std::uint16_t peer_port = 0;             // 0: client port + 10000; at restart
   std::string data = "./holdfast-data";    // folder; at restart
-  std::vector<env::Address> join;          // the founding nodes' client addresses; first start only
+  std::vector<Place> join;                 // the founding nodes, the same list on each; first start
   bool bootstrap = false;                  // an empty folder may become a cluster off loopback
   std::string log_level = "info";          // debug | info | warning | error; online
   std::string log_format = "text";         // text | json; at restart
@@ -31,10 +53,55 @@ struct Config {
   std::int64_t timeout_s = 0;              // idle clients are closed; 0: never; online
   std::int64_t max_value_bytes = 64 << 20; // 1 MiB … 512 MiB ("proto-max-bulk-len"); at restart
   std::int64_t segment_bytes = 64 << 20;   // of the log; at restart
-  std::int64_t snapshot_after_bytes = 64 << 20;  // online
+  std::int64_t snapshot_after_bytes = 64 << 20;  // at restart
   bool protected_mode = true;              // refuse clients from elsewhere while there is no password
 
+  // Where this node meets others. Never off loopback: the links carry no secret yet.
   env::Address peer_listen() const;
 };
+
+// ---- Settings by name ---------------------------------------------------------------------------
+
+// One setting: how it is called in a TOML file and as --name; as a variable it is HOLDFAST_NAME with
+// underscores.
+struct Setting {
+  std::string_view name;
+  std::string_view range;  // for people
+  std::string_view help;
+  bool online = false;     // may change while the node runs
+  bool quoted = false;     // text in TOML
+  bool list = false;       // several, separated by commas
+  Result<void> (*set)(Config&, const Setting&, std::string_view value) = nullptr;
+  std::string (*get)(const Config&, const Setting&) = nullptr;
+  std::int64_t Config::*number = nullptr;
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+
+std::span<const Setting> all_settings();
+const Setting* find_setting(std::string_view name);  // null if unknown; '_' counts as '-'
+
+// One source of settings: the command line, the environment, a file.
+struct ConfigLayer {
+  struct Value {
+    std::string name;
+    std::string text;
+    std::string origin;  // for people, for example "--listen" or "holdfast.toml"
+  };
+  std::vector<Value> values;
+};
+
+// A configuration and, for each setting in the order of all_settings(), where its value is from.
+struct EffectiveConfig {
+  Config config;
+  std::vector<std::string> origins;
+};
+
+// Sets one value. The error names the setting, the value and what is allowed.
+Result<void> apply_setting(Config& config, std::string_view name, std::string_view value);
+// Applies layers over the defaults, the weakest first, then checks what concerns several settings.
+Result<EffectiveConfig> make_config(std::span<const ConfigLayer> layers);
+// As TOML, each line with the origin of its value.
+std::string print_config(const EffectiveConfig& effective);
 
 }  // namespace holdfast::server
