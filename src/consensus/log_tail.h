@@ -42,6 +42,10 @@ class LogTail {
   const Entry& at(Index index) const;
   // Entries from `from` on, at most `bytes` of payload but at least one if there is one.
   std::vector<Entry> slice(Index from, std::uint64_t bytes) const;
+  // The greatest index in [before(), index] whose entry is not of a later epoch than `epoch`, or
+  // before() if there is none; `index` itself if it lies before that. What two logs may still have
+  // in common when they differ at `index` (Raft 5.3, the fast way back).
+  Index last_not_above(Index index, Epoch epoch) const;
   // Payload bytes held.
   std::uint64_t bytes() const { return bytes_; }
 

@@ -14,6 +14,10 @@
 // send_after_sync leave when every write issued up to then is durable (at once if none is under
 // way). A failed write or sync is not an input: it ends the process.
 //
+// send_now holds what vouches for nothing on this disk: entries and heartbeats under an epoch whose
+// promise is durable, their "I follow you" under the same condition, requests for a pre-vote, the
+// order to campaign. Everything else that a crash could make untrue waits.
+//
 // What an engine cannot do it answers with `unsupported`, never silently.
 // docs/decisions/0002-one-interface-of-agreement.md maps every member to the three engines.
 //
@@ -88,7 +92,9 @@ struct SnapshotSent {
 };
 
 // Tell me an index such that a state which includes it is fresh enough for a read that begins now.
-// Answered, perhaps much later, by effects.readable or effects.reads_refused.
+// Answered, perhaps much later, by effects.readable or effects.reads_refused. Hosts do best to ask
+// once for all reads of a turn; further requests of the turn share one more round, for which
+// wake_at() asks at once.
 struct ReadRequest {
   ReadTicket ticket = 0;
 };
@@ -165,7 +171,9 @@ struct Readable {
 };
 
 // A peer needs a snapshot: it lacks entries that this replica no longer has. The host sends the
-// newest it has stored, then reports SnapshotSent.
+// newest it has stored; when all of it is on the receiver's disk, the receiver's engine is told by a
+// Received `snapshot` message {from this replica, its epoch, the mark's index and epoch}, and this
+// one by SnapshotSent.
 struct SnapshotWish {
   NodeId to;
 };
@@ -190,6 +198,8 @@ struct Effects {
   std::vector<SnapshotWish> send_snapshot;
   // The snapshot announced by a `snapshot` message is to replace this replica's state and log.
   // The host loads it, resets the log on disk to the mark, then says SnapshotStored{installed}.
+  // Until then the engine appends nothing and does not campaign. The mark's membership is empty
+  // here: the snapshot itself knows it.
   std::optional<SnapshotMark> install;
   std::optional<RoleChange> role;
   std::optional<LostSuffix> lost_suffix;
@@ -235,7 +245,8 @@ class Protocol {
   virtual ~Protocol() = default;
 
   virtual Guarantees guarantees() const = 0;
-  // Appends to `effects`, which the caller has cleared. `now` never runs backwards.
+  // Appends to `effects`, which the caller has cleared. `now` never runs backwards, and is the
+  // same for all steps of one turn of the host's loop.
   virtual void step(Instant now, Input input, Effects& effects) = 0;
   // When a Tick is due even if nothing happens.
   virtual Instant wake_at() const = 0;

@@ -1,0 +1,220 @@
+// Elections: thesis 3.4 and 3.6.1, with pre-vote (9.6) and stickiness (4.2.3).
+#include <algorithm>
+
+#include "base/check.h"
+#include "consensus/quorum.h"
+#include "consensus/raft/raft.h"
+
+namespace holdfast::consensus {
+namespace {
+
+// After the news that the leader's process is gone, and after an election that a less complete log
+// has shown to be needed: long enough that two rarely start at once, short against a time-out.
+constexpr Duration kSoonMin = milliseconds(5);
+constexpr Duration kSoonMax = milliseconds(50);
+
+}  // namespace
+
+// ---- Campaigning --------------------------------------------------------------------------------
+
+bool Raft::may_campaign() const { return is_voter() && !installing_; }
+
+void Raft::campaign() {
+  reset_election_timer();
+  if (may_campaign()) start_pre_vote();
+}
+
+void Raft::start_pre_vote() {
+  role_ = Role::candidate;
+  pre_vote_ = true;
+  leader_ = {};
+  votes_.clear();
+  votes_[options_.self] = true;
+  const auto vote_of = [this](NodeId node) -> std::optional<bool> {
+    const auto vote = votes_.find(node);
+    return vote == votes_.end() ? std::nullopt : std::optional(vote->second);
+  };
+  if (count_votes(membership(), vote_of) == VoteResult::won) return start_election(false);
+  ask_for_votes(MessageKind::pre_vote_request, {promise_.round + 1, options_.self}, false);
+}
+
+void Raft::start_election(bool transfer) {
+  role_ = Role::candidate;
+  pre_vote_ = false;
+  leader_ = {};
+  votes_.clear();
+  reset_election_timer();
+  set_promise({promise_.round + 1, options_.self});
+  ask_for_votes(MessageKind::vote_request, promise_, transfer);
+}
+
+void Raft::ask_for_votes(MessageKind kind, Epoch epoch, bool transfer) {
+  for (const NodeId node : membership().everyone()) {
+    if (node == options_.self || !membership().is_voter(node)) continue;
+    Message request = message_to(node, kind);
+    request.epoch = epoch;
+    request.index = log_.last();
+    request.index_epoch = log_.last_epoch();
+    request.transfer = transfer;
+    if (kind == MessageKind::pre_vote_request) {
+      send_now(std::move(request));  // promises nothing
+    } else {
+      send_after_sync(std::move(request));
+    }
+  }
+}
+
+void Raft::record_vote(NodeId from, bool granted) {
+  votes_[from] = granted;
+  const auto vote_of = [this](NodeId node) -> std::optional<bool> {
+    const auto vote = votes_.find(node);
+    return vote == votes_.end() ? std::nullopt : std::optional(vote->second);
+  };
+  switch (count_votes(membership(), vote_of)) {
+    case VoteResult::pending: return;
+    case VoteResult::lost: return become_follower(promise_, {});
+    case VoteResult::won: break;
+  }
+  if (pre_vote_) return start_election(false);
+  // Votes may suffice without one's own; entries of the epoch still have to wait for its promise.
+  if (writes_.durable_promise() == promise_) become_leader();
+}
+
+void Raft::become_leader() {
+  CHECK(role_ == Role::candidate && !pre_vote_);
+  role_ = Role::leader;
+  leader_ = options_.self;
+  votes_.clear();
+  peers_.clear();
+  for (const NodeId node : membership().everyone()) {
+    if (node == options_.self) continue;
+    // Heard now: a new leader gives everyone the whole time to answer.
+    peers_.emplace_back(node, membership().is_voter(node), log_.last().next(),
+                        Window(options_.window_messages, options_.window_bytes), elapsed_);
+  }
+  uncommitted_bytes_ = 0;
+  for (Index index = commit_.next(); index <= log_.last(); index = index.next()) {
+    uncommitted_bytes_ += log_.at(index).payload.size();
+  }
+  heartbeat_deadline_ = elapsed_ + options_.heartbeat_interval;
+  // An entry of its own, because only such entries commit by counting (3.6.2), and only when one
+  // has committed does the leader know how far its predecessors had come (6.4).
+  own_first_ = log_.last().next();
+  append_own(EntryKind::noop, SharedBytes());
+}
+
+void Raft::become_follower(Epoch epoch, NodeId leader) {
+  if (epoch > promise_) set_promise(epoch);
+  if (role_ == Role::leader) {
+    reads_.refuse_all(out_->reads_refused);
+    peers_.clear();
+    uncommitted_bytes_ = 0;
+    transfer_to_ = {};
+  }
+  const bool waited_already = role_ == Role::follower || role_ == Role::learner;
+  role_ = idle_role();
+  pre_vote_ = false;
+  votes_.clear();
+  leader_ = leader;
+  // A follower that only moves up goes on waiting: a candidate with a stale log must not be able
+  // to keep the others from campaigning.
+  if (!waited_already) reset_election_timer();
+}
+
+void Raft::follow(NodeId leader) {
+  CHECK(leader == promise_.node);
+  if (role_ == Role::candidate) {
+    become_follower(promise_, leader);
+  } else {
+    leader_ = leader;
+  }
+  heard_leader_at_ = elapsed_;
+  reset_election_timer();
+}
+
+void Raft::reset_election_timer() {
+  const std::int64_t timeout = options_.election_timeout.ns;
+  election_deadline_ = elapsed_ + nanoseconds(prng_.between(timeout, 2 * timeout - 1));
+}
+
+void Raft::campaign_soon() {
+  if (hears_leader() || !may_campaign()) return;
+  const Duration delay = nanoseconds(prng_.between(kSoonMin.ns, kSoonMax.ns));
+  election_deadline_ = std::min(election_deadline_, elapsed_ + delay);
+}
+
+void Raft::on(PeerLiveness input) {
+  if (role_ == Role::leader) {
+    Progress* peer = find_peer(input.node);
+    if (peer == nullptr) return;
+    // What was on its way is lost with the connection; that of a snapshot has its own report.
+    if (peer->state() == Progress::State::replicate) peer->become_probe();
+    if (!input.alive) {
+      if (transfer_to_ == input.node) transfer_to_ = {};
+      return;
+    }
+    send_heartbeat(*peer);
+    peer->resume();
+    replicate_to(*peer, true);
+    return;
+  }
+  if (input.alive || input.node != leader_) return;
+  // Known to be gone, not merely silent: no reason to wait, nor to refuse others who know it too.
+  leader_ = {};
+  campaign_soon();
+}
+
+// ---- Voting -------------------------------------------------------------------------------------
+
+bool Raft::hears_leader() const {
+  if (role_ == Role::leader) return true;  // until check-quorum says otherwise
+  return leader_ && elapsed_ - heard_leader_at_ < options_.election_timeout;
+}
+
+bool Raft::as_complete_as_ours(const Message& message) const {
+  return std::pair(message.index_epoch, message.index) >= std::pair(log_.last_epoch(), log_.last());
+}
+
+void Raft::on_pre_vote_request(const Message& message) {
+  const bool complete = as_complete_as_ours(message);
+  const bool granted = complete && !hears_leader();
+  Message reply = message_to(message.from, MessageKind::pre_vote_reply);
+  // A grant speaks of the epoch asked for; a refusal of our own, which may be the higher one.
+  if (granted) reply.epoch = message.epoch;
+  reply.refused = !granted;
+  send_after_sync(std::move(reply));
+  // The asker cannot win against this log; if nobody leads, this replica can.
+  if (!complete) campaign_soon();
+}
+
+void Raft::on_pre_vote_reply(const Message& message) {
+  if (role_ != Role::candidate || !pre_vote_) return;
+  if (message.refused) {
+    if (message.epoch == promise_) record_vote(message.from, false);
+  } else if (message.epoch == Epoch{promise_.round + 1, options_.self}) {
+    record_vote(message.from, true);
+  }
+}
+
+void Raft::on_vote_request(const Message& message) {
+  // The promise of this epoch is the vote, unless the log forbids it. A repeated request gets the
+  // same answer: under this promise only the asker itself could have changed the log since. Voters
+  // do not ask whether the candidate is a member: they may not know of it yet (4.2.2).
+  CHECK(message.epoch == promise_);
+  const bool granted = as_complete_as_ours(message);
+  Message reply = message_to(message.from, MessageKind::vote_reply);
+  reply.refused = !granted;
+  send_after_sync(std::move(reply));
+  if (granted) {
+    reset_election_timer();
+  } else {
+    campaign_soon();
+  }
+}
+
+void Raft::on_vote_reply(const Message& message) {
+  if (role_ != Role::candidate || pre_vote_ || message.epoch != promise_) return;
+  record_vote(message.from, !message.refused);
+}
+
+}  // namespace holdfast::consensus

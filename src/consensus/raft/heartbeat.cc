@@ -1,0 +1,118 @@
+// Heartbeats (thesis 3.4), check-quorum (6.2), reads by quorum (6.4).
+#include <algorithm>
+
+#include "base/check.h"
+#include "consensus/quorum.h"
+#include "consensus/raft/raft.h"
+
+namespace holdfast::consensus {
+
+// ---- The leader ---------------------------------------------------------------------------------
+
+void Raft::send_heartbeats() {
+  heartbeat_deadline_ = elapsed_ + options_.heartbeat_interval;
+  if (reads_.any_gathered() || reads_.round_under_way()) return start_read_round();
+  for (const Progress& peer : peers_) send_heartbeat(peer);
+}
+
+void Raft::send_heartbeat(const Progress& peer) {
+  Message message = message_to(peer.node(), MessageKind::heartbeat);
+  // A heartbeat proves nothing about the receiver's log, so it may not speak of more than the
+  // receiver is known to share.
+  message.commit = std::min(commit_, peer.match());
+  message.read_round = reads_.newest_round();
+  send_now(std::move(message));
+}
+
+bool Raft::quorum_is_active() const {
+  // A follower gives up on a leader after one to two election time-outs; a leader on its followers
+  // after as long as the most patient of them.
+  const Duration patience = options_.election_timeout * 2;
+  const auto vote_of = [this, patience](NodeId node) -> std::optional<bool> {
+    if (node == options_.self) return true;
+    for (const Progress& peer : peers_) {
+      if (peer.node() == node) return elapsed_ - peer.heard_at() < patience;
+    }
+    return false;
+  };
+  return count_votes(membership(), vote_of) == VoteResult::won;
+}
+
+void Raft::on(ReadRequest input) {
+  if (role_ != Role::leader) {
+    out_->reads_refused.push_back(input.ticket);
+    return;
+  }
+  if (commit_ < own_first_) return reads_.postpone(input.ticket);
+  reads_.gather(input.ticket, commit_);
+  // Time stands still within a turn of the host. The first read of a turn starts a round; the
+  // others came after it had begun, so they share another, which the turn's Tick starts.
+  const bool began_this_turn = reads_.round_under_way() && read_round_began_at_ == now_;
+  if (!began_this_turn) start_read_round();
+}
+
+void Raft::start_read_round() {
+  reads_.begin_round();
+  read_round_began_at_ = now_;
+  for (const Progress& peer : peers_) send_heartbeat(peer);
+  confirm_reads();
+}
+
+void Raft::confirm_reads() {
+  const auto round_of = [this](NodeId node) -> std::uint64_t {
+    if (node == options_.self) return reads_.newest_round();
+    const Progress* peer = find_peer(node);
+    return peer == nullptr ? 0 : peer->read_round;
+  };
+  reads_.confirm(quorum_reached(membership(), round_of), out_->readable);
+}
+
+void Raft::note_answer(Progress& peer, const Message& message) {
+  // Refused or not: the peer has said, under this epoch, that it knows no later one.
+  peer.on_heard(elapsed_);
+  if (message.read_round <= peer.read_round) return;
+  if (message.read_round > reads_.newest_round()) return;  // of a round that never began
+  peer.read_round = message.read_round;
+  if (reads_.round_under_way()) {
+    confirm_reads();
+    if (!reads_.round_under_way() && reads_.any_gathered()) start_read_round();
+  }
+}
+
+void Raft::on_heartbeat_reply(const Message& message) {
+  if (role_ != Role::leader || message.epoch != promise_) return;
+  Progress* peer = find_peer(message.from);
+  if (peer == nullptr) return;
+  note_answer(*peer, message);
+  // The peer is there, and does not have everything: the appends that would tell it, or their
+  // answers, may be lost. A full window is tried with an append that takes no room; if something
+  // in it was lost, the answer is a refusal and probing begins again.
+  peer->resume();
+  const bool probing = peer->state() == Progress::State::probe;
+  if (peer->match() == log_.last() && !probing) return;
+  if (peer->state() == Progress::State::replicate && peer->window().full()) {
+    const auto previous_epoch = log_.epoch_at(peer->next().previous());
+    if (previous_epoch) send_append(*peer, *previous_epoch, {});
+    return;
+  }
+  replicate_to(*peer, true);
+}
+
+// ---- The follower -------------------------------------------------------------------------------
+
+void Raft::on_heartbeat(const Message& message) {
+  CHECK(message.epoch == promise_);
+  follow(message.from);
+  if (!installing_) commit_to(std::min(message.commit, log_.last()));
+  Message reply = message_to(message.from, MessageKind::heartbeat_reply);
+  reply.read_round = message.read_round;
+  // Says only "I have promised nothing later". Once the promise it follows is durable it vouches
+  // for nothing on the disk, so neither reads nor the leader's check-quorum wait for a sync.
+  if (writes_.durable_promise() == promise_) {
+    send_now(std::move(reply));
+  } else {
+    send_after_sync(std::move(reply));
+  }
+}
+
+}  // namespace holdfast::consensus

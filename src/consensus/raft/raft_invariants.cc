@@ -1,0 +1,78 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "consensus/invariants.h"
+#include "consensus/quorum.h"
+#include "consensus/raft/raft.h"
+
+namespace holdfast::consensus {
+
+void Raft::check_invariants() const {
+  check_state(status(), log_);
+  CHECK(out_ == nullptr);
+  CHECK(writes_.durable_promise() <= promise_);
+  CHECK(reported_.role == role_ && reported_.epoch == promise_ && reported_.leader == leader_);
+
+  // An epoch names the only one who can lead it.
+  if (leader_) CHECK(leader_ == promise_.node, "{} leads {}", leader_, promise_);
+  CHECK((role_ == Role::leader) == (leader_ == options_.self));
+  if (role_ == Role::candidate) CHECK(!leader_);
+  if (role_ == Role::learner) CHECK(!is_voter());
+  if (role_ == Role::follower) CHECK(is_voter());
+  if (role_ != Role::candidate) CHECK(votes_.empty() && !pre_vote_);
+
+  // The membership in force is the last one in the log, and every one in the log is known.
+  std::size_t in_log = 0;
+  for (Index index = log_.first(); index <= log_.last(); index = index.next()) {
+    if (log_.at(index).kind == EntryKind::config) ++in_log;
+  }
+  const auto after = std::count_if(memberships_.begin(), memberships_.end(),
+                                   [this](const auto& one) { return one.first > log_.before(); });
+  CHECK(static_cast<std::size_t>(after) == in_log, "{} known, {} in the log", after, in_log);
+  CHECK(memberships_.back().first <= log_.last());
+
+  if (installing_) {
+    CHECK(role_ == Role::follower || role_ == Role::learner);
+    CHECK(installing_->index > commit_);
+  }
+  if (role_ == Role::leader) {
+    check_leader();
+  } else {
+    CHECK(peers_.empty() && uncommitted_bytes_ == 0 && !transfer_to_);
+    CHECK(!reads_.any_gathered() && !reads_.round_under_way());
+  }
+}
+
+void Raft::check_leader() const {
+  // Entries of an epoch exist only under its durable promise.
+  CHECK(writes_.durable_promise() == promise_);
+  CHECK(promise_.node == options_.self);
+  CHECK(log_.last() >= own_first_ && log_.last_epoch() == promise_);
+  if (log_.epoch_at(own_first_)) CHECK(*log_.epoch_at(own_first_) == promise_);
+
+  std::uint64_t bytes = 0;
+  for (Index index = commit_.next(); index <= log_.last(); index = index.next()) {
+    bytes += log_.at(index).payload.size();
+  }
+  CHECK(bytes == uncommitted_bytes_, "{} counted, {} kept", bytes, uncommitted_bytes_);
+
+  for (const Progress& peer : peers_) {
+    CHECK(peer.match() < peer.next());
+    CHECK(peer.next() <= log_.last().next());
+    if (peer.state() != Progress::State::replicate) CHECK(peer.window().empty());
+    CHECK(peer.read_round <= reads_.newest_round());
+  }
+
+  // Commit was advanced wherever it could be.
+  const auto match_of = [this](NodeId node) -> std::uint64_t {
+    if (node == options_.self) return writes_.durable_last().value;
+    for (const Progress& peer : peers_) {
+      if (peer.node() == node) return peer.match().value;
+    }
+    return 0;
+  };
+  const Index reached(quorum_reached(membership(), match_of));
+  if (reached >= own_first_) CHECK(commit_ >= reached, "{} < {}", commit_, reached);
+}
+
+}  // namespace holdfast::consensus
