@@ -79,6 +79,8 @@ class Keyspace {
   // Sets the value; creates the key if absent. A new key has no expiry; an existing one keeps its
   // own. Counts one revision.
   const Object& put(Key key, Value value);
+  // put(key, Value::string(text)), but overwriting reuses the memory that is there.
+  const Object& put_text(Key key, std::string_view text);
   // Edits the text of a key's string in place; the value becomes raw. REQUIRES: it exists.
   // `edit` must not touch the keyspace. Counts one revision.
   void edit_text(Key key, const std::function<void(std::string&)>& edit);
@@ -147,6 +149,9 @@ class Keyspace {
   std::size_t memory() const;
 
  private:
+  friend class LockTable;
+  friend class GuardTable;
+  friend class OnceTable;
   struct State;
   std::unique_ptr<State> state_;
 };

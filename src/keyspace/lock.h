@@ -39,6 +39,10 @@ struct AcquireRequest {
   std::string_view value;    // shown by INFO, up to 1 KiB
   Origin origin;             // whom to tell when a wait ends
   bool resp3 = false;
+  // The ONCE id that the command runs under, in the slot of the lock; empty: none. The record is
+  // completed when the wait ends, and forgotten if the wait or its grant is withdrawn, so that a
+  // repeat asks anew instead of being told of a token that is burnt.
+  std::string_view once_id;
 };
 
 enum class AcquireOutcome : std::uint8_t { granted, queued, refused, too_many_waiters };
@@ -63,6 +67,8 @@ struct LockInfo {
   ClusterTime since;
   std::uint64_t last_token = 0;
   std::vector<WaiterInfo> waiters;  // in order
+  // Something of it is past its deadline and not yet ended: what is told here may still change.
+  bool due = false;
 };
 
 enum class ReleaseOutcome : std::uint8_t { released, repeated, lost };
@@ -71,13 +77,18 @@ enum class ReleaseOutcome : std::uint8_t { released, repeated, lost };
 // a name that comes again gets a higher one.
 class LockTable {
  public:
+  static constexpr std::size_t kMaxWaiters = 100'000;  // a lock
+  // How long a free name is remembered, for INFO and for a release that is repeated.
+  static constexpr std::int64_t kRememberedMs = 10 * 60 * 1000;
+
   explicit LockTable(Keyspace& owner);
   ~LockTable();
   LockTable(const LockTable&) = delete;
   LockTable& operator=(const LockTable&) = delete;
 
   // `index`: of the entry being applied. An owner that holds or waits already gets the same grant or
-  // keeps its place (with the new origin and deadline of waiting).
+  // keeps its place with the new origin, TTL and deadline of waiting; whom it displaces is told that
+  // his wait is over. Who asks without WAIT while queued is refused and changes nothing.
   AcquireResult acquire(Key name, const AcquireRequest& request, ClusterTime now, Index index);
   // Remaining milliseconds, nothing if the token does not hold the lock (any more).
   std::optional<std::int64_t> renew(Key name, std::uint64_t token, std::int64_t ttl_ms,
@@ -87,8 +98,15 @@ class LockTable {
   ReleaseOutcome release(Key name, std::uint64_t token, ClusterTime now);
   // Whether the token holds the lock at `now`.
   bool holds(Key name, std::uint64_t token, ClusterTime now) const;
+  // Whether the name is held by a grant that is past its deadline but not yet ended.
+  bool due(Key name, ClusterTime now) const;
+  // Nothing if the name is not known, or no longer. A grant or a wait that is past its deadline is
+  // left out, and `due` set.
   std::optional<LockInfo> info(Key name, ClusterTime now) const;
 
+  // A grant counts as attended, and is not withdrawn by these two, once its owner has shown that it
+  // knows: it repeated the acquire or renewed.
+  //
   // The waiter with this origin is gone: it leaves its queue; if it was granted the lock meanwhile
   // by that wait, the grant is withdrawn and its token burnt. False if there was neither.
   bool drop_waiter(Key name, const Origin& origin, ClusterTime now);

@@ -22,6 +22,11 @@ class Value {
   // Text that was edited in place (APPEND, SETRANGE): never turned into a number again.
   static Value raw(std::string text);
 
+  // Becomes what string(text) gives, reusing the memory it has.
+  void assign(std::string_view text);
+  // The text, to be edited in place; raw from here on.
+  std::string& edit();
+
   Type type() const { return Type::string; }
   bool is_integer() const { return std::holds_alternative<std::int64_t>(data_); }
   // REQUIRES: is_integer().

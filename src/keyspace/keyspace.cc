@@ -1,0 +1,279 @@
+#include "keyspace/keyspace.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "keyspace/guard.h"
+#include "keyspace/lock_queue.h"
+#include "keyspace/once.h"
+#include "keyspace/sizes.h"
+#include "keyspace/snapshot_load.h"
+#include "keyspace/snapshot_walk.h"
+#include "keyspace/state.h"
+
+namespace holdfast::keyspace {
+
+namespace {
+
+// SCAN's cursor is position * 16384 + slot: the slot, and how many of its keys, counted from the
+// front of its dense array, have not been visited yet; position 0 means all of them. It stays below
+// 2^53 because some clients read it as a floating-point number.
+constexpr std::uint64_t kCursorLimit = std::uint64_t{1} << 53;
+
+// REQUIRES: the object is in the slot's table.
+void remove_key(Core& core, SlotState& state, Slot slot, StoredObject& object) {
+  core.deadlines.cancel(object, DeadlineKind::key);
+  core.memory -= object_memory(object);
+  --core.totals.keys;
+  --core.key_counts[slot.value];
+  state.keys.remove(object);
+}
+
+StoredObject& add_key(Core& core, SlotState& state, Key key, Value value) {
+  auto fresh = std::make_unique<StoredObject>();
+  fresh->name = key.name;
+  fresh->value = std::move(value);
+  fresh->created = fresh->modified = core.next_revision();
+  StoredObject& object = state.keys.add(std::move(fresh));
+  core.memory += object_memory(object);
+  ++core.totals.keys;
+  ++core.key_counts[key.slot.value];
+  return object;
+}
+
+// REQUIRES: the key exists.
+StoredObject& existing(SlotState& state, Key key) {
+  StoredObject* object = state.keys.find(key.name);
+  CHECK(object != nullptr, "a key is to be changed that is not there");
+  return *object;
+}
+
+}  // namespace
+
+Core::Core(std::uint64_t seed) : hash_seed(seed), slots(kSlotCount), key_counts(kSlotCount) {}
+Core::~Core() = default;
+
+SlotState& Core::change(Slot slot) {
+  CHECK(slot.value < kSlotCount);
+  if (walk != nullptr) walk->before_change(*this, slot);
+  auto& state = slots[slot.value];
+  if (state == nullptr) state = std::make_unique<SlotState>(hash_seed);
+  return *state;
+}
+
+Coordination& Core::change_coordination(Slot slot) {
+  SlotState& state = change(slot);
+  if (state.coordination == nullptr) state.coordination = std::make_unique<Coordination>(hash_seed);
+  return *state.coordination;
+}
+
+Coordination* Core::look_coordination(Slot slot) const {
+  CHECK(slot.value < kSlotCount);
+  const SlotState* state = look(slot);
+  return state == nullptr ? nullptr : state->coordination.get();
+}
+
+void Core::schedule_key(StoredObject& object, Slot slot) {
+  if (object.expiry.set()) {
+    deadlines.schedule(
+        {object.expiry.deadline, object.created, slot, DeadlineKind::key, &object});
+  } else {
+    deadlines.cancel(object, DeadlineKind::key);
+  }
+}
+
+std::size_t object_memory(const StoredObject& object) {
+  constexpr std::size_t kIndexed = 3 * sizeof(void*);  // in the dense array and in the index
+  return sizeof(StoredObject) + kIndexed + outside_bytes(object.name) + object.value.memory() +
+         (object.expiry.set() ? sizeof(Deadline) : 0);
+}
+
+Keyspace::Keyspace(std::uint64_t hash_seed) : state_(std::make_unique<State>(hash_seed)) {
+  state_->locks = std::make_unique<LockTable>(*this);
+  state_->guards = std::make_unique<GuardTable>(*this);
+  state_->once = std::make_unique<OnceTable>(*this);
+}
+Keyspace::~Keyspace() = default;
+
+std::uint64_t Keyspace::revision() const { return state_->core.revision; }
+std::uint64_t Keyspace::next_revision() { return state_->core.next_revision(); }
+
+// ---- keys
+
+const Object* Keyspace::find(Key key) const {
+  CHECK(key.slot.value < kSlotCount);
+  const SlotState* slot = state_->core.look(key.slot);
+  return slot == nullptr ? nullptr : slot->keys.find(key.name);
+}
+
+std::size_t Keyspace::size() const { return state_->core.totals.keys; }
+std::size_t Keyspace::expiring() const { return state_->core.deadlines.keys(); }
+
+const Object& Keyspace::put(Key key, Value value) {
+  Core& core = state_->core;
+  SlotState& slot = core.change(key.slot);
+  StoredObject* object = slot.keys.find(key.name);
+  if (object == nullptr) return add_key(core, slot, key, std::move(value));
+  core.memory -= object->value.memory();
+  std::swap(object->value, value);  // not a move: a short string would leave the old memory there
+  core.memory += object->value.memory();
+  object->modified = core.next_revision();
+  return *object;
+}
+
+const Object& Keyspace::put_text(Key key, std::string_view text) {
+  Core& core = state_->core;
+  SlotState& slot = core.change(key.slot);
+  StoredObject* object = slot.keys.find(key.name);
+  if (object == nullptr) return add_key(core, slot, key, Value::string(text));
+  core.memory -= object->value.memory();
+  object->value.assign(text);
+  core.memory += object->value.memory();
+  object->modified = core.next_revision();
+  return *object;
+}
+
+void Keyspace::edit_text(Key key, const std::function<void(std::string&)>& edit) {
+  Core& core = state_->core;
+  StoredObject& object = existing(core.change(key.slot), key);
+  core.memory -= object.value.memory();
+  edit(object.value.edit());
+  core.memory += object.value.memory();
+  object.modified = core.next_revision();
+}
+
+void Keyspace::set_expiry(Key key, Expiry expiry) {
+  Core& core = state_->core;
+  StoredObject& object = existing(core.change(key.slot), key);
+  core.memory -= object_memory(object);
+  object.expiry = expiry.set() ? expiry : Expiry{};
+  core.memory += object_memory(object);
+  core.schedule_key(object, key.slot);
+  object.modified = core.next_revision();
+}
+
+bool Keyspace::erase(Key key) {
+  if (find(key) == nullptr) return false;
+  Core& core = state_->core;
+  SlotState& slot = core.change(key.slot);
+  remove_key(core, slot, key.slot, existing(slot, key));
+  core.next_revision();
+  return true;
+}
+
+void Keyspace::clear() {
+  Core& core = state_->core;
+  if (core.totals.keys == 0) return;
+  core.deadlines.drop_keys();
+  for (std::uint32_t number = 0; number < kSlotCount; ++number) {
+    if (core.key_counts[number] == 0) continue;
+    SlotTable<StoredObject>& keys = core.slots[number]->keys;
+    for (std::size_t i = 0; i < keys.size(); ++i) core.memory -= object_memory(keys.at(i));
+    SlotTable<StoredObject> old = std::exchange(keys, SlotTable<StoredObject>(core.hash_seed));
+    if (core.walk != nullptr) core.walk->detach_keys(Slot(static_cast<std::uint16_t>(number)), old);
+    core.key_counts[number] = 0;
+  }
+  core.totals.keys = 0;
+  core.next_revision();
+}
+
+std::uint64_t Keyspace::modified(Key key) const {
+  const Object* object = find(key);
+  return object == nullptr ? 0 : object->modified;
+}
+
+// ---- walks
+
+void Keyspace::for_each(const std::function<bool(const Object&)>& visit) const {
+  const Core& core = state_->core;
+  for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
+    for (std::uint32_t i = 0; i < core.key_counts[slot]; ++i) {
+      if (!visit(core.slots[slot]->keys.at(i))) return;
+    }
+  }
+}
+
+std::uint64_t Keyspace::scan(std::uint64_t cursor, std::size_t count,
+                             const std::function<void(const Object&)>& visit) const {
+  if (cursor >= kCursorLimit) return 0;
+  const Core& core = state_->core;
+  std::uint64_t position = cursor / kSlotCount;
+  std::size_t seen = 0;
+  for (std::uint64_t slot = cursor % kSlotCount; slot < kSlotCount; ++slot, position = 0) {
+    const std::uint64_t size = core.key_counts[slot];
+    if (size == 0) continue;
+    if (position == 0 || position > size) position = size;
+    while (position > 0) {
+      if (seen == count && seen > 0) return position * kSlotCount + slot;
+      visit(core.slots[slot]->keys.at(--position));
+      ++seen;
+    }
+  }
+  return 0;
+}
+
+const Object& Keyspace::nth(std::size_t n) const {
+  const Core& core = state_->core;
+  CHECK(n < core.totals.keys);
+  std::uint32_t slot = 0;
+  while (n >= core.key_counts[slot]) n -= core.key_counts[slot++];
+  return core.slots[slot]->keys.at(n);
+}
+
+// ---- coordination, settings
+
+LockTable& Keyspace::locks() { return *state_->locks; }
+const LockTable& Keyspace::locks() const { return *state_->locks; }
+GuardTable& Keyspace::guards() { return *state_->guards; }
+const GuardTable& Keyspace::guards() const { return *state_->guards; }
+OnceTable& Keyspace::once() { return *state_->once; }
+const OnceTable& Keyspace::once() const { return *state_->once; }
+
+const std::string* Keyspace::setting(std::string_view name) const {
+  const auto found = state_->core.settings.find(name);
+  return found == state_->core.settings.end() ? nullptr : &found->second;
+}
+
+void Keyspace::set_setting(std::string_view name, std::string value) {
+  // A walk has the settings already: its header is encoded when it begins.
+  state_->core.settings.insert_or_assign(std::string(name), std::move(value));
+  state_->core.next_revision();
+}
+
+// ---- expiry
+
+std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
+  Core& core = state_->core;
+  std::size_t ended = 0;
+  for (; ended < bound; ++ended) {
+    const Deadline* first = core.deadlines.first();
+    if (first == nullptr || first->when > now) break;
+    const Deadline due = *first;
+    switch (due.kind) {
+      case DeadlineKind::key:
+        remove_key(core, core.change(due.slot), due.slot, static_cast<StoredObject&>(*due.item));
+        core.next_revision();
+        ++core.expired_keys;
+        break;
+      case DeadlineKind::lock: end_lock(core, static_cast<Lock&>(*due.item), now); break;
+      case DeadlineKind::waiter: end_wait(core, static_cast<Waiter&>(*due.item), now); break;
+      case DeadlineKind::once:
+        forget_once(core, due.slot, static_cast<OnceEntry&>(*due.item));
+        break;
+    }
+  }
+  return ended;
+}
+
+ClusterTime Keyspace::next_deadline() const {
+  const Deadline* first = state_->core.deadlines.first();
+  return first == nullptr ? ClusterTime::never() : first->when;
+}
+
+std::uint64_t Keyspace::expired_keys() const { return state_->core.expired_keys; }
+
+std::vector<WaiterEvent> Keyspace::take_events() { return std::exchange(state_->core.events, {}); }
+
+std::size_t Keyspace::memory() const { return state_->core.memory; }
+
+}  // namespace holdfast::keyspace

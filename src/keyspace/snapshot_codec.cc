@@ -1,0 +1,335 @@
+#include "keyspace/snapshot_codec.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "keyspace/lock_queue.h"
+
+namespace holdfast::keyspace {
+
+namespace {
+
+enum class ValueKind : std::uint8_t { integer = 1, text = 2, raw = 3 };
+
+// The first number that a waiter's time of life may have, and flags of a lock.
+enum LockFlag : std::uint8_t { kHeld = 1 };
+
+void encode_origin(Writer& writer, const Origin& origin) {
+  writer.varint(origin.node.value);
+  writer.varint(origin.incarnation.value);
+  writer.varint(origin.connection.value);
+  writer.varint(origin.request);
+}
+
+Origin decode_origin(Reader& reader) {
+  Origin origin;
+  origin.node = NodeId(reader.varint());
+  origin.incarnation = Incarnation(reader.varint());
+  origin.connection = ConnectionId(reader.varint());
+  origin.request = reader.varint();
+  return origin;
+}
+
+void encode_grant(Writer& writer, const Grant& grant) {
+  writer.varint(grant.token);
+  writer.varint(grant.fence);
+  writer.i64(grant.deadline.ms);
+}
+
+Grant decode_grant(Reader& reader) {
+  Grant grant;
+  grant.token = reader.varint();
+  grant.fence = reader.varint();
+  grant.deadline.ms = reader.i64();
+  return grant;
+}
+
+void encode_value(Writer& writer, const Value& value) {
+  if (value.is_integer()) {
+    writer.u8(static_cast<std::uint8_t>(ValueKind::integer));
+    writer.i64(value.as_integer());
+    return;
+  }
+  std::string scratch;
+  writer.u8(static_cast<std::uint8_t>(value.is_raw() ? ValueKind::raw : ValueKind::text));
+  writer.bytes(value.text(scratch));
+}
+
+bool decode_value(Reader& reader, Value& value) {
+  switch (static_cast<ValueKind>(reader.u8())) {
+    case ValueKind::integer: value = Value::integer(reader.i64()); return reader.ok();
+    case ValueKind::raw: value = Value::raw(std::string(reader.bytes())); return reader.ok();
+    case ValueKind::text:
+      value = Value::string(reader.bytes());
+      // A canonical integer is never kept as text.
+      return reader.ok() && !value.is_integer();
+  }
+  return false;
+}
+
+// A revision that was counted: at least 1, at most the shard's.
+bool counted(const Core& core, std::uint64_t revision) {
+  return revision >= 1 && revision <= core.revision;
+}
+
+bool sane(const Core& core, const Grant& grant) {
+  return counted(core, grant.token) && grant.fence != 0 && grant.fence <= grant.token;
+}
+
+void encode_waiter(Writer& writer, const Waiter& waiter) {
+  writer.bytes(waiter.owner);
+  writer.bytes(waiter.value);
+  writer.i64(waiter.ttl_ms);
+  writer.i64(waiter.deadline.ms);
+  encode_origin(writer, waiter.origin);
+  writer.u8(waiter.resp3 ? 1 : 0);
+  writer.varint(waiter.queued_at);
+  writer.varint(waiter.created);
+  writer.bytes(waiter.once_id);
+}
+
+bool decode_waiter(Reader& reader, Core& core, Lock& lock) {
+  const std::string_view owner = reader.bytes();
+  const std::string_view value = reader.bytes();
+  const std::int64_t ttl_ms = reader.i64();
+  const ClusterTime deadline{reader.i64()};
+  const Origin origin = decode_origin(reader);
+  const std::uint8_t resp3 = reader.u8();
+  const std::uint64_t queued_at = reader.varint();
+  const std::uint64_t created = reader.varint();
+  const std::string_view once_id = reader.bytes();
+  if (!reader.ok() || resp3 > 1 || ttl_ms <= 0 || !counted(core, created)) return false;
+  if (lock.queue != nullptr && lock.queue->by_owner.contains(owner)) return false;
+  enqueue(core, lock, [&](Waiter& waiter) {
+    waiter.owner = owner;
+    waiter.value = value;
+    waiter.ttl_ms = ttl_ms;
+    waiter.deadline = deadline;
+    waiter.origin = origin;
+    waiter.resp3 = resp3 == 1;
+    waiter.queued_at = queued_at;
+    waiter.created = created;
+    waiter.once_id = once_id;
+  });
+  return true;
+}
+
+void encode_hold(Writer& writer, const Hold& hold) {
+  writer.bytes(hold.owner);
+  writer.bytes(hold.value);
+  encode_grant(writer, hold.grant);
+  writer.i64(hold.since.ms);
+  encode_origin(writer, hold.told);
+  writer.bytes(hold.once_id);
+}
+
+Hold decode_hold(Reader& reader) {
+  Hold hold;
+  hold.owner = reader.bytes();
+  hold.value = reader.bytes();
+  hold.grant = decode_grant(reader);
+  hold.since.ms = reader.i64();
+  hold.told = decode_origin(reader);
+  hold.once_id = reader.bytes();
+  return hold;
+}
+
+}  // namespace
+
+void encode_item(Writer& writer, const StoredObject& object) {
+  writer.bytes(object.name);
+  encode_value(writer, object.value);
+  writer.varint(object.created);
+  writer.varint(object.modified);
+  writer.u8(object.expiry.set() ? 1 : 0);
+  if (!object.expiry.set()) return;
+  writer.i64(object.expiry.deadline.ms);
+  writer.i64(object.expiry.wall.ms);
+}
+
+bool decode_key(Reader& reader, Core& core, Slot slot) {
+  auto fresh = std::make_unique<StoredObject>();
+  fresh->name = reader.bytes();
+  if (!decode_value(reader, fresh->value)) return false;
+  fresh->created = reader.varint();
+  fresh->modified = reader.varint();
+  const std::uint8_t has_expiry = reader.u8();
+  if (has_expiry == 1) {
+    fresh->expiry.deadline.ms = reader.i64();
+    fresh->expiry.wall.ms = reader.i64();
+    if (!fresh->expiry.set()) return false;
+  }
+  if (!reader.ok() || has_expiry > 1) return false;
+  if (!counted(core, fresh->modified) || !counted(core, fresh->created)) return false;
+  if (fresh->created > fresh->modified) return false;
+
+  SlotState& state = core.change(slot);
+  if (state.keys.find(fresh->name) != nullptr) return false;
+  StoredObject& object = state.keys.add(std::move(fresh));
+  core.schedule_key(object, slot);
+  core.memory += object_memory(object);
+  ++core.key_counts[slot.value];
+  ++core.totals.keys;
+  return true;
+}
+
+void encode_item(Writer& writer, const Lock& lock) {
+  writer.bytes(lock.name);
+  writer.varint(lock.last_token);
+  writer.varint(lock.released_token);
+  writer.i64(lock.released_until.ms);
+  writer.varint(lock.grants_since_release);
+  writer.i64(lock.forget_at.ms);
+  writer.u8(lock.hold.has_value() ? kHeld : 0);
+  if (!lock.hold.has_value()) return;
+  encode_hold(writer, *lock.hold);
+  writer.varint(lock.queue == nullptr ? 0 : lock.queue->order.size());
+  if (lock.queue == nullptr) return;
+  for (const Waiter& waiter : lock.queue->order) encode_waiter(writer, waiter);
+}
+
+bool decode_lock(Reader& reader, Core& core, Slot slot) {
+  auto fresh = std::make_unique<Lock>();
+  fresh->name = reader.bytes();
+  fresh->slot = slot;
+  fresh->last_token = reader.varint();
+  fresh->released_token = reader.varint();
+  fresh->released_until.ms = reader.i64();
+  const std::uint64_t grants = reader.varint();
+  fresh->grants_since_release = static_cast<std::uint32_t>(grants);
+  fresh->forget_at.ms = reader.i64();
+  const std::uint8_t flags = reader.u8();
+  if (!reader.ok() || flags > kHeld || grants > 2 || !counted(core, fresh->last_token)) return false;
+  if (fresh->released_token > fresh->last_token) return false;
+  if (flags == kHeld) {
+    fresh->hold = decode_hold(reader);
+    const Grant& grant = fresh->hold->grant;
+    if (!reader.ok() || !sane(core, grant) || grant.token != fresh->last_token) return false;
+  }
+
+  Coordination& coordination = core.change_coordination(slot);
+  if (coordination.locks.find(fresh->name) != nullptr) return false;
+  Lock& lock = coordination.locks.add(std::move(fresh));
+  core.memory += lock_memory(lock);
+  ++core.totals.locks;
+  schedule_lock(core, lock);
+  if (!lock.hold.has_value()) return true;
+  ++core.held;
+  const std::uint64_t waiters = reader.varint();
+  if (waiters > LockTable::kMaxWaiters) return false;
+  for (std::uint64_t i = 0; i < waiters; ++i) {
+    if (!decode_waiter(reader, core, lock)) return false;
+  }
+  return reader.ok();
+}
+
+void encode_item(Writer& writer, const GuardFloor& guard) {
+  writer.bytes(guard.name);
+  writer.varint(guard.fence);
+}
+
+bool decode_guard(Reader& reader, Core& core, Slot slot) {
+  auto fresh = std::make_unique<GuardFloor>();
+  fresh->name = reader.bytes();
+  fresh->fence = reader.varint();
+  if (!reader.ok() || fresh->fence == 0 || fresh->fence >= kRevisionLimit) return false;
+  Coordination& coordination = core.change_coordination(slot);
+  if (coordination.guards.find(fresh->name) != nullptr) return false;
+  core.memory += guard_memory(coordination.guards.add(std::move(fresh)));
+  ++core.totals.guards;
+  return true;
+}
+
+void encode_item(Writer& writer, const OnceEntry& entry) {
+  writer.bytes(entry.name);
+  writer.u64(entry.record.command_hash);
+  writer.u8(static_cast<std::uint8_t>(entry.record.state));
+  writer.bytes(entry.record.answer);
+  encode_grant(writer, entry.record.grant);
+  writer.i64(entry.record.until.ms);
+  writer.varint(entry.created);
+}
+
+bool decode_once(Reader& reader, Core& core, Slot slot) {
+  auto fresh = std::make_unique<OnceEntry>();
+  fresh->name = reader.bytes();
+  fresh->record.command_hash = reader.u64();
+  const std::uint8_t state = reader.u8();
+  fresh->record.state = static_cast<OnceState>(state);
+  fresh->record.answer = reader.bytes();
+  fresh->record.grant = decode_grant(reader);
+  fresh->record.until.ms = reader.i64();
+  fresh->created = reader.varint();
+  if (!reader.ok() || state > static_cast<std::uint8_t>(OnceState::not_granted)) return false;
+  if (!counted(core, fresh->created)) return false;
+  if (fresh->record.state == OnceState::granted && !sane(core, fresh->record.grant)) return false;
+
+  Coordination& coordination = core.change_coordination(slot);
+  if (coordination.once.find(fresh->name) != nullptr) return false;
+  OnceEntry& entry = coordination.once.add(std::move(fresh));
+  core.deadlines.schedule({entry.record.until, entry.created, slot, DeadlineKind::once, &entry});
+  core.memory += once_memory(entry);
+  ++core.totals.once;
+  return true;
+}
+
+void encode_header(Writer& writer, const Core& core) {
+  writer.varint(core.totals.keys);
+  writer.varint(core.totals.locks);
+  writer.varint(core.totals.guards);
+  writer.varint(core.totals.once);
+  writer.varint(core.revision);
+  writer.varint(core.settings.size());
+  for (const auto& [name, value] : core.settings) {
+    writer.bytes(name);
+    writer.bytes(value);
+  }
+}
+
+bool decode_header(Reader& reader, Core& core, Totals& totals) {
+  totals.keys = reader.varint();
+  totals.locks = reader.varint();
+  totals.guards = reader.varint();
+  totals.once = reader.varint();
+  core.revision = reader.varint();
+  const std::uint64_t settings = reader.varint();
+  if (core.revision >= kRevisionLimit) return false;
+  for (std::uint64_t i = 0; i < settings && reader.ok(); ++i) {
+    std::string name(reader.bytes());
+    std::string value(reader.bytes());
+    if (!core.settings.emplace(std::move(name), std::move(value)).second) return false;
+  }
+  return reader.finished();
+}
+
+std::size_t section_size(PartKind section, const SlotTable<StoredObject>* keys,
+                         const Coordination* coordination) {
+  if (section == PartKind::keys) return keys == nullptr ? 0 : keys->size();
+  if (coordination == nullptr) return 0;
+  switch (section) {
+    case PartKind::locks: return coordination->locks.size();
+    case PartKind::guards: return coordination->guards.size();
+    case PartKind::once: return coordination->once.size();
+    default: break;
+  }
+  fail(__FILE__, __LINE__, "section", "not a section");
+}
+
+void encode_section_item(Writer& writer, PartKind section, std::size_t position,
+                         const SlotTable<StoredObject>* keys, const Coordination* coordination) {
+  switch (section) {
+    case PartKind::keys: return encode_item(writer, keys->at(position));
+    case PartKind::locks: return encode_item(writer, coordination->locks.at(position));
+    case PartKind::guards: return encode_item(writer, coordination->guards.at(position));
+    case PartKind::once: return encode_item(writer, coordination->once.at(position));
+    default: break;
+  }
+  fail(__FILE__, __LINE__, "section", "not a section");
+}
+
+std::uint64_t chain(std::uint64_t before, PartKind kind, std::string_view body) {
+  return checksum(body, mix(before, static_cast<std::uint64_t>(kind)));
+}
+
+}  // namespace holdfast::keyspace

@@ -1,0 +1,161 @@
+#include "keyspace/snapshot_load.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "keyspace/snapshot_walk.h"
+
+namespace holdfast::keyspace {
+
+namespace {
+
+Error damaged(std::string_view what) {
+  return {fmt::format("the snapshot cannot be loaded: {}; take another copy of it from a replica "
+                      "that is well",
+                      what)};
+}
+
+}  // namespace
+
+Result<void> SnapshotLoader::load(Core& core, std::string_view chunk) {
+  if (broken_) return damaged("an earlier part of it was damaged");
+  Reader reader(chunk);
+  const std::uint8_t version = reader.u8();
+  if (reader.ok() && version > kSnapshotVersion) {
+    return damaged(fmt::format("its format {} is newer than the newest known here, {}", version,
+                               kSnapshotVersion));
+  }
+  broken_ = true;
+  if (!reader.ok() || version != kSnapshotVersion) return damaged("it has no format version");
+  while (reader.left() > 0) {
+    const auto kind = static_cast<PartKind>(reader.u8());
+    const std::string_view body = reader.bytes();
+    if (!reader.ok()) return damaged("a part of it is cut off");
+    if (!load_part(core, kind, body)) return damaged("a part of it makes no sense");
+  }
+  broken_ = false;
+  return {};
+}
+
+Result<void> SnapshotLoader::finish(const Core& core) const {
+  if (broken_) return damaged("a part of it was damaged");
+  if (!ended_) return damaged("its end is missing");
+  if (core.totals != expected_) return damaged("it has not as many items as it announced");
+  return {};
+}
+
+bool SnapshotLoader::load_part(Core& core, PartKind kind, std::string_view body) {
+  if (ended_) return false;
+  const std::uint64_t before = chain_;
+  chain_ = chain(chain_, kind, body);
+  Reader reader(body);
+  switch (kind) {
+    case PartKind::header:
+      if (started_) return false;
+      started_ = true;
+      return decode_header(reader, core, expected_);
+    case PartKind::keys:
+    case PartKind::locks:
+    case PartKind::guards:
+    case PartKind::once: return started_ && load_items(core, kind, body);
+    case PartKind::end:
+      ended_ = true;
+      return started_ && reader.u64() == before && reader.finished();
+  }
+  return false;
+}
+
+bool SnapshotLoader::load_items(Core& core, PartKind kind, std::string_view body) {
+  Reader reader(body);
+  const Slot slot(reader.u16());
+  const std::uint64_t first = reader.varint();
+  const std::uint64_t count = reader.varint();
+  if (!reader.ok() || slot.value >= kSlotCount || count == 0) return false;
+  const std::uint64_t here = std::uint64_t{slot.value} * 16 + static_cast<std::uint8_t>(kind);
+  if (here < last_) return false;
+  last_ = here;
+  SlotState& state = core.change(slot);
+  if (first != section_size(kind, &state.keys, state.coordination.get())) return false;
+
+  for (std::uint64_t i = 0; i < count; ++i) {
+    bool sane = false;
+    switch (kind) {
+      case PartKind::keys: sane = decode_key(reader, core, slot); break;
+      case PartKind::locks: sane = decode_lock(reader, core, slot); break;
+      case PartKind::guards: sane = decode_guard(reader, core, slot); break;
+      case PartKind::once: sane = decode_once(reader, core, slot); break;
+      default: break;
+    }
+    if (!sane) return false;
+  }
+  return reader.finished();
+}
+
+// ---- the keyspace's own part
+
+void Keyspace::begin_snapshot() {
+  CHECK(state_->core.walk == nullptr, "a snapshot is being taken already");
+  state_->core.walk = std::make_unique<SnapshotWalk>(state_->core);
+}
+
+bool Keyspace::snapshotting() const { return state_->core.walk != nullptr; }
+
+std::string Keyspace::next_chunk(std::size_t target) {
+  Core& core = state_->core;
+  CHECK(core.walk != nullptr, "no snapshot is being taken");
+  std::string chunk = core.walk->next_chunk(core, target);
+  if (chunk.empty()) core.walk.reset();
+  return chunk;
+}
+
+void Keyspace::abandon_snapshot() { state_->core.walk.reset(); }
+
+std::size_t Keyspace::snapshot_backlog() const {
+  return state_->core.walk == nullptr ? 0 : state_->core.walk->backlog();
+}
+
+Result<void> Keyspace::load_chunk(std::string_view chunk) {
+  Core& core = state_->core;
+  if (core.loader == nullptr) {
+    CHECK(core.revision == 0 && core.totals == Totals{}, "a snapshot needs an empty keyspace");
+    core.loader = std::make_unique<SnapshotLoader>();
+  }
+  return core.loader->load(core, chunk);
+}
+
+Result<void> Keyspace::finish_load() {
+  Core& core = state_->core;
+  if (core.loader == nullptr) return damaged("it is empty");
+  const auto loader = std::move(core.loader);
+  return loader->finish(core);
+}
+
+std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) const {
+  constexpr std::size_t kHashedAtOnce = 64 * 1024;
+  const Core& core = state_->core;
+  CHECK(first_slot <= kSlotCount && count <= kSlotCount - first_slot);
+  std::string bytes;
+  Writer writer(bytes);
+  std::uint64_t hash = 0;
+  if (count == kSlotCount) encode_header(writer, core);
+  for (std::uint32_t slot = first_slot; slot < first_slot + count; ++slot) {
+    const SlotState* state = core.slots[slot].get();
+    if (state == nullptr) continue;
+    for (const PartKind section : kSections) {
+      const std::size_t size = section_size(section, &state->keys, state->coordination.get());
+      if (size == 0) continue;
+      writer.u8(static_cast<std::uint8_t>(section));
+      writer.varint(slot);
+      writer.varint(size);
+      for (std::size_t i = 0; i < size; ++i) {
+        encode_section_item(writer, section, i, &state->keys, state->coordination.get());
+        if (bytes.size() < kHashedAtOnce) continue;
+        hash = checksum(bytes, hash);
+        bytes.clear();
+      }
+    }
+  }
+  return checksum(bytes, hash);
+}
+
+}  // namespace holdfast::keyspace

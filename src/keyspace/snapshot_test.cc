@@ -1,0 +1,197 @@
+// Snapshots and digests: what is restored is what was there when the snapshot began.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "keyspace/test_tools.h"
+
+namespace holdfast::keyspace {
+namespace {
+
+TEST(Snapshot, OfNothingRestoresNothing) {
+  Keyspace empty(1);
+  Keyspace restored(2);
+  load(restored, snapshot_of(empty));
+  EXPECT_EQ(restored.digest(), empty.digest());
+  EXPECT_FALSE(empty.snapshotting());
+}
+
+TEST(Snapshot, RestoresEverything) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Keyspace keyspace(seed);
+    Prng random(seed);
+    std::int64_t now = 1;
+    for (; now < 600; ++now) change_at_random(keyspace, random, ClusterTime{now});
+    keyspace.take_events();
+    Keyspace restored(seed + 1000);
+    load(restored, snapshot_of(keyspace, 1 + random.below(3000)));
+    ASSERT_EQ(listing(restored), listing(keyspace));
+    ASSERT_EQ(restored.digest(), keyspace.digest());
+    ASSERT_EQ(restored.next_deadline(), keyspace.next_deadline());
+    ASSERT_EQ(restored.locks().held(), keyspace.locks().held());
+    ASSERT_EQ(restored.locks().waiting(), keyspace.locks().waiting());
+    ASSERT_EQ(restored.once().size(), keyspace.once().size());
+
+    // And both go the same way from here, to the last event.
+    Prng one = random;
+    Prng other = random;
+    for (; now < 900; ++now) {
+      change_at_random(keyspace, one, ClusterTime{now});
+      change_at_random(restored, other, ClusterTime{now});
+      const auto events = keyspace.take_events();
+      const auto same = restored.take_events();
+      ASSERT_EQ(events.size(), same.size());
+      for (std::size_t i = 0; i < events.size(); ++i) {
+        ASSERT_EQ(events[i].origin, same[i].origin);
+        ASSERT_EQ(events[i].grant.token, same[i].grant.token);
+      }
+    }
+    ASSERT_EQ(restored.digest(), keyspace.digest());
+  }
+}
+
+TEST(Snapshot, WalkSeesTheStateAtItsBeginningThoughItGoesOnChanging) {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    Keyspace keyspace(seed);
+    Prng random(seed);
+    std::int64_t now = 1;
+    for (; now < 300; ++now) change_at_random(keyspace, random, ClusterTime{now});
+    const std::uint64_t digest = keyspace.digest();
+    const std::string before = listing(keyspace);
+
+    keyspace.begin_snapshot();
+    std::vector<std::string> chunks;
+    for (;;) {
+      for (std::uint64_t i = random.below(20); i > 0; --i) {
+        change_at_random(keyspace, random, ClusterTime{++now});
+      }
+      if (random.below(15) == 0) keyspace.clear();
+      chunks.push_back(keyspace.next_chunk(1 + random.below(500)));
+      if (chunks.back().empty()) break;
+    }
+    chunks.pop_back();
+    EXPECT_EQ(keyspace.snapshot_backlog(), 0u);
+
+    Keyspace restored(seed + 1000);
+    load(restored, chunks);
+    ASSERT_EQ(listing(restored), before) << "seed " << seed;
+    ASSERT_EQ(restored.digest(), digest) << "seed " << seed;
+  }
+}
+
+TEST(Snapshot, AWalkThatStandsStillKeepsOnlyWhatChanged) {
+  Keyspace keyspace(1);
+  for (const char* name : {"a", "b", "c"}) {
+    keyspace.put(key_named(name), Value::string(std::string(1000, 'x')));
+  }
+  keyspace.begin_snapshot();
+  EXPECT_EQ(keyspace.snapshot_backlog(), 0u);
+  keyspace.put(key_named("b"), Value::string("y"));
+  EXPECT_GT(keyspace.snapshot_backlog(), 1000u);
+  EXPECT_LT(keyspace.snapshot_backlog(), 2000u);
+  keyspace.abandon_snapshot();
+  EXPECT_EQ(keyspace.snapshot_backlog(), 0u);
+  EXPECT_FALSE(keyspace.snapshotting());
+}
+
+TEST(Snapshot, ChunksAreAboutAsLargeAsAsked) {
+  Keyspace keyspace(1);
+  for (int i = 0; i < 5000; ++i) {
+    keyspace.put(Key{fmt::format("k{}", i), Slot(5)}, Value::string(std::string(100, 'x')));
+  }
+  const auto chunks = snapshot_of(keyspace, 100'000);
+  EXPECT_GT(chunks.size(), 4u);
+  for (const std::string& chunk : chunks) EXPECT_LT(chunk.size(), 200'000u);
+}
+
+TEST(Snapshot, DamageIsAnErrorAndNeverACrash) {
+  Keyspace keyspace(1);
+  Prng random(7);
+  for (std::int64_t now = 1; now < 500; ++now) {
+    change_at_random(keyspace, random, ClusterTime{now});
+  }
+  const auto whole = snapshot_of(keyspace, 700);
+  std::size_t found = 0;
+  constexpr std::size_t kRounds = 2000;
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    std::vector<std::string> chunks = whole;
+    std::string& chunk = chunks[random.below(chunks.size())];
+    switch (random.below(4)) {
+      case 0:
+        chunk[random.below(chunk.size())] ^= static_cast<char>(1u << random.below(8));
+        break;
+      case 1: chunk.resize(random.below(chunk.size())); break;
+      case 2: chunk.append(random.below(20) + 1, static_cast<char>(random.below(256))); break;
+      case 3: std::swap(chunks[random.below(chunks.size())], chunk); break;
+    }
+    if (chunks == whole) {
+      ++found;
+      continue;
+    }
+    Keyspace restored(2);
+    bool good = true;
+    for (const std::string& each : chunks) good = good && restored.load_chunk(each).ok();
+    good = good && restored.finish_load().ok();
+    if (!good) ++found;
+  }
+  EXPECT_EQ(found, kRounds);
+}
+
+TEST(Snapshot, APartThatIsMissingIsFound) {
+  Keyspace keyspace(1);
+  for (const char* name : {"a", "b", "c"}) keyspace.put(key_named(name), Value::string("x"));
+  const auto whole = snapshot_of(keyspace, 1);
+  ASSERT_GT(whole.size(), 4u);
+  for (std::size_t missing = 0; missing < whole.size(); ++missing) {
+    Keyspace restored(2);
+    bool good = true;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      if (i != missing) good = good && restored.load_chunk(whole[i]).ok();
+    }
+    EXPECT_FALSE(good && restored.finish_load().ok()) << missing;
+  }
+  Keyspace nothing(3);
+  EXPECT_FALSE(nothing.finish_load().ok());
+}
+
+TEST(Snapshot, ANewerFormatIsRefusedByName) {
+  Keyspace keyspace(1);
+  const auto loaded = keyspace.load_chunk(std::string(1, '\x02'));
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_NE(loaded.error().message.find("newer"), std::string::npos);
+}
+
+TEST(Digest, IsEqualOnReplicasFedTheSameAndTellsThemApartOtherwise) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Keyspace one(seed);
+    Keyspace other(seed + 99);
+    Prng random_one(seed);
+    Prng random_other(seed);
+    for (std::int64_t now = 1; now < 300; ++now) {
+      change_at_random(one, random_one, ClusterTime{now});
+      change_at_random(other, random_other, ClusterTime{now});
+      if (now % 10 == 0) {
+        ASSERT_EQ(one.digest(), other.digest());
+      }
+    }
+    one.put(Key{"new", Slot(77)}, Value::string("x"));
+    other.put(Key{"new", Slot(77)}, Value::string("y"));
+    EXPECT_NE(one.digest(), other.digest());
+    EXPECT_NE(one.digest(77, 1), other.digest(77, 1));
+    EXPECT_EQ(one.digest(0, 77), other.digest(0, 77));
+    EXPECT_EQ(one.digest(78, kSlotCount - 78), other.digest(78, kSlotCount - 78));
+  }
+}
+
+TEST(Digest, KnowsTheOrderOfTheKeys) {
+  Keyspace one(1);
+  Keyspace other(1);
+  for (const char* name : {"a", "b", "c"}) one.put(Key{name, Slot(3)}, Value::string("x"));
+  for (const char* name : {"a", "c", "b"}) other.put(Key{name, Slot(3)}, Value::string("x"));
+  EXPECT_NE(one.digest(), other.digest());
+}
+
+}  // namespace
+}  // namespace holdfast::keyspace

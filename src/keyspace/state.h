@@ -1,0 +1,175 @@
+// What a Keyspace consists of. For the files of keyspace/ only.
+//
+// One hook: whoever changes anything in a slot gets at it through Core::change(slot), which first
+// lets a running snapshot walk save what it has not yet encoded.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "keyspace/deadlines.h"
+#include "keyspace/guard.h"
+#include "keyspace/keyspace.h"
+#include "keyspace/once.h"
+#include "keyspace/slot_table.h"
+
+namespace holdfast::keyspace {
+
+class SnapshotWalk;
+class SnapshotLoader;
+
+// Tokens are revisions, and clients round numbers from here on.
+inline constexpr std::uint64_t kRevisionLimit = std::uint64_t{1} << 53;
+
+struct StoredObject : Object, Timed {
+  std::uint32_t position = 0;
+};
+
+struct Lock;
+
+struct Waiter : Timed {
+  Lock* lock = nullptr;
+  std::list<Waiter>::iterator self;
+  std::string owner;
+  std::string value;
+  std::int64_t ttl_ms = 0;
+  ClusterTime deadline;
+  Origin origin;
+  bool resp3 = false;
+  std::uint64_t queued_at = 0;
+  std::uint64_t created = 0;  // revision
+  std::string once_id;
+};
+
+struct OriginHash {
+  using is_avalanching = void;
+  std::size_t operator()(const Origin& origin) const {
+    return mix(mix(origin.node.value, origin.incarnation.value),
+               mix(origin.connection.value, origin.request));
+  }
+};
+
+// First come, first served. The indexes find a waiter; the list alone says the order.
+struct Queue {
+  explicit Queue(std::uint64_t hash_seed) : by_owner(0, NameHash{hash_seed}) {}
+
+  std::list<Waiter> order;
+  boost::unordered_flat_map<std::string_view, Waiter*, NameHash> by_owner;
+  boost::unordered_flat_map<Origin, Waiter*, OriginHash> by_origin;
+};
+
+struct Hold {
+  std::string owner;
+  std::string value;
+  Grant grant;
+  ClusterTime since;
+  // Who was told of the grant when his wait ended, until he shows that he heard. Node 0: attended.
+  Origin told;
+  std::string once_id;
+};
+
+// Invariants: waiters only while held. Scheduled always: the hold's deadline while held, else
+// forget_at.
+struct Lock : Timed {
+  std::string name;
+  std::uint32_t position = 0;
+  Slot slot;
+  std::optional<Hold> hold;
+  std::unique_ptr<Queue> queue;  // null: nobody waits
+  std::uint64_t last_token = 0;
+  std::uint64_t released_token = 0;  // 0: none that a repeated release could mean
+  ClusterTime released_until;
+  std::uint32_t grants_since_release = 0;
+  ClusterTime forget_at;
+};
+
+struct GuardFloor {
+  std::string name;  // of the lock
+  std::uint32_t position = 0;
+  std::uint64_t fence = 0;
+};
+
+struct OnceEntry : Timed {
+  std::string name;  // the request id
+  std::uint32_t position = 0;
+  OnceRecord record;
+  std::uint64_t created = 0;  // revision
+};
+
+// Coordination objects of a slot. Most slots have none.
+struct Coordination {
+  explicit Coordination(std::uint64_t hash_seed)
+      : locks(hash_seed), guards(hash_seed), once(hash_seed) {}
+
+  SlotTable<Lock> locks;
+  SlotTable<GuardFloor> guards;
+  SlotTable<OnceEntry> once;
+};
+
+struct SlotState {
+  explicit SlotState(std::uint64_t hash_seed) : keys(hash_seed) {}
+
+  SlotTable<StoredObject> keys;
+  std::unique_ptr<Coordination> coordination;
+};
+
+// How many there are; a snapshot says it in advance, a load checks it at the end.
+struct Totals {
+  std::uint64_t keys = 0;
+  std::uint64_t locks = 0;
+  std::uint64_t guards = 0;
+  std::uint64_t once = 0;
+  bool operator==(const Totals&) const = default;
+};
+
+struct Core {
+  explicit Core(std::uint64_t seed);
+  ~Core();
+
+  // The hook before any change in the slot. Creates the slot's state if there is none.
+  SlotState& change(Slot slot);
+  Coordination& change_coordination(Slot slot);
+  // Null if the slot has none.
+  SlotState* look(Slot slot) const { return slots[slot.value].get(); }
+  Coordination* look_coordination(Slot slot) const;
+
+  std::uint64_t next_revision() { return ++revision; }
+  void schedule_key(StoredObject& object, Slot slot);
+
+  const std::uint64_t hash_seed;
+  std::vector<std::unique_ptr<SlotState>> slots;
+  std::vector<std::uint32_t> key_counts;  // per slot, for scans over mostly empty slots
+  Deadlines deadlines;
+  std::map<std::string, std::string, std::less<>> settings;
+  std::vector<WaiterEvent> events;
+  Totals totals;
+  std::uint64_t revision = 0;
+  std::uint64_t expired_keys = 0;
+  std::size_t held = 0;
+  std::size_t waiting = 0;
+  std::size_t memory = 0;
+  std::unique_ptr<SnapshotWalk> walk;      // null: no snapshot is being taken
+  std::unique_ptr<SnapshotLoader> loader;  // null: none is being loaded
+};
+
+struct Keyspace::State {
+  explicit State(std::uint64_t seed) : core(seed) {}
+
+  Core core;
+  std::unique_ptr<LockTable> locks;
+  std::unique_ptr<GuardTable> guards;
+  std::unique_ptr<OnceTable> once;
+};
+
+std::size_t object_memory(const StoredObject& object);
+std::size_t lock_memory(const Lock& lock);
+std::size_t waiter_memory(const Waiter& waiter);
+std::size_t guard_memory(const GuardFloor& guard);
+std::size_t once_memory(const OnceEntry& entry);
+
+}  // namespace holdfast::keyspace
