@@ -51,9 +51,9 @@ bool Progress::on_ack(Index index, Index first) {
   if (index < match_) return false;
   const bool grew = index > match_;
   match_ = index;
+  next_ = std::max(next_, index.next());
   if (state_ == State::replicate) {
     window_.free_to(index);
-    next_ = std::max(next_, index.next());
     return grew;
   }
   if (state_ == State::snapshot && index.next() < first) return grew;

@@ -92,8 +92,9 @@ void Raft::on_heartbeat_reply(const Message& message) {
   if (peer->match() == log_.last() && !probing) return;
   if (peer->state() == Progress::State::replicate && peer->window().full()) {
     const auto previous_epoch = log_.epoch_at(peer->next().previous());
-    if (previous_epoch) send_append(*peer, *previous_epoch, {});
-    return;
+    // Compacted meanwhile: then the answer, if it ever comes, will not be of use.
+    if (!previous_epoch) return ask_for_snapshot(*peer);
+    return send_append(*peer, *previous_epoch, {});
   }
   replicate_to(*peer, true);
 }

@@ -63,7 +63,7 @@ void Cluster::start(Replica& replica, bool first) {
   Recovered recovered{replica.disk.promise, replica.disk.mark, replica.disk.entries};
   replica.engine = options_.make(protocol, std::move(recovered), replica.now, replica.prng.fork());
   replica.checker.reset();
-  replica.applied = replica.disk.mark.index;
+  load_state(replica, replica.disk.mark.index);
   replica.effects.clear();
   replica.engine->check_invariants();
   if (!first) say(fmt::format("  {}", to_text(replica.engine->status())));
@@ -132,13 +132,14 @@ void Cluster::read(std::uint64_t node, ReadTicket ticket) { input(node, ReadRequ
 void Cluster::apply_write(Disk& disk, const Write& write) {
   if (write.promise) disk.promise = *write.promise;
   if (!write.append) return;
-  const Index from = write.append->from;
-  if (from <= disk.mark.index) return;  // of a log that a snapshot has replaced since
-  const std::uint64_t keep = from - disk.mark.index.next();
+  const Index first = disk.mark.index.next();
+  const Index from = std::max(write.append->from, first);
+  const std::uint64_t keep = from - first;
   CHECK(keep <= disk.entries.size(), "a hole before {}", from);
   disk.entries.resize(static_cast<std::size_t>(keep));
-  const auto& entries = write.append->entries;
-  disk.entries.insert(disk.entries.end(), entries.begin(), entries.end());
+  for (const Entry& entry : write.append->entries) {
+    if (entry.index >= first) disk.entries.push_back(entry);  // the rest is in a snapshot by now
+  }
 }
 
 void Cluster::complete_oldest(Replica& replica) {
@@ -171,7 +172,15 @@ void Cluster::crash(std::uint64_t node, std::size_t kept) {
   replica.readable.clear();
   replica.refused.clear();
   replica.wishes.clear();
+}
+
+void Cluster::load_state(Replica& replica, Index index) {
+  replica.applied = index;
   replica.committed.clear();
+  for (const auto& [at_index, entry] : history_) {
+    if (at_index > index) break;
+    if (entry.kind == EntryKind::batch) replica.committed.emplace_back(entry.payload.view());
+  }
 }
 
 void Cluster::restart(std::uint64_t node) {
@@ -181,15 +190,15 @@ void Cluster::restart(std::uint64_t node) {
 
 void Cluster::compact(std::uint64_t node, std::uint64_t index, std::uint64_t keep_from) {
   Replica& replica = at(node);
-  while (!replica.writes.empty()) complete_oldest(replica);
   const Index mark(index);
   const auto epoch = replica.engine->log().epoch_at(mark);
   CHECK(epoch && mark <= replica.engine->commit());
   const Index keep = keep_from == 0 ? mark.next() : Index(keep_from);
   replica.snapshot = {mark, *epoch, replica.engine->status().membership};
-  // On disk the snapshot takes the place of what it contains.
+  snapshots_[mark] = replica.snapshot;
+  // On disk the snapshot takes the place of what it contains, whether that is on the disk or not.
   auto& entries = replica.disk.entries;
-  const std::uint64_t gone = mark - replica.disk.mark.index;
+  const auto gone = std::min<std::uint64_t>(mark - replica.disk.mark.index, entries.size());
   entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(gone));
   replica.disk.mark = replica.snapshot;
   input(node, SnapshotStored{replica.snapshot, keep, false});
@@ -204,7 +213,6 @@ void Cluster::send_snapshot(std::uint64_t from, std::uint64_t to) {
   message.epoch = sender.engine->epoch();
   message.index = sender.snapshot.index;
   message.index_epoch = sender.snapshot.epoch;
-  at(to).snapshot = sender.snapshot;
   post(message);
 }
 
@@ -212,12 +220,12 @@ void Cluster::install(std::uint64_t node) {
   Replica& replica = at(node);
   CHECK(replica.install);
   while (!replica.writes.empty()) complete_oldest(replica);
-  const SnapshotMark mark = replica.snapshot;
-  CHECK(mark.index == replica.install->index);
+  const SnapshotMark mark = snapshots_.at(replica.install->index);
+  replica.snapshot = mark;
   replica.install.reset();
   replica.disk.mark = mark;
   replica.disk.entries.clear();
-  replica.applied = mark.index;
+  load_state(replica, mark.index);
   replica.checker.reset();
   input(node, SnapshotStored{mark, mark.index.next(), true});
 }
@@ -244,6 +252,16 @@ bool Cluster::deliver_one(const Filter& filter) {
     return true;
   }
   return false;
+}
+
+void Cluster::deliver_nth(std::size_t n, bool keep) {
+  CHECK(n < network_.size());
+  const auto one = network_.begin() + static_cast<std::ptrdiff_t>(n);
+  const Message message = *one;
+  network_.erase(one);
+  network_.push_front(message);
+  deliver_one();
+  if (keep) network_.push_back(message);
 }
 
 std::size_t Cluster::deliver(const Filter& filter) {
@@ -351,6 +369,10 @@ std::vector<std::uint64_t> Cluster::nodes() const {
   return numbers;
 }
 
+Index Cluster::newest_commit() const {
+  return history_.empty() ? Index() : history_.rbegin()->first;
+}
+
 std::vector<Readable> Cluster::take_readable(std::uint64_t node) {
   return std::exchange(at(node).readable, {});
 }
@@ -375,7 +397,7 @@ void Cluster::check_step(Replica& replica, Role role_before) {
       // Leader completeness: whatever anyone has committed is in the log of every later leader.
       for (const auto& [index, what] : history_) {
         const auto epoch = replica.engine->log().epoch_at(index);
-        CHECK(index < replica.engine->log().before() || (epoch && *epoch == what.first),
+        CHECK(index < replica.engine->log().before() || (epoch && *epoch == what.epoch),
               "leader {} lacks committed entry {}", replica.number, index);
       }
     }
@@ -390,8 +412,9 @@ void Cluster::check_commit(Replica& replica) {
     const Entry& entry = log.at(index);
     CHECK(content_checksum(options_.protocol.group, index, entry.kind, entry.payload.view()) ==
           entry.content);
-    const auto [one, fresh] = history_.emplace(index, std::pair(entry.epoch, entry.content));
-    CHECK(one->second == std::pair(entry.epoch, entry.content), "entry {} committed twice", index);
+    const auto [one, fresh] = history_.emplace(index, entry);
+    CHECK(one->second.epoch == entry.epoch && one->second.content == entry.content,
+          "entry {} was committed as {} and as {}", index, to_text(one->second), to_text(entry));
     if (fresh) {
       // Committed is durable: it would survive a crash of the whole group, now.
       const auto vote_of = [&](NodeId node) -> std::optional<bool> {

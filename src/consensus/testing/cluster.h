@@ -68,7 +68,7 @@ class Cluster {
   void restart(std::uint64_t node);
   // Compacts the node's log up to `index`, which it has committed; keeps entries from `keep_from`.
   void compact(std::uint64_t node, std::uint64_t index, std::uint64_t keep_from = 0);
-  // Takes the newest snapshot of `from` to `to`, as far as the input that announces it.
+  // Takes the newest snapshot of `from` to `to`; the message that announces it is on its way.
   void send_snapshot(std::uint64_t from, std::uint64_t to);
   // Completes an installation that the node asked for.
   void install(std::uint64_t node);
@@ -79,6 +79,8 @@ class Cluster {
   bool deliver_one(const Filter& filter = nullptr);
   // Delivers what is there now and passes; not what that brings about.
   std::size_t deliver(const Filter& filter = nullptr);
+  // Delivers the n-th message waiting; `keep`: a copy waits on.
+  void deliver_nth(std::size_t n, bool keep);
   std::size_t drop(const Filter& filter = nullptr);
   // Delivers and completes everything until nothing moves any more. Clocks stand still.
   void stabilize(const std::vector<std::uint64_t>& nodes = {});
@@ -111,6 +113,8 @@ class Cluster {
   std::vector<std::string> committed(std::uint64_t node) const;
   const std::deque<Message>& network() const { return network_; }
   std::size_t count(MessageKind kind) const;
+  // The last entry that any replica has committed.
+  Index newest_commit() const;
   std::vector<std::uint64_t> nodes() const;
 
   // What happened, since the test last took it.
@@ -158,6 +162,7 @@ class Cluster {
   void take_effects(Replica& replica);
   void post(Message message);
   void apply_write(Disk& disk, const Write& write);
+  void load_state(Replica& replica, Index index);
   void complete_oldest(Replica& replica);
   void check_step(Replica& replica, Role role_before);
   void check_commit(Replica& replica);
@@ -168,8 +173,8 @@ class Cluster {
   std::map<std::uint64_t, Replica> replicas_;
   std::deque<Message> network_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_links_;
-  // Everything that any replica has committed: epoch and content by index.
-  std::map<Index, std::pair<Epoch, std::uint64_t>> history_;
+  std::map<Index, Entry> history_;  // everything that any replica has committed
+  std::map<Index, SnapshotMark> snapshots_;  // every one that was ever made
   std::map<Epoch, std::uint64_t> leaders_;
 };
 
