@@ -1,5 +1,6 @@
 #include "resp/reply_writer.h"
 
+#include "resp/neutral.h"
 #include "resp/number.h"
 
 namespace holdfast::resp {
@@ -47,7 +48,9 @@ void ReplyWriter::bulk_integer(std::int64_t value) {
 
 void ReplyWriter::null() { out_.append(resp3() ? "_\r\n" : "$-1\r\n"); }
 
-void ReplyWriter::null_array() { out_.append(resp3() ? "_\r\n" : "*-1\r\n"); }
+void ReplyWriter::null_array() {
+  out_.append(version_ == Version::resp3 ? "_\r\n" : "*-1\r\n");
+}
 
 void ReplyWriter::boolean(bool value) {
   if (resp3()) {
@@ -82,6 +85,14 @@ void ReplyWriter::array(std::size_t count) { header(out_, '*', count); }
 
 void ReplyWriter::map(std::size_t pairs) {
   header(out_, resp3() ? '%' : '*', resp3() ? pairs : pairs * 2);
+}
+
+void ReplyWriter::record(std::size_t fields) {
+  header(out_, version_ == Version::neutral ? kNeutralRecord : resp3() ? '%' : '*', fields);
+}
+
+void ReplyWriter::field(std::string_view name) {
+  if (resp3()) bulk(name);
 }
 
 void ReplyWriter::set(std::size_t count) { header(out_, resp3() ? '~' : '*', count); }

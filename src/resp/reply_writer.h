@@ -11,14 +11,15 @@
 
 namespace holdfast::resp {
 
-enum class Version : std::uint8_t { resp2 = 2, resp3 = 3 };
+// Neutral: for a reply that is kept and told later, to a client of either version (resp/neutral.h).
+enum class Version : std::uint8_t { resp2 = 2, resp3 = 3, neutral = 4 };
 
 class ReplyWriter {
  public:
   ReplyWriter(std::string& out, Version version) : out_(out), version_(version) {}
 
   Version version() const { return version_; }
-  bool resp3() const { return version_ == Version::resp3; }
+  bool resp3() const { return version_ != Version::resp2; }
 
   void ok();                           // +OK
   void simple(std::string_view text);  // +text; no line ends in it
@@ -34,6 +35,9 @@ class ReplyWriter {
   void verbatim(std::string_view text);   // bulk or =…txt:
   void array(std::size_t count);
   void map(std::size_t pairs);         // *2n or %n
+  // A thing with named parts: *n, the values alone, or %n. Each value is announced by field().
+  void record(std::size_t fields);
+  void field(std::string_view name);   // nothing, or the name
   void set(std::size_t count);         // *n or ~n
   void push(std::size_t count);        // *n or >n
   void raw(std::string_view encoded);  // already encoded for this version
