@@ -25,14 +25,17 @@ enum CommandFlag : std::uint32_t {
   kBlocking = 1u << 7,
   kLoading = 1u << 8,
   kStale = 1u << 9,
-  kNoAuth = 1u << 10,     // allowed before AUTH
-  kNoMulti = 1u << 11,    // refused inside MULTI
+  kNoAuth = 1u << 10,   // allowed before AUTH
+  kNoMulti = 1u << 11,  // refused inside MULTI
   kMovableKeys = 1u << 12,
-  kInternal = 1u << 13,   // only nodes say it, never clients; not listed
+  kInternal = 1u << 13,     // only nodes say it, never clients; not listed
   kSubcommands = 1u << 14,  // a container: CLIENT, CONFIG, COMMAND, OBJECT …
-  kWrapper = 1u << 15,    // GUARD, ONCE: what it does is what the command inside does
+  kWrapper = 1u << 15,      // GUARD, ONCE: what it does is what the command inside does
   kSkipMonitor = 1u << 16,
   kPubSub = 1u << 17,
+  kAllowBusy = 1u << 18,
+  kSkipSlowlog = 1u << 19,
+  kVariableKeyFlags = 1u << 20,  // what happens to the key depends on the options (SET … GET)
 };
 
 using ReadHandler = void (*)(ReadContext&, Args);
@@ -41,20 +44,24 @@ using WriteHandler = void (*)(WriteContext&, Args);
 using KeyFinder = std::vector<std::size_t> (*)(Args);
 
 struct CommandSpec {
-  std::string_view name;       // lower case; subcommands as "client|list"
-  int arity = 0;               // words, its name included; negative: at least
+  std::string_view name;  // lower case; subcommands as "client|list"
+  int arity = 0;          // words, its name included; negative: at least
   std::uint32_t flags = 0;
-  int first_key = 0;           // 0: none
-  int last_key = 0;            // negative: from the end
+  int first_key = 0;  // 0: none
+  int last_key = 0;   // negative: from the end
   int key_step = 0;
   ReadHandler read = nullptr;
   WriteHandler write = nullptr;
   KeyFinder find_keys = nullptr;
-  std::string_view group;      // "string", "generic", "connection", "lock" …
-  std::string_view since;      // Redis version, or "holdfast 0.1"
-  std::string_view categories; // "@write @string @slow"
+  std::string_view group;       // "string", "generic", "connection", "lock" …
+  std::string_view since;       // Redis version, or "holdfast 0.1"
+  std::string_view categories;  // "@write @string @slow"
   std::string_view summary;
   std::string_view complexity;
+  // What happens to the keys, as COMMAND INFO tells it: "RO access"; several specs by '|', each
+  // then for one key: "RO access|OW update".
+  std::string_view key_access = {};
+  std::string_view tips = {};  // for clients of clusters, by ' '
 
   bool is(CommandFlag flag) const { return (flags & flag) != 0; }
 };
@@ -63,6 +70,8 @@ struct CommandSpec {
 const std::vector<CommandSpec>& all_commands();
 // The row for these words: the subcommand's if it is a container. Any case. Null if unknown.
 const CommandSpec* find_command(Args args);
+// The row of this name, subcommands as "client|list". Any case. Null if unknown.
+const CommandSpec* find_by_name(std::string_view name);
 // The error that Redis 7 gives for these words before running them (unknown command, unknown
 // subcommand, wrong number of arguments), without '-' and line end; nothing if they may be run.
 std::optional<std::string> refuse_words(Args args);

@@ -16,6 +16,8 @@ struct Limits {
   std::int64_t unauthenticated_bulk_bytes = 16 * 1024;
 };
 
+// What apply can observe is the same on every node, so these two are no settings of a node.
+inline constexpr std::int64_t kValueBytes = 64 * 1024 * 1024;  // a string that commands let grow
 inline constexpr std::size_t kKeyBytes = 1024 * 1024;  // a key
 
 }  // namespace holdfast::resp

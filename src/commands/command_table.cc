@@ -1,0 +1,153 @@
+#include "commands/command_table.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "commands/errors.h"
+#include "commands/rows.h"
+#include "resp/limits.h"
+
+namespace holdfast::commands {
+namespace {
+
+// Longer than any name with its subcommand; what is longer is unknown.
+constexpr std::size_t kLongestName = 64;
+
+struct Table {
+  std::vector<CommandSpec> rows;
+  std::unordered_map<std::string_view, const CommandSpec*> by_name;
+
+  Table() {
+    for (const auto family :
+         {string_rows(), number_rows(), key_rows(), expire_rows(), connection_rows()}) {
+      rows.insert(rows.end(), family.begin(), family.end());
+    }
+    std::sort(rows.begin(), rows.end(),
+              [](const CommandSpec& a, const CommandSpec& b) { return a.name < b.name; });
+    for (const CommandSpec& row : rows) {
+      CHECK(row.name.size() <= kLongestName, "{}", row.name);
+      CHECK(by_name.emplace(row.name, &row).second, "{} twice", row.name);
+    }
+  }
+};
+
+const Table& table() {
+  static const Table built;  // never changes, so that one for all threads is safe
+  return built;
+}
+
+// A name in lower case, in place: the look-up of a command needs no memory.
+class Name {
+ public:
+  bool add(std::string_view text) {
+    if (text.size() > kLongestName - size_) return false;
+    for (const char c : text) {
+      bytes_[size_++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return true;
+  }
+  const CommandSpec* find() const {
+    const auto& by_name = table().by_name;
+    const auto found = by_name.find(std::string_view(bytes_, size_));
+    return found == by_name.end() ? nullptr : found->second;
+  }
+
+ private:
+  char bytes_[kLongestName];
+  std::size_t size_ = 0;
+};
+
+// What a client may see of its own words in an error.
+constexpr std::size_t kShownBytes = 128;
+
+std::string shown(std::string_view word, std::size_t bytes = kShownBytes) {
+  word = word.substr(0, std::min(word.find('\0'), bytes));
+  return std::string(word);
+}
+
+std::string unknown_command(Args args) {
+  std::string words;
+  for (std::size_t i = 1; i < args.size() && words.size() < kShownBytes; ++i) {
+    words += "'" + shown(args[i], kShownBytes - words.size()) + "' ";
+  }
+  return "ERR unknown command '" + shown(args[0]) + "', with args beginning with: " + words;
+}
+
+std::string unknown_subcommand(Args args) {
+  std::string container(args[0]);
+  for (char& c : container) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return "ERR unknown subcommand '" + shown(args[1]) + "'. Try " + container + " HELP.";
+}
+
+bool right_arity(const CommandSpec& spec, Args args) {
+  const auto words = static_cast<std::ptrdiff_t>(args.size());
+  return spec.arity >= 0 ? words == spec.arity : words >= -spec.arity;
+}
+
+bool has_long_key(const CommandSpec& spec, Args args) {
+  const auto is_long = [](std::string_view word) { return word.size() > resp::kKeyBytes; };
+  if (std::none_of(args.begin(), args.end(), is_long)) return false;
+  const auto keys = key_positions(spec, args);
+  return std::any_of(keys.begin(), keys.end(), [&](std::size_t i) { return is_long(args[i]); });
+}
+
+}  // namespace
+
+const std::vector<CommandSpec>& all_commands() { return table().rows; }
+
+const CommandSpec* find_command(Args args) {
+  if (args.empty()) return nullptr;
+  Name name;
+  if (!name.add(args[0])) return nullptr;
+  const CommandSpec* const spec = name.find();
+  // '|' in a client's word would name a subcommand without its container.
+  if (spec == nullptr || args[0].find('|') != std::string_view::npos) return nullptr;
+  if (!spec->is(kSubcommands) || args.size() == 1) return spec;
+  return name.add("|") && name.add(args[1]) ? name.find() : nullptr;
+}
+
+const CommandSpec* find_by_name(std::string_view name) {
+  Name lower;
+  return lower.add(name) ? lower.find() : nullptr;
+}
+
+std::optional<std::string> refuse_words(Args args) {
+  const CommandSpec* const spec = find_command(args);
+  if (spec == nullptr || spec->is(kInternal)) {
+    const bool container = args.size() > 1 && find_command(args.first(1)) != nullptr;
+    if (container && (spec == nullptr)) return unknown_subcommand(args);
+    return unknown_command(args);
+  }
+  if (!right_arity(*spec, args)) return wrong_arity(spec->name);
+  if (has_long_key(*spec, args)) return std::string(kKeyTooLong);
+  return std::nullopt;
+}
+
+std::vector<std::size_t> key_positions(const CommandSpec& spec, Args args) {
+  if (spec.find_keys != nullptr) return spec.find_keys(args);
+  std::vector<std::size_t> positions;
+  if (spec.first_key == 0) return positions;
+  const std::size_t first = static_cast<std::size_t>(spec.first_key);
+  const auto last = spec.last_key < 0 ? static_cast<std::ptrdiff_t>(args.size()) + spec.last_key
+                                      : static_cast<std::ptrdiff_t>(spec.last_key);
+  for (std::size_t i = first; static_cast<std::ptrdiff_t>(i) <= last && i < args.size();
+       i += static_cast<std::size_t>(spec.key_step)) {
+    positions.push_back(i);
+  }
+  return positions;
+}
+
+bool needs_log(const CommandSpec& spec, Args) { return spec.is(kWrite); }
+
+void run_read(const CommandSpec& spec, ReadContext& context, Args args) {
+  CHECK(spec.read != nullptr, "{} does not read", spec.name);
+  spec.read(context, args);
+}
+
+void run_in_entry(const CommandSpec& spec, WriteContext& context, Args args) {
+  if (spec.write != nullptr) return spec.write(context, args);
+  ReadContext reading = context.reading();
+  run_read(spec, reading, args);
+}
+
+}  // namespace holdfast::commands

@@ -1,0 +1,29 @@
+#include "commands/context.h"
+
+#include "routing/slot.h"
+
+namespace holdfast::commands {
+
+const keyspace::Object* ReadContext::find(std::string_view name) {
+  const keyspace::Object* const object = keyspace.find(key_of(name));
+  if (object == nullptr || !object->due(now.cluster)) return object;
+  if (!inside_entry) escalate = true;
+  return nullptr;
+}
+
+const keyspace::Object* WriteContext::find(std::string_view name) {
+  const keyspace::Key key = key_of(name);
+  const keyspace::Object* const object = keyspace.find(key);
+  if (object == nullptr || !object->due(now.cluster)) return object;
+  keyspace.erase(key);
+  return nullptr;
+}
+
+ReadContext WriteContext::reading() {
+  return ReadContext{
+      .keyspace = keyspace, .now = now, .reply = reply, .random = random, .inside_entry = true};
+}
+
+keyspace::Key key_of(std::string_view name) { return {name, routing::slot_of(name)}; }
+
+}  // namespace holdfast::commands

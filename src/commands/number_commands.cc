@@ -1,0 +1,84 @@
+// Strings as numbers: counters.
+#include <string>
+
+#include "commands/arguments.h"
+#include "commands/decimal.h"
+#include "commands/errors.h"
+#include "commands/rows.h"
+
+namespace holdfast::commands {
+namespace {
+
+using keyspace::Object;
+
+void add_integer(WriteContext& context, std::string_view name, std::int64_t amount) {
+  const Object* const object = context.find(name);
+  std::int64_t value = 0;
+  if (object != nullptr) {
+    if (object->value.is_integer()) {
+      value = object->value.as_integer();
+    } else {
+      // Canonical text that was edited in place is a number too.
+      std::string scratch;
+      const auto parsed = integer_or_error(object->value.text(scratch), context.reply);
+      if (!parsed) return;
+      value = *parsed;
+    }
+  }
+  if (__builtin_add_overflow(value, amount, &value)) return context.reply.error(kOverflow);
+  context.keyspace.put(key_of(name), keyspace::Value::integer(value));
+  context.reply.integer(value);
+}
+
+void incr(WriteContext& context, Args args) { add_integer(context, args[1], 1); }
+
+void decr(WriteContext& context, Args args) { add_integer(context, args[1], -1); }
+
+void incrby(WriteContext& context, Args args) {
+  const auto amount = integer_or_error(args[2], context.reply);
+  if (amount) add_integer(context, args[1], *amount);
+}
+
+void decrby(WriteContext& context, Args args) {
+  const auto amount = integer_or_error(args[2], context.reply);
+  if (!amount) return;
+  if (*amount == INT64_MIN) return context.reply.error(kDecrementOverflow);
+  add_integer(context, args[1], -*amount);
+}
+
+void incrbyfloat(WriteContext& context, Args args) {
+  const Object* const object = context.find(args[1]);
+  std::string scratch;
+  const auto value = object == nullptr ? Decimal{} : parse_decimal(object->value.text(scratch));
+  const auto amount = parse_decimal(args[2]);
+  if (!value || !amount) return context.reply.error(kNotFloat);
+  const auto sum = add_decimals(*value, *amount);
+  if (!sum) return context.reply.error(kNotFinite);
+  context.keyspace.put_text(key_of(args[1]), *sum);
+  context.reply.bulk(*sum);
+}
+
+constexpr std::string_view kCategories = "@write @string @fast";
+constexpr std::uint32_t kFlags = kWrite | kDenyOom | kFast;
+constexpr std::string_view kAccess = "RW access update";
+
+// name, arity, flags, first key, last key, step, read, write, keys, group, since, categories,
+// summary, complexity, what happens to keys, tips
+constexpr CommandSpec kRows[] = {
+    {"decr", 2, kFlags, 1, 1, 1, nullptr, decr, nullptr, "string", "1.0.0", kCategories,
+     "Subtract one from an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
+    {"decrby", 3, kFlags, 1, 1, 1, nullptr, decrby, nullptr, "string", "1.0.0", kCategories,
+     "Subtract a number from an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
+    {"incr", 2, kFlags, 1, 1, 1, nullptr, incr, nullptr, "string", "1.0.0", kCategories,
+     "Add one to an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
+    {"incrby", 3, kFlags, 1, 1, 1, nullptr, incrby, nullptr, "string", "1.0.0", kCategories,
+     "Add a number to an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
+    {"incrbyfloat", 3, kFlags, 1, 1, 1, nullptr, incrbyfloat, nullptr, "string", "2.6.0",
+     kCategories, "Add a decimal number, exactly; a missing key counts as 0.", "O(1)", kAccess, ""},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> number_rows() { return kRows; }
+
+}  // namespace holdfast::commands
