@@ -42,11 +42,12 @@ struct WriteContext {
   Stamp now;
   resp::ReplyWriter& reply;
   Origin origin;
-  Index index;                 // of the entry
-  std::uint64_t random = 0;    // from the entry
+  Index index;               // of the entry
+  std::uint64_t random = 0;  // from the entry
   bool resp3 = false;
-  bool may_wait = true;        // false inside MULTI and wrappers: act as if it would not wait
-  bool blocked = false;        // out: no reply now; a WaiterEvent will bring it
+  bool may_wait = true;         // false inside MULTI: act as if it would not wait
+  bool guards_checked = false;  // EXEC has asked all guards before it ran anything
+  bool blocked = false;         // out: no reply now; a WaiterEvent will bring it
 
   // The key if it is there; one that is due is ended first.
   const keyspace::Object* find(std::string_view name);

@@ -75,8 +75,7 @@ Coordination* Core::look_coordination(Slot slot) const {
 
 void Core::schedule_key(StoredObject& object, Slot slot) {
   if (object.expiry.set()) {
-    deadlines.schedule(
-        {object.expiry.deadline, object.created, slot, DeadlineKind::key, &object});
+    deadlines.schedule({object.expiry.deadline, object.created, slot, DeadlineKind::key, &object});
   } else {
     deadlines.cancel(object, DeadlineKind::key);
   }
@@ -255,8 +254,12 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
         core.next_revision();
         ++core.expired_keys;
         break;
-      case DeadlineKind::lock: end_lock(core, static_cast<Lock&>(*due.item), now); break;
-      case DeadlineKind::waiter: end_wait(core, static_cast<Waiter&>(*due.item), now); break;
+      case DeadlineKind::lock:
+        end_lock(core, static_cast<Lock&>(*due.item), now);
+        break;
+      case DeadlineKind::waiter:
+        end_wait(core, static_cast<Waiter&>(*due.item), now);
+        break;
       case DeadlineKind::once:
         forget_once(core, due.slot, static_cast<OnceEntry&>(*due.item));
         break;

@@ -74,8 +74,8 @@ class Keyspace {
   // ---- keys. `find` also returns a key that is past its deadline: the caller decides (commands/
   // context.h does, for all commands alike).
   const Object* find(Key key) const;
-  std::size_t size() const;         // keys, due ones included
-  std::size_t expiring() const;     // keys with an expiry
+  std::size_t size() const;      // keys, due ones included
+  std::size_t expiring() const;  // keys with an expiry
   // Sets the value; creates the key if absent. A new key has no expiry; an existing one keeps its
   // own. Counts one revision.
   const Object& put(Key key, Value value);
@@ -115,9 +115,9 @@ class Keyspace {
   const std::string* setting(std::string_view name) const;
   void set_setting(std::string_view name, std::string value);
 
-  // ---- expiry. Order: (deadline, slot, created revision), over keys and coordination objects alike.
-  // Ends what is due at `now`, at most `bound` of it; returns how many were ended. Lock ends may
-  // hand over and so produce events.
+  // ---- expiry. Order: (deadline, slot, created revision), over keys and coordination objects
+  // alike. Ends what is due at `now`, at most `bound` of it; returns how many were ended. Lock ends
+  // may hand over and so produce events.
   std::size_t expire_due(ClusterTime now, std::size_t bound);
   // never() if nothing is pending.
   ClusterTime next_deadline() const;

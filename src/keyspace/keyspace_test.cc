@@ -166,7 +166,9 @@ TEST(Keyspace, AgreesWithAMapUnderRandomChanges) {
           model[name].deadline = now + random.between(1, 50);
           keyspace.set_expiry(key, {ClusterTime{model[name].deadline}, {}});
           break;
-        case 5: EXPECT_EQ(keyspace.erase(key), model.erase(name) == 1); break;
+        case 5:
+          EXPECT_EQ(keyspace.erase(key), model.erase(name) == 1);
+          break;
         case 6:
           if (random.below(40) == 0) {
             keyspace.clear();

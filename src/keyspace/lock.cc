@@ -92,8 +92,8 @@ void leave_queue(Core& core, Waiter& waiter) {
 }
 
 void tell(Core& core, const Waiter& waiter, const Grant* grant) {
-  core.events.push_back({waiter.origin, waiter.resp3, grant != nullptr,
-                         grant == nullptr ? Grant{} : *grant});
+  core.events.push_back(
+      {waiter.origin, waiter.resp3, grant != nullptr, grant == nullptr ? Grant{} : *grant});
 }
 
 // The one place where a hold ends, whatever ended it. The first waiter whose wait is not over gets
@@ -133,12 +133,13 @@ void attend(Lock& lock) {
   lock.hold->once_id.clear();
 }
 
-// The waiter asked again: same place, new terms. Whoever asked before is told that his wait is over.
+// The waiter asked again: same place, new terms. Whoever asked before is told that his wait is
+// over.
 void rejoin(Core& core, Waiter& waiter, const AcquireRequest& request, ClusterTime now) {
   Queue& queue = *waiter.lock->queue;
   if (waiter.origin != request.origin) tell(core, waiter, nullptr);
-  if (waiter.once_id != request.once_id) settle_once(core, waiter.lock->slot, waiter.once_id,
-                                                     nullptr, now);
+  if (waiter.once_id != request.once_id)
+    settle_once(core, waiter.lock->slot, waiter.once_id, nullptr, now);
   core.memory -= waiter_memory(waiter);
   const auto by_origin = queue.by_origin.find(waiter.origin);
   if (by_origin != queue.by_origin.end() && by_origin->second == &waiter) {
@@ -197,8 +198,8 @@ void schedule_lock(Core& core, Lock& lock) {
 }
 
 void schedule_waiter(Core& core, Waiter& waiter) {
-  core.deadlines.schedule({waiter.deadline, waiter.created, waiter.lock->slot,
-                           DeadlineKind::waiter, &waiter});
+  core.deadlines.schedule(
+      {waiter.deadline, waiter.created, waiter.lock->slot, DeadlineKind::waiter, &waiter});
 }
 
 Waiter& enqueue(Core& core, Lock& lock, const std::function<void(Waiter&)>& fill) {
@@ -306,10 +307,17 @@ ReleaseOutcome LockTable::release(Key name, std::uint64_t token, ClusterTime now
   return again ? ReleaseOutcome::repeated : ReleaseOutcome::lost;
 }
 
-bool LockTable::holds(Key name, std::uint64_t token, ClusterTime now) const {
+std::optional<std::int64_t> LockTable::remaining(Key name, std::uint64_t token,
+                                                 ClusterTime now) const {
   const Lock* lock = find_lock(state_->core, name);
-  return lock != nullptr && lock->hold.has_value() && lock->hold->grant.token == token &&
-         lock->hold->grant.deadline > now;
+  if (lock == nullptr || !lock->hold.has_value()) return std::nullopt;
+  const Grant& grant = lock->hold->grant;
+  if (grant.token != token || grant.deadline <= now) return std::nullopt;
+  return grant.deadline.ms - now.ms;
+}
+
+bool LockTable::holds(Key name, std::uint64_t token, ClusterTime now) const {
+  return remaining(name, token, now).has_value();
 }
 
 bool LockTable::due(Key name, ClusterTime now) const {
@@ -353,7 +361,8 @@ bool LockTable::drop_waiter(Key name, const Origin& origin, ClusterTime now) {
       return true;
     }
   }
-  const bool granted = lock->hold.has_value() && lock->hold->told.node && lock->hold->told == origin;
+  const bool granted =
+      lock->hold.has_value() && lock->hold->told.node && lock->hold->told == origin;
   if (!granted) return false;
   core.change(name.slot);
   withdraw_grant(core, *lock, now);

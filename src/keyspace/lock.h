@@ -3,8 +3,8 @@
 // Release, expiry and withdrawal meet in one function, hand_over: the first waiter gets the lock
 // with a new token in the same step. Promises: ../../docs and commands' LOCK.* rows.
 // A token is the revision of the grant: it grows with every grant of a name, through deletion and
-// restart, and is never 0. `fence` is what guarded resources compare; for exclusive grants it equals
-// the token.
+// restart, and is never 0. `fence` is what guarded resources compare; for exclusive grants it
+// equals the token.
 //
 // Deterministic: a function of the calls and the stamps in them.
 #pragma once
@@ -86,9 +86,9 @@ class LockTable {
   LockTable(const LockTable&) = delete;
   LockTable& operator=(const LockTable&) = delete;
 
-  // `index`: of the entry being applied. An owner that holds or waits already gets the same grant or
-  // keeps its place with the new origin, TTL and deadline of waiting; whom it displaces is told that
-  // his wait is over. Who asks without WAIT while queued is refused and changes nothing.
+  // `index`: of the entry being applied. An owner that holds or waits already gets the same grant
+  // or keeps its place with the new origin, TTL and deadline of waiting; whom it displaces is told
+  // that his wait is over. Who asks without WAIT while queued is refused and changes nothing.
   AcquireResult acquire(Key name, const AcquireRequest& request, ClusterTime now, Index index);
   // Remaining milliseconds, nothing if the token does not hold the lock (any more).
   std::optional<std::int64_t> renew(Key name, std::uint64_t token, std::int64_t ttl_ms,
@@ -96,7 +96,8 @@ class LockTable {
   // Repeated: the last released token of the name was released again (within ten minutes and before
   // the next grant but one).
   ReleaseOutcome release(Key name, std::uint64_t token, ClusterTime now);
-  // Whether the token holds the lock at `now`.
+  // What is left of the token's hold at `now`; nothing if it does not hold the lock.
+  std::optional<std::int64_t> remaining(Key name, std::uint64_t token, ClusterTime now) const;
   bool holds(Key name, std::uint64_t token, ClusterTime now) const;
   // Whether the name is held by a grant that is past its deadline but not yet ended.
   bool due(Key name, ClusterTime now) const;
@@ -110,8 +111,9 @@ class LockTable {
   // The waiter with this origin is gone: it leaves its queue; if it was granted the lock meanwhile
   // by that wait, the grant is withdrawn and its token burnt. False if there was neither.
   bool drop_waiter(Key name, const Origin& origin, ClusterTime now);
-  // Every waiter of that node with an incarnation up to this one leaves its queue; grants by waiting
-  // made to them after `since` are withdrawn: nobody attended them. Returns how many were touched.
+  // Every waiter of that node with an incarnation up to this one leaves its queue; grants by
+  // waiting made to them after `since` are withdrawn: nobody attended them. Returns how many were
+  // touched.
   std::size_t drop_node(NodeId node, Incarnation up_to, ClusterTime since, ClusterTime now);
 
   std::size_t held() const;

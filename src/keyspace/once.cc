@@ -19,8 +19,7 @@ OnceEntry* find_entry(const Core& core, Slot slot, std::string_view id) {
 }
 
 void schedule(Core& core, Slot slot, OnceEntry& entry) {
-  core.deadlines.schedule(
-      {entry.record.until, entry.created, slot, DeadlineKind::once, &entry});
+  core.deadlines.schedule({entry.record.until, entry.created, slot, DeadlineKind::once, &entry});
 }
 
 }  // namespace

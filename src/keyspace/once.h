@@ -21,9 +21,9 @@ enum class OnceState : std::uint8_t { answered, waiting, granted, not_granted };
 struct OnceRecord {
   std::uint64_t command_hash = 0;  // another command under the same id is a mismatch
   OnceState state = OnceState::answered;
-  std::string answer;              // if answered: neutral to RESP2 and RESP3 (resp/neutral.h)
-  Grant grant;                     // if granted
-  ClusterTime until;               // when it is forgotten; store() sets it
+  std::string answer;  // if answered: neutral to RESP2 and RESP3 (resp/neutral.h)
+  Grant grant;         // if granted
+  ClusterTime until;   // when it is forgotten; store() sets it
 };
 
 class OnceTable {

@@ -58,8 +58,12 @@ void encode_value(Writer& writer, const Value& value) {
 
 bool decode_value(Reader& reader, Value& value) {
   switch (static_cast<ValueKind>(reader.u8())) {
-    case ValueKind::integer: value = Value::integer(reader.i64()); return reader.ok();
-    case ValueKind::raw: value = Value::raw(std::string(reader.bytes())); return reader.ok();
+    case ValueKind::integer:
+      value = Value::integer(reader.i64());
+      return reader.ok();
+    case ValueKind::raw:
+      value = Value::raw(std::string(reader.bytes()));
+      return reader.ok();
     case ValueKind::text:
       value = Value::string(reader.bytes());
       // A canonical integer is never kept as text.
@@ -200,7 +204,8 @@ bool decode_lock(Reader& reader, Core& core, Slot slot) {
   fresh->grants_since_release = static_cast<std::uint32_t>(grants);
   fresh->forget_at.ms = reader.i64();
   const std::uint8_t flags = reader.u8();
-  if (!reader.ok() || flags > kHeld || grants > 2 || !counted(core, fresh->last_token)) return false;
+  if (!reader.ok() || flags > kHeld || grants > 2 || !counted(core, fresh->last_token))
+    return false;
   if (fresh->released_token > fresh->last_token) return false;
   if (flags == kHeld) {
     fresh->hold = decode_hold(reader);
@@ -308,10 +313,14 @@ std::size_t section_size(PartKind section, const SlotTable<StoredObject>* keys,
   if (section == PartKind::keys) return keys == nullptr ? 0 : keys->size();
   if (coordination == nullptr) return 0;
   switch (section) {
-    case PartKind::locks: return coordination->locks.size();
-    case PartKind::guards: return coordination->guards.size();
-    case PartKind::once: return coordination->once.size();
-    default: break;
+    case PartKind::locks:
+      return coordination->locks.size();
+    case PartKind::guards:
+      return coordination->guards.size();
+    case PartKind::once:
+      return coordination->once.size();
+    default:
+      break;
   }
   fail(__FILE__, __LINE__, "section", "not a section");
 }
@@ -319,11 +328,16 @@ std::size_t section_size(PartKind section, const SlotTable<StoredObject>* keys,
 void encode_section_item(Writer& writer, PartKind section, std::size_t position,
                          const SlotTable<StoredObject>* keys, const Coordination* coordination) {
   switch (section) {
-    case PartKind::keys: return encode_item(writer, keys->at(position));
-    case PartKind::locks: return encode_item(writer, coordination->locks.at(position));
-    case PartKind::guards: return encode_item(writer, coordination->guards.at(position));
-    case PartKind::once: return encode_item(writer, coordination->once.at(position));
-    default: break;
+    case PartKind::keys:
+      return encode_item(writer, keys->at(position));
+    case PartKind::locks:
+      return encode_item(writer, coordination->locks.at(position));
+    case PartKind::guards:
+      return encode_item(writer, coordination->guards.at(position));
+    case PartKind::once:
+      return encode_item(writer, coordination->once.at(position));
+    default:
+      break;
   }
   fail(__FILE__, __LINE__, "section", "not a section");
 }

@@ -23,7 +23,7 @@ enum class PartKind : std::uint8_t {
   locks = 3,
   guards = 4,
   once = 5,
-  end = 6,     // a hash over all parts before it: the last part
+  end = 6,  // a hash over all parts before it: the last part
 };
 
 // A section: the items of one kind in one slot, in this order.

@@ -10,9 +10,10 @@ namespace holdfast::keyspace {
 namespace {
 
 Error damaged(std::string_view what) {
-  return {fmt::format("the snapshot cannot be loaded: {}; take another copy of it from a replica "
-                      "that is well",
-                      what)};
+  return {
+      fmt::format("the snapshot cannot be loaded: {}; take another copy of it from a replica "
+                  "that is well",
+                  what)};
 }
 
 }  // namespace
@@ -57,7 +58,8 @@ bool SnapshotLoader::load_part(Core& core, PartKind kind, std::string_view body)
     case PartKind::keys:
     case PartKind::locks:
     case PartKind::guards:
-    case PartKind::once: return started_ && load_items(core, kind, body);
+    case PartKind::once:
+      return started_ && load_items(core, kind, body);
     case PartKind::end:
       ended_ = true;
       return started_ && reader.u64() == before && reader.finished();
@@ -80,11 +82,20 @@ bool SnapshotLoader::load_items(Core& core, PartKind kind, std::string_view body
   for (std::uint64_t i = 0; i < count; ++i) {
     bool sane = false;
     switch (kind) {
-      case PartKind::keys: sane = decode_key(reader, core, slot); break;
-      case PartKind::locks: sane = decode_lock(reader, core, slot); break;
-      case PartKind::guards: sane = decode_guard(reader, core, slot); break;
-      case PartKind::once: sane = decode_once(reader, core, slot); break;
-      default: break;
+      case PartKind::keys:
+        sane = decode_key(reader, core, slot);
+        break;
+      case PartKind::locks:
+        sane = decode_lock(reader, core, slot);
+        break;
+      case PartKind::guards:
+        sane = decode_guard(reader, core, slot);
+        break;
+      case PartKind::once:
+        sane = decode_once(reader, core, slot);
+        break;
+      default:
+        break;
     }
     if (!sane) return false;
   }

@@ -122,9 +122,15 @@ TEST(Snapshot, DamageIsAnErrorAndNeverACrash) {
       case 0:
         chunk[random.below(chunk.size())] ^= static_cast<char>(1u << random.below(8));
         break;
-      case 1: chunk.resize(random.below(chunk.size())); break;
-      case 2: chunk.append(random.below(20) + 1, static_cast<char>(random.below(256))); break;
-      case 3: std::swap(chunks[random.below(chunks.size())], chunk); break;
+      case 1:
+        chunk.resize(random.below(chunk.size()));
+        break;
+      case 2:
+        chunk.append(random.below(20) + 1, static_cast<char>(random.below(256)));
+        break;
+      case 3:
+        std::swap(chunks[random.below(chunks.size())], chunk);
+        break;
     }
     if (chunks == whole) {
       ++found;

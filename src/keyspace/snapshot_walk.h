@@ -1,8 +1,8 @@
 // A snapshot being taken while the keyspace goes on changing. For the files of keyspace/ only.
 //
 // The walk goes slot after slot. Whoever is about to change a slot that the walk has not finished
-// announces it (before_change), and the rest of that slot is encoded at once and kept until its turn:
-// its pre-image. A FLUSH hands the tables over instead (detach_keys).
+// announces it (before_change), and the rest of that slot is encoded at once and kept until its
+// turn: its pre-image. A FLUSH hands the tables over instead (detach_keys).
 #pragma once
 
 #include <cstddef>
@@ -51,8 +51,8 @@ class SnapshotWalk {
   bool header_given_ = false;
   bool end_given_ = false;
   std::uint64_t chain_ = 0;
-  std::uint32_t slot_ = 0;  // whose turn it is; kSlotCount: all done
-  Place place_;             // in that slot
+  std::uint32_t slot_ = 0;   // whose turn it is; kSlotCount: all done
+  Place place_;              // in that slot
   std::vector<bool> saved_;  // per slot: its pre-image is in the backlog
   std::map<std::uint32_t, std::deque<Part>> backlog_;
   std::size_t backlog_bytes_ = 0;

@@ -36,8 +36,8 @@ inline void change_at_random(Keyspace& keyspace, Prng& random, ClusterTime now) 
   const std::uint64_t number = random.below(1000);
   const std::int64_t span = random.between(10, 400);
   if (what < 300) {
-    keyspace.put(key, Value::string(number < 500 ? fmt::to_string(number)
-                                                 : std::string(number, 'v')));
+    keyspace.put(key,
+                 Value::string(number < 500 ? fmt::to_string(number) : std::string(number, 'v')));
   } else if (what < 350) {
     keyspace.put_text(key, std::string(number / 10, 'w'));
   } else if (what < 450) {
@@ -118,9 +118,9 @@ inline void load(Keyspace& keyspace, const std::vector<std::string>& chunks) {
 inline std::string listing(const Keyspace& keyspace) {
   std::string text;
   keyspace.for_each([&](const Object& object) {
-    text += fmt::format("{}={} [{} {}] {} {}\n", object.name, object.value.to_string(),
-                        object.created, object.modified, object.expiry.deadline.ms,
-                        object.value.encoding());
+    text +=
+        fmt::format("{}={} [{} {}] {} {}\n", object.name, object.value.to_string(), object.created,
+                    object.modified, object.expiry.deadline.ms, object.value.encoding());
     return true;
   });
   return text;

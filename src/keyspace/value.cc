@@ -35,7 +35,8 @@ std::optional<std::int64_t> canonical_integer(std::string_view text) {
 
 std::string_view type_name(Type type) {
   switch (type) {
-    case Type::string: return "string";
+    case Type::string:
+      return "string";
   }
   fail(__FILE__, __LINE__, "type", "unknown type");
 }

@@ -53,15 +53,27 @@ class Transcoder {
     in_.remove_prefix(end + 2);
     if (name) return kind == '$' && bulk(kind, line, true);
     switch (kind) {
-      case '+': out_.simple(line); return true;
-      case '-': out_.error(line); return true;
-      case '_': out_.null(); return line.empty();
-      case '#': out_.boolean(line == "t"); return line == "t" || line == "f";
-      case ':': return integer(line);
-      case ',': return real(line);
+      case '+':
+        out_.simple(line);
+        return true;
+      case '-':
+        out_.error(line);
+        return true;
+      case '_':
+        out_.null();
+        return line.empty();
+      case '#':
+        out_.boolean(line == "t");
+        return line == "t" || line == "f";
+      case ':':
+        return integer(line);
+      case ',':
+        return real(line);
       case '$':
-      case '=': return bulk(kind, line, false);
-      default: return aggregate(kind, line, opened);
+      case '=':
+        return bulk(kind, line, false);
+      default:
+        return aggregate(kind, line, opened);
     }
   }
 
@@ -113,12 +125,23 @@ class Transcoder {
     opened.left = kind == '%' || kind == kNeutralRecord ? 2 * count : count;
     opened.record = kind == kNeutralRecord;
     switch (kind) {
-      case '*': out_.array(count); return true;
-      case '~': out_.set(count); return true;
-      case '>': out_.push(count); return true;
-      case '%': out_.map(count); return true;
-      case kNeutralRecord: out_.record(count); return true;
-      default: return false;
+      case '*':
+        out_.array(count);
+        return true;
+      case '~':
+        out_.set(count);
+        return true;
+      case '>':
+        out_.push(count);
+        return true;
+      case '%':
+        out_.map(count);
+        return true;
+      case kNeutralRecord:
+        out_.record(count);
+        return true;
+      default:
+        return false;
     }
   }
 

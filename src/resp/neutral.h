@@ -14,8 +14,8 @@ namespace holdfast::resp {
 
 inline constexpr char kNeutralRecord = '&';
 
-// Appends one reply in the writer's version. False if `neutral` is not exactly one whole reply; some
-// of it may then have been appended.
+// Appends one reply in the writer's version. False if `neutral` is not exactly one whole reply;
+// some of it may then have been appended.
 bool append_neutral(std::string_view neutral, ReplyWriter& reply);
 
 }  // namespace holdfast::resp

@@ -107,7 +107,8 @@ TEST(Neutral, SurvivesGarbage) {
   for (int round = 0; round < 20'000; ++round) {
     std::string bytes;
     for (std::uint64_t i = random.below(30); i > 0; --i) {
-      bytes += random.below(4) == 0 ? "\r\n" : std::string(1, alphabet[random.below(alphabet.size())]);
+      bytes +=
+          random.below(4) == 0 ? "\r\n" : std::string(1, alphabet[random.below(alphabet.size())]);
     }
     std::string out;
     ReplyWriter writer(out, random.below(2) == 0 ? Version::resp2 : Version::resp3);
