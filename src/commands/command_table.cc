@@ -4,7 +4,9 @@
 #include <unordered_map>
 
 #include "commands/errors.h"
+#include "commands/lock_commands.h"
 #include "commands/rows.h"
+#include "commands/wrapper_commands.h"
 #include "resp/limits.h"
 
 namespace holdfast::commands {
@@ -18,8 +20,8 @@ struct Table {
   std::unordered_map<std::string_view, const CommandSpec*> by_name;
 
   Table() {
-    for (const auto family :
-         {string_rows(), number_rows(), key_rows(), expire_rows(), connection_rows()}) {
+    for (const auto family : {string_rows(), number_rows(), key_rows(), expire_rows(),
+                              connection_rows(), lock_rows(), wrapper_rows()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),
@@ -119,6 +121,9 @@ std::optional<std::string> refuse_words(Args args) {
     return unknown_command(args);
   }
   if (!right_arity(*spec, args)) return wrong_arity(spec->name);
+  if (spec->is(kWrapper)) {
+    if (auto refused = refuse_wrapped(args)) return refused;
+  }
   if (has_long_key(*spec, args)) return std::string(kKeyTooLong);
   return std::nullopt;
 }
@@ -137,7 +142,13 @@ std::vector<std::size_t> key_positions(const CommandSpec& spec, Args args) {
   return positions;
 }
 
-bool needs_log(const CommandSpec& spec, Args) { return spec.is(kWrite); }
+bool needs_log(const CommandSpec& spec, Args args) {
+  if (!spec.is(kWrapper)) return spec.is(kWrite);
+  const Args inner = inner_words(args);
+  if (inner.empty()) return true;  // ONCE over a whole transaction
+  const CommandSpec* const inside = find_command(inner);
+  return inside != nullptr && needs_log(*inside, inner);
+}
 
 void run_read(const CommandSpec& spec, ReadContext& context, Args args) {
   CHECK(spec.read != nullptr, "{} does not read", spec.name);
