@@ -94,7 +94,7 @@ class Replica {
   void peer_liveness(NodeId node, bool alive);
   void snapshot_sent(NodeId to, bool delivered);
   // A snapshot of this group has arrived from a peer and is durable under its final name, with
-  // this content. (The message that announces it comes through receive().)
+  // this content. Ignored if it is of no use any more, or while no leader is known.
   void snapshot_arrived(Index index, std::string content);
 
   // ---- from the node

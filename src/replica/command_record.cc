@@ -1,0 +1,104 @@
+#include "replica/command_record.h"
+
+#include "base/codec.h"
+
+namespace holdfast::replica {
+namespace {
+
+// The parser's limits are far lower; these only keep a damaged record from asking for the world.
+constexpr std::uint64_t kWords = 16 << 20;
+constexpr std::uint64_t kCommands = 1 << 20;
+
+void put_origin(Writer& writer, const Origin& origin) {
+  writer.varint(origin.node.value);
+  writer.varint(origin.incarnation.value);
+  writer.varint(origin.connection.value);
+  writer.varint(origin.request);
+}
+
+Origin get_origin(Reader& reader) {
+  Origin origin;
+  origin.node = NodeId(reader.varint());
+  origin.incarnation = Incarnation(reader.varint());
+  origin.connection = ConnectionId(reader.varint());
+  origin.request = reader.varint();
+  return origin;
+}
+
+void put_words(Writer& writer, const std::vector<std::string_view>& words) {
+  writer.varint(words.size());
+  for (const auto word : words) writer.bytes(word);
+}
+
+}  // namespace
+
+void CommandRecord::clear() {
+  flags = 0;
+  origin = {};
+  watched.clear();
+  commands.clear();
+}
+
+void encode_record(const CommandRecord& record, std::string& out) {
+  Writer writer(out);
+  writer.u8(record.flags);
+  put_origin(writer, record.origin);
+  writer.varint(record.watched.size());
+  for (const auto& key : record.watched) {
+    writer.bytes(key.name);
+    writer.varint(key.revision);
+  }
+  writer.varint(record.commands.size());
+  for (const auto& words : record.commands) put_words(writer, words);
+}
+
+void encode_command(std::uint8_t flags, const Origin& origin,
+                    const std::vector<std::string_view>& words, std::string& out) {
+  Writer writer(out);
+  writer.u8(flags);
+  put_origin(writer, origin);
+  writer.varint(0);
+  writer.varint(1);
+  put_words(writer, words);
+}
+
+Result<void> decode_record(std::string_view bytes, CommandRecord& record) {
+  Reader reader(bytes);
+  record.flags = reader.u8();
+  record.origin = get_origin(reader);
+  const std::uint64_t watched = reader.varint();
+  record.watched.clear();
+  for (std::uint64_t i = 0; i < watched && reader.ok(); ++i) {
+    WatchedKey key;
+    key.name = reader.bytes();
+    key.revision = reader.varint();
+    record.watched.push_back(key);
+  }
+  const std::uint64_t commands = reader.varint();
+  if (commands > kCommands) reader.fail();
+  // Inner vectors are kept, so that a record decoded again and again allocates nothing.
+  std::size_t filled = 0;
+  for (std::uint64_t i = 0; i < commands && reader.ok(); ++i, ++filled) {
+    if (filled == record.commands.size()) record.commands.emplace_back();
+    auto& words = record.commands[filled];
+    words.clear();
+    const std::uint64_t count = reader.varint();
+    if (count == 0 || count > kWords) reader.fail();
+    for (std::uint64_t word = 0; word < count && reader.ok(); ++word) {
+      words.push_back(reader.bytes());
+    }
+  }
+  record.commands.resize(filled);
+  if (!reader.finished()) return Error{"a command record is damaged"};
+  return {};
+}
+
+Result<Origin> decode_origin(std::string_view bytes) {
+  Reader reader(bytes);
+  reader.u8();
+  const Origin origin = get_origin(reader);
+  if (!reader.ok()) return Error{"a command record is damaged"};
+  return origin;
+}
+
+}  // namespace holdfast::replica

@@ -1,0 +1,68 @@
+#include "replica/proposals.h"
+
+#include <iterator>
+#include <utility>
+
+#include "base/check.h"
+
+namespace holdfast::replica {
+
+Turn& Proposals::open() {
+  if (gathered_.empty()) gathered_.emplace_back();
+  return gathered_.back();
+}
+
+void Proposals::add_write(std::string_view record) {
+  Turn* turn = &open();
+  if (!turn->writes.empty() && turn->writes.bytes() + record.size() > batch_bytes_) {
+    turn = &gathered_.emplace_back();
+  }
+  turn->entry = true;
+  turn->items.push_back({true, turn->writes.add(record), record.size()});
+}
+
+void Proposals::add_read(std::string_view record) {
+  Turn* turn = &open();
+  // The bound holds for reads as well: a turn is run in one go.
+  if (turn->reads.size() + record.size() > batch_bytes_ && !turn->items.empty()) {
+    turn = &gathered_.emplace_back();
+  }
+  turn->items.push_back({false, turn->reads.size(), record.size()});
+  turn->reads.append(record);
+}
+
+void Proposals::want_entry() { open().entry = true; }
+
+void Proposals::under_way(Turn turn) {
+  running_bytes_ += turn.payload.size();
+  if (turn.entry) ++entries_running_;
+  running_.push_back(std::move(turn));
+}
+
+Turn Proposals::pop() {
+  CHECK(!running_.empty());
+  Turn turn = std::move(running_.front());
+  running_.pop_front();
+  running_bytes_ -= turn.payload.size();
+  if (turn.entry) --entries_running_;
+  return turn;
+}
+
+std::uint64_t Proposals::bytes() const {
+  std::uint64_t total = running_bytes_;
+  for (const auto& turn : gathered_) total += turn.writes.bytes() + turn.reads.size();
+  return total;
+}
+
+std::deque<Turn> Proposals::take_all() {
+  std::deque<Turn> all = std::move(running_);
+  all.insert(all.end(), std::make_move_iterator(gathered_.begin()),
+             std::make_move_iterator(gathered_.end()));
+  running_.clear();
+  gathered_.clear();
+  running_bytes_ = 0;
+  entries_running_ = 0;
+  return all;
+}
+
+}  // namespace holdfast::replica

@@ -1,0 +1,253 @@
+#include "replica/replica.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "commands/command_table.h"
+#include "replica/replica_state.h"
+
+namespace holdfast::replica {
+namespace {
+
+// With deadlines pending, cluster time enters the log at least this often, so that a new leader's
+// clock cannot be far behind what clients have seen.
+constexpr Duration kStampInterval = seconds(10);
+
+// What came from another node must not be able to stop this one.
+bool may_be_run(const CommandRecord& record) {
+  if (record.commands.empty()) return false;
+  if (!record.transaction() && record.commands.size() != 1) return false;
+  return std::all_of(record.commands.begin(), record.commands.end(), [](const auto& words) {
+    const commands::Args args(words);
+    if (args.front() == "_DURABLE" || args.front() == "_REVISIONS") return true;
+    const auto* spec = commands::find_command(args);
+    return spec != nullptr && (spec->read != nullptr || spec->write != nullptr) &&
+           (spec->is(commands::kInternal) || !commands::refuse_words(args));
+  });
+}
+
+std::uint64_t entry_limit(const ReplicaOptions& options) {
+  return options.protocol.uncommitted_bytes;
+}
+
+}  // namespace
+
+Replica::State::State(const ReplicaOptions& settings, env::Clock& world_clock,
+                      env::Disk& folder, storage::Log& write_ahead, Trace& sink, Outbox& out,
+                      std::uint64_t seed, ClusterTime start, Instant begin)
+    : options(settings),
+      clock(world_clock),
+      disk(folder),
+      log(write_ahead),
+      trace(sink),
+      outbox(out),
+      prng(seed),
+      machine(prng.next(), *this),
+      time(start, begin),
+      proposals(settings.batch_bytes),
+      snapshots(folder, sink,
+                [this](const storage::SnapshotHeader& header) { snapshot_stored(header); }),
+      now(begin),
+      last_stamp_logged(begin) {}
+
+Replica::Replica(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Replica::~Replica() = default;
+
+// ---- from clients ---------------------------------------------------------------------------------
+
+Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
+  State& s = *state_;
+  if (!s.leading() || (under && under != s.engine->epoch())) return Accepted::not_leader;
+  if (s.proposals.bytes() + record.size() > entry_limit(s.options) && s.proposals.bytes() != 0) {
+    return Accepted::busy;
+  }
+  if (write && !s.log.may_accept()) return Accepted::no_space;
+  const auto origin = decode_origin(record);
+  CHECK(origin.ok());
+  if (origin->node != s.options.protocol.self) {
+    CommandRecord decoded;
+    if (!decode_record(record, decoded).ok() || !may_be_run(decoded)) return Accepted::not_leader;
+  }
+  if (write) {
+    s.proposals.add_write(record);
+  } else {
+    s.proposals.add_read(record);
+  }
+  return Accepted::yes;
+}
+
+std::size_t Replica::State::replicas_with(Index index) const {
+  std::size_t count = 0;
+  for (const auto& peer : engine->status().peers) {
+    if (peer.match >= index) ++count;
+  }
+  return count;
+}
+
+std::size_t Replica::replicas_with(Index index) const { return state_->replicas_with(index); }
+
+// ---- turns ----------------------------------------------------------------------------------------
+
+bool Replica::State::pulse_due() const {
+  if (!leading() || proposals.entry_running()) return false;
+  const ClusterTime next = machine.keyspace().next_deadline();
+  if (next == ClusterTime::never()) return false;
+  return next <= time.at(now) || now - last_stamp_logged >= kStampInterval;
+}
+
+void Replica::State::propose_gathered() {
+  if (pulse_due()) proposals.want_entry();
+  auto turns = std::move(proposals.gathered());
+  proposals.gathered().clear();
+  while (!turns.empty()) {
+    Turn turn = std::move(turns.front());
+    turns.pop_front();
+    if (!leading()) {
+      tell_not_done(turn, true);
+    } else if (turn.entry) {
+      propose(std::move(turn));
+    } else {
+      turn.ticket = ++last_ticket;
+      const auto ticket = turn.ticket;
+      turn.epoch = engine->epoch();
+      proposals.under_way(std::move(turn));
+      step(consensus::ReadRequest{ticket});
+    }
+  }
+}
+
+void Replica::State::propose(Turn turn) {
+  const WallTime wall = clock.wall();
+  turn.payload = SharedBytes(turn.writes.finish({.semantics = kSemantics,
+                                                 .stamp = time.advance(now, wall),
+                                                 .wall = wall,
+                                                 .expire_bound = options.expire_bound,
+                                                 .random = prng.next()}));
+  consensus::Effects effects;
+  engine->step(now, consensus::Propose{.payload = turn.payload}, effects);
+  CHECK(effects.proposed.has_value(), "the engine leaves a proposal without an answer");
+  if (effects.proposed->refusal) {
+    tell_not_done(turn, true);
+  } else {
+    turn.index = effects.proposed->index;
+    turn.epoch = effects.proposed->epoch;
+    last_stamp_logged = now;
+    ++proposed;
+    proposals.under_way(std::move(turn));
+  }
+  carry_out(effects);
+}
+
+void Replica::end_turn(Instant now) {
+  State& s = *state_;
+  s.now = std::max(s.now, now);
+  s.propose_gathered();
+  if (s.engine->wake_at() <= s.now) s.step(consensus::Tick{});
+  s.apply_committed();
+  s.run_ready_reads();
+  // A read that met a due key, or deadlines that applying brought up, must not wait for a next turn.
+  if (!s.proposals.gathered().empty() || s.pulse_due()) s.propose_gathered();
+  s.maybe_begin_snapshot();
+  s.snapshots.advance(s.machine.keyspace());
+  s.log.flush();
+}
+
+Instant Replica::wake_at() const {
+  const State& s = *state_;
+  if (s.snapshots.can_advance()) return s.now;
+  if (!s.hold_apply && s.applied < s.engine->commit()) return s.now;
+  if (!std::as_const(s.proposals).gathered().empty()) return s.now;
+  Instant wake = s.engine->wake_at();
+  const ClusterTime next = s.machine.keyspace().next_deadline();
+  if (s.leading() && next != ClusterTime::never() && !s.proposals.entry_running()) {
+    wake = std::min(wake, s.now + s.time.until(next, s.now));
+    wake = std::min(wake, s.last_stamp_logged + kStampInterval);
+  }
+  return wake;
+}
+
+// ---- from peers and node --------------------------------------------------------------------------
+
+void Replica::receive(consensus::Message message, ClusterTime stamp) {
+  State& s = *state_;
+  s.now = std::max(s.now, s.clock.now());
+  const bool from_leader = message.kind == consensus::MessageKind::append ||
+                           message.kind == consensus::MessageKind::heartbeat;
+  // Said only by this host to itself, when a snapshot is on its disk (snapshot_arrived).
+  if (message.kind == consensus::MessageKind::snapshot) return;
+  if (from_leader && stamp.ms > 0 && message.epoch >= s.engine->epoch() && !s.leading()) {
+    s.time.told(stamp, s.now);
+  }
+  s.step(consensus::Received{std::move(message)});
+}
+
+void Replica::peer_liveness(NodeId node, bool alive) {
+  state_->step(consensus::PeerLiveness{.node = node, .alive = alive});
+}
+
+void Replica::snapshot_sent(NodeId to, bool delivered) {
+  state_->step(consensus::SnapshotSent{.to = to, .delivered = delivered});
+}
+
+void Replica::snapshot_arrived(Index index, std::string content) {
+  State& s = *state_;
+  s.now = std::max(s.now, s.clock.now());
+  if (index <= s.applied || s.hold_apply || !s.leader_known()) return;  // it will be offered again
+  const auto name = storage::snapshot_name(s.options.protocol.group, index);
+  const auto header = storage::read_snapshot_header(name, content);
+  if (!header.ok() || header->mark.index != index) return;
+  s.arrived = std::move(content);
+  // What a snapshot holds is committed, whoever sent it; so it may be said in the leader's name.
+  consensus::Message message;
+  message.kind = consensus::MessageKind::snapshot;
+  message.group = s.options.protocol.group;
+  message.from = s.engine->leader();
+  message.to = s.options.protocol.self;
+  message.epoch = s.engine->epoch();
+  message.index = index;
+  message.index_epoch = header->mark.epoch;
+  s.step(consensus::Received{std::move(message)});
+  s.arrived.clear();
+}
+
+void Replica::hand_over() { state_->step(consensus::TransferRequested{}); }
+
+// ---- queries --------------------------------------------------------------------------------------
+
+ReplicaStatus Replica::status() const {
+  const State& s = *state_;
+  ReplicaStatus status;
+  status.protocol = s.engine->status();
+  status.applied = s.applied;
+  if (s.snapshots.newest()) status.snapshot = s.snapshots.newest()->index;
+  status.cluster_time = s.time.at(s.now);
+  status.keys = s.machine.keyspace().size();
+  status.log_bytes = s.engine->log().bytes();
+  status.syncs = s.log.syncs();
+  status.proposals = s.proposed;
+  status.commands = s.machine.commands_run();
+  status.snapshotting = s.snapshots.making();
+  return status;
+}
+
+consensus::Role Replica::role() const { return state_->engine->role(); }
+Epoch Replica::epoch() const { return state_->engine->epoch(); }
+NodeId Replica::leader() const { return state_->engine->leader(); }
+Index Replica::applied() const { return state_->applied; }
+const keyspace::Keyspace& Replica::keyspace() const { return state_->machine.keyspace(); }
+
+std::string_view Replica::setting(std::string_view name) const {
+  const auto* value = state_->machine.keyspace().setting(name);
+  return value == nullptr ? std::string_view() : std::string_view(*value);
+}
+
+const std::optional<storage::SnapshotFile>& Replica::stored_snapshot() const {
+  return state_->snapshots.newest();
+}
+
+void Replica::check_invariants() const {
+  state_->engine->check_invariants();
+  CHECK(state_->applied <= state_->engine->commit() || state_->hold_apply);
+}
+
+}  // namespace holdfast::replica

@@ -1,0 +1,186 @@
+// Committed entries, and the reads between them, in the one order of Proposals.
+
+#include "base/check.h"
+#include "replica/replica_state.h"
+
+namespace holdfast::replica {
+namespace {
+
+// A replica that has fallen behind catches up in bounded steps, so that a turn stays short.
+constexpr std::uint64_t kEntriesPerTurn = 1024;
+constexpr std::uint64_t kBytesPerTurn = 8 << 20;
+// Pre-images that a snapshot walk may hold before apply waits for it.
+constexpr std::size_t kSnapshotBacklog = 64 << 20;
+
+}  // namespace
+
+void Replica::State::apply_committed() {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  while (!hold_apply && applied < engine->commit() && entries < kEntriesPerTurn &&
+         bytes < kBytesPerTurn) {
+    if (machine.keyspace().snapshot_backlog() > kSnapshotBacklog) break;
+    // A copy of the entry shares its payload: a step below may change the tail.
+    const consensus::Entry entry = engine->log().at(applied.next());
+    apply_entry(entry);
+    ++entries;
+    bytes += entry.payload.size();
+  }
+}
+
+void Replica::State::apply_entry(const consensus::Entry& entry) {
+  CHECK(entry.index == applied.next());
+  applied = entry.index;
+  const bool new_epoch = entry.epoch > applied_epoch;
+  applied_epoch = entry.epoch;
+  if (entry.kind == consensus::EntryKind::batch) {
+    // Reads of earlier turns are confirmed by this entry: it was committed under the epoch in which
+    // they were asked, and after them.
+    auto& running = proposals.running();
+    const bool own = [&] {
+      for (const auto& turn : running) {
+        if (turn.entry) return turn.index == entry.index && turn.epoch == entry.epoch;
+      }
+      return false;
+    }();
+    const BatchReader batch(entry.payload.view());
+    CHECK(batch.ok(), "entry {} is not a batch", entry.index);
+    machine.begin_entry(batch.header(), entry.index);
+    deliver_events();
+    if (own) {
+      run_reads_in_entry();
+      apply_own(proposals.pop());
+    } else {
+      apply_as_follower(entry.payload.view());
+    }
+  }
+  // After the entry itself: what was under way under an earlier epoch and is not done by now never
+  // will be.
+  if (new_epoch) outbox.epoch_applied(options.protocol.group, entry.epoch);
+}
+
+void Replica::State::apply_as_follower(std::string_view payload) {
+  BatchReader batch(payload);
+  std::string_view record;
+  while (batch.next(record)) {
+    reply.clear();
+    Origin origin;
+    const bool answered = machine.apply(record, reply, origin);
+    if (ours(origin)) {
+      outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply, applied);
+    }
+    deliver_events();
+  }
+  CHECK(batch.ok(), "entry {} is damaged", applied);
+}
+
+void Replica::State::apply_own(const Turn& turn) {
+  for (const auto& item : turn.items) {
+    reply.clear();
+    Origin origin;
+    bool answered = true;
+    if (item.write) {
+      answered = machine.apply(turn.record(item), reply, origin);
+    } else {
+      machine.read_in_entry(turn.record(item), reply, origin);
+    }
+    outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply,
+                   item.write ? applied : Index());
+    deliver_events();
+  }
+}
+
+// The read turns in front of an entry that is being applied, after its expiry.
+void Replica::State::run_reads_in_entry() {
+  auto& running = proposals.running();
+  while (!running.front().entry) {
+    const Turn turn = proposals.pop();
+    for (const auto& item : turn.items) {
+      reply.clear();
+      Origin origin;
+      machine.read_in_entry(turn.record(item), reply, origin);
+      outbox.outcome(origin, Verdict::answered, reply, Index());
+    }
+  }
+}
+
+void Replica::State::run_ready_reads() {
+  auto& running = proposals.running();
+  while (!hold_apply && !running.empty()) {
+    Turn& turn = running.front();
+    if (turn.entry || !turn.readable || applied < turn.readable_at) return;
+    if (!run_turn_reads(turn)) {
+      // It met a key that is due. Only the log may end a key: the rest of this turn, and every read
+      // behind it, waits for the next entry, which is made now if none is under way.
+      turn.readable = false;
+      if (!proposals.entry_running()) proposals.want_entry();
+      return;
+    }
+    proposals.pop();
+  }
+}
+
+bool Replica::State::run_turn_reads(Turn& turn) {
+  const commands::Stamp stamp{time.at(now), clock.wall()};
+  for (std::size_t i = 0; i < turn.items.size(); ++i) {
+    reply.clear();
+    Origin origin;
+    const auto outcome =
+        machine.read(turn.record(turn.items[i]), stamp, prng.next(), reply, origin);
+    if (outcome == ReadOutcome::escalate) {
+      turn.items.erase(turn.items.begin(),
+                       turn.items.begin() + static_cast<std::ptrdiff_t>(i));
+      return false;
+    }
+    outbox.outcome(origin, Verdict::answered, reply, Index());
+  }
+  return true;
+}
+
+// Somebody else's wait has ended: told by the leader to whoever it is, and by each replica to the
+// connections of its own node.
+void Replica::State::deliver_events() {
+  for (const auto& event : machine.take_events()) {
+    if (!leading() && !ours(event.origin)) continue;
+    outbox.outcome(event.origin, Verdict::answered,
+                   commands::answer_event(event, machine.entry().stamp), applied);
+  }
+}
+
+// ---- snapshots of our own -------------------------------------------------------------------------
+
+void Replica::State::maybe_begin_snapshot() {
+  if (snapshots.making() || hold_apply || applied == Index()) return;
+  const auto& tail = engine->log();
+  // An entry costs memory beyond its payload.
+  constexpr std::uint64_t kEntryOverhead = 64;
+  const std::uint64_t held = tail.bytes() + (tail.last() - tail.before()) * kEntryOverhead;
+  if (held < options.snapshot_after_bytes + options.keep_tail_bytes) return;
+  const auto status = engine->status();
+  if (applied > status.durable) return;  // a snapshot never runs ahead of the log on disk
+  const auto epoch = tail.epoch_at(applied);
+  if (!epoch) return;
+  snapshots.begin({.group = options.protocol.group,
+                   .mark = {applied, *epoch, status.membership},
+                   .stamp = machine.entry().stamp,
+                   .wall = clock.wall(),
+                   .semantics = kSemantics},
+                  machine.keyspace());
+}
+
+void Replica::State::snapshot_stored(const storage::SnapshotHeader& header) {
+  const auto& tail = engine->log();
+  // Followers that are a little late still find their entries.
+  Index keep = header.mark.index.next();
+  std::uint64_t kept = 0;
+  while (keep > tail.first() && kept < options.keep_tail_bytes) {
+    keep = keep.previous();
+    kept += tail.at(keep).payload.size();
+  }
+  const Index forgotten = keep.previous();
+  const auto epoch = tail.epoch_at(forgotten);
+  if (epoch) log.forget(options.protocol.group, forgotten, *epoch);
+  step(consensus::SnapshotStored{.mark = header.mark, .keep_from = keep});
+}
+
+}  // namespace holdfast::replica

@@ -1,0 +1,168 @@
+// Carrying out what consensus decided: promise -> append -> send_now -> (durable) -> send_after_sync.
+// This file knows the order of steps and nothing else.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "replica/replica_state.h"
+
+namespace holdfast::replica {
+
+using consensus::Effects;
+using consensus::Input;
+using consensus::MessageKind;
+
+void Replica::State::step(Input input) {
+  // A step may lead to another (an install completes, a role is lost): each has its own effects.
+  Effects effects = std::move(effects_buffer);
+  effects.clear();
+  engine->step(now, std::move(input), effects);
+  carry_out(effects);
+  effects_buffer = std::move(effects);
+}
+
+void Replica::State::carry_out(Effects& effects) {
+  if (effects.unsupported) {
+    trace.warning("the engine of this group cannot do this", {{"input", *effects.unsupported}});
+  }
+  if (effects.write != 0) write(effects);
+  for (const auto& message : effects.send_now) send(message);
+  if (!effects.send_after_sync.empty()) {
+    if (durable_write >= last_write) {
+      for (const auto& message : effects.send_after_sync) send(message);
+    } else {
+      waiting_messages.emplace_back(last_write, std::move(effects.send_after_sync));
+    }
+  }
+  if (effects.role) on_role(*effects.role);
+  for (const auto& readable : effects.readable) {
+    for (auto& turn : proposals.running()) {
+      if (turn.ticket != readable.ticket) continue;
+      turn.readable = true;
+      turn.readable_at = readable.index;
+    }
+  }
+  if (!effects.reads_refused.empty()) on_reads_refused(effects.reads_refused);
+  for (const auto& wish : effects.send_snapshot) {
+    outbox.send_snapshot(options.protocol.group, wish.to);
+  }
+  if (effects.install) install(*effects.install);
+}
+
+void Replica::State::write(Effects& effects) {
+  storage::LogWrite step;
+  step.group = options.protocol.group;
+  step.promise = effects.promise;
+  if (effects.append) {
+    if (effects.append->from <= written) step.cut_from = effects.append->from;
+    step.entries = effects.append->entries;
+    written = Index(effects.append->from.value + effects.append->entries.size() - 1);
+    for (const auto& entry : effects.append->entries) {
+      if (entry.kind == consensus::EntryKind::batch) {
+        time.logged(BatchReader(entry.payload.view()).header().stamp, now);
+      }
+    }
+  }
+  last_write = effects.write;
+  log.write(step, [this, id = effects.write, held = std::weak_ptr<int>(alive)] {
+    if (!held.expired()) write_completed(id);
+  });
+}
+
+void Replica::State::write_completed(consensus::WriteId id) {
+  now = clock.now();
+  durable_write = id;
+  while (!waiting_messages.empty() && waiting_messages.front().first <= id) {
+    const auto messages = std::move(waiting_messages.front().second);
+    waiting_messages.pop_front();
+    for (const auto& message : messages) send(message);
+  }
+  step(consensus::WriteCompleted{id});
+}
+
+void Replica::State::send(const consensus::Message& message) {
+  const bool told = leading() && (message.kind == MessageKind::append ||
+                                  message.kind == MessageKind::heartbeat);
+  outbox.send(options.protocol.group, message, told ? time.at(now) : ClusterTime{});
+}
+
+// ---- roles ----------------------------------------------------------------------------------------
+
+void Replica::State::on_role(const consensus::RoleChange& change) {
+  if (change.role != consensus::Role::leader) lose_leadership();
+  if (change.role == consensus::Role::leader) last_stamp_logged = now;
+  trace.info("role", {{"group", fmt::format("{}", options.protocol.group)},
+                      {"role", change.role == consensus::Role::leader      ? "leader"
+                               : change.role == consensus::Role::candidate ? "candidate"
+                               : change.role == consensus::Role::learner   ? "learner"
+                                                                           : "follower"},
+                      {"epoch", fmt::format("{}", change.epoch)},
+                      {"leader", fmt::format("{}", change.leader)}});
+  outbox.role_changed(options.protocol.group, change);
+}
+
+// What was gathered and never proposed is not done, and so is every read. What was proposed may yet
+// be committed by the next leader: its origin's own replica will see it applied, or see the next
+// epoch applied without it.
+void Replica::State::lose_leadership() {
+  for (const auto& turn : proposals.take_all()) {
+    const bool proposed_entry = turn.index != Index();
+    tell_not_done(turn, !proposed_entry);
+  }
+}
+
+void Replica::State::tell_not_done(const Turn& turn, bool writes_too) {
+  for (const auto& item : turn.items) {
+    if (item.write && !writes_too) continue;
+    const auto origin = decode_origin(turn.record(item));
+    CHECK(origin.ok());
+    outbox.outcome(*origin, Verdict::not_done, {}, Index());
+  }
+}
+
+void Replica::State::on_reads_refused(const std::vector<consensus::ReadTicket>& tickets) {
+  for (auto& turn : proposals.running()) {
+    if (turn.ticket == 0 || std::find(tickets.begin(), tickets.end(), turn.ticket) == tickets.end())
+      continue;
+    tell_not_done(turn, true);
+    // An empty turn that may be run at once: it leaves the queue in its place.
+    turn.items.clear();
+    turn.readable = true;
+    turn.readable_at = Index();
+  }
+}
+
+// ---- a peer's snapshot ----------------------------------------------------------------------------
+
+void Replica::State::install(const consensus::SnapshotMark& mark) {
+  auto fresh = std::make_unique<keyspace::Keyspace>(prng.next());
+  const std::string name = storage::snapshot_name(options.protocol.group, mark.index);
+  const auto header = storage::read_snapshot(name, arrived, [&](std::string_view chunk) {
+    return fresh->load_chunk(chunk).ok();
+  });
+  CHECK(header.ok(), "{}", header.error().message);
+  const auto complete = fresh->finish_load();
+  CHECK(complete.ok(), "{}", complete.error().message);
+
+  snapshots.abandon(machine.keyspace());
+  machine.replace(std::move(fresh));
+  time.logged(header->stamp, now);
+  snapshots.adopt({name, mark.index, arrived.size()});
+  applied = mark.index;
+  written = mark.index;
+  hold_apply = true;
+  outbox.outcomes_lost(options.protocol.group);
+  trace.info("snapshot of the leader installed", {{"index", fmt::format("{}", mark.index)}});
+  log.reset(options.protocol.group, mark.index, mark.epoch,
+            [this, mark = header->mark, held = std::weak_ptr<int>(alive)] {
+              if (!held.expired()) installed(mark);
+            });
+}
+
+void Replica::State::installed(const consensus::SnapshotMark& mark) {
+  now = clock.now();
+  hold_apply = false;
+  step(consensus::SnapshotStored{.mark = mark, .keep_from = mark.index.next(), .installed = true});
+}
+
+}  // namespace holdfast::replica

@@ -1,0 +1,111 @@
+// Where a replica begins again: the newest snapshot, then what the log holds after it.
+
+#include "base/check.h"
+#include "replica/replica_state.h"
+
+namespace holdfast::replica {
+namespace {
+
+constexpr std::uint64_t kSnapshotLimit = std::uint64_t{1} << 40;
+
+struct Loaded {
+  storage::SnapshotHeader header;
+  std::unique_ptr<keyspace::Keyspace> keyspace;
+};
+
+Result<Loaded> load(env::Disk& disk, const storage::SnapshotFile& file, std::uint64_t hash_seed) {
+  auto content = disk.read(file.name, kSnapshotLimit);
+  if (!content) return content.error();
+  Loaded loaded;
+  loaded.keyspace = std::make_unique<keyspace::Keyspace>(hash_seed);
+  std::string refused;
+  const auto header = storage::read_snapshot(file.name, *content, [&](std::string_view chunk) {
+    const auto result = loaded.keyspace->load_chunk(chunk);
+    if (!result.ok()) refused = result.error().message;
+    return result.ok();
+  });
+  if (!header) {
+    return Error{refused.empty() ? header.error().message
+                                 : fmt::format("{}: {}", header.error().message, refused)};
+  }
+  const auto complete = loaded.keyspace->finish_load();
+  if (!complete) return Error{fmt::format("{}: {}", file.name, complete.error().message)};
+  loaded.header = *header;
+  return loaded;
+}
+
+ClusterTime newest_stamp(const storage::GroupRecovery& recovered) {
+  for (auto entry = recovered.entries.rbegin(); entry != recovered.entries.rend(); ++entry) {
+    if (entry->kind == consensus::EntryKind::batch) {
+      return BatchReader(entry->payload.view()).header().stamp;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, env::Clock& clock,
+                                               env::Disk& disk, storage::Log& log, Trace& trace,
+                                               Outbox& outbox,
+                                               const storage::GroupRecovery& recovered,
+                                               const consensus::Membership& founding,
+                                               std::uint64_t seed) {
+  const GroupId group = options.protocol.group;
+  auto file = storage::find_snapshot(disk, group);
+  if (!file) return file.error();
+  Prng prng(seed);
+  consensus::Recovered start;
+  start.promise = recovered.promise;
+  start.mark.membership = founding;
+  std::unique_ptr<keyspace::Keyspace> keyspace;
+  ClusterTime stamp{clock.wall().ms};
+  if (*file) {
+    auto loaded = load(disk, **file, prng.next());
+    if (!loaded) return loaded.error();
+    start.mark = loaded->header.mark;
+    stamp = loaded->header.stamp;
+    keyspace = std::move(loaded->keyspace);
+  } else if (recovered.before != Index()) {
+    return Error{fmt::format(
+        "the log of group {} begins after entry {}, but the snapshot that holds what was before is "
+        "missing from the data folder; nothing was changed. Restore the folder, or start this node "
+        "with an empty one and let it be replaced",
+        group, recovered.before)};
+  }
+  if (recovered.before > start.mark.index) {
+    return Error{fmt::format(
+        "the log of group {} begins after entry {}, but the newest snapshot in the data folder ends "
+        "at {}: entries between them are missing; nothing was changed. Restore the folder, or start "
+        "this node with an empty one and let it be replaced",
+        group, recovered.before, start.mark.index)};
+  }
+  // The snapshot may have come from a peer just before a crash, and the log not yet been replaced.
+  const auto last = recovered.before + recovered.entries.size();
+  bool follows = start.mark.index <= last;
+  if (follows && start.mark.index > recovered.before) {
+    const auto position = start.mark.index - recovered.before - 1;
+    follows = recovered.entries[position].epoch == start.mark.epoch;
+  }
+  if (follows) {
+    start.entries.assign(
+        recovered.entries.begin() + static_cast<std::ptrdiff_t>(start.mark.index - recovered.before),
+        recovered.entries.end());
+    stamp = std::max(*file ? stamp : ClusterTime{}, newest_stamp(recovered));
+    if (stamp == ClusterTime{}) stamp = ClusterTime{clock.wall().ms};
+  }
+  const Instant now = clock.now();
+  auto state = std::make_unique<State>(options, clock, disk, log, trace, outbox, prng.next(), stamp,
+                                       now);
+  if (!follows) log.reset(group, start.mark.index, start.mark.epoch, [] {});
+  if (keyspace) state->machine.replace(std::move(keyspace));
+  if (*file) state->snapshots.adopt(**file);
+  state->applied = start.mark.index;
+  state->applied_epoch = start.mark.epoch;
+  state->written = start.mark.index + start.entries.size();
+  state->engine = consensus::make_protocol(options.protocol, std::move(start), now, prng.fork());
+  CHECK(state->engine != nullptr, "this build has no such engine");
+  return std::unique_ptr<Replica>(new Replica(std::move(state)));
+}
+
+}  // namespace holdfast::replica

@@ -1,0 +1,104 @@
+// The inside of a Replica, shared by its source files and by nobody else:
+//
+//   replica.cc          making one, submitting, turns, queries
+//   replica_effects.cc  carrying out what consensus decided, in its order
+//   replica_apply.cc    committed entries and reads, in the one order of Proposals
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/prng.h"
+#include "commands/lock_commands.h"
+#include "replica/cluster_clock.h"
+#include "replica/proposals.h"
+#include "replica/replica.h"
+#include "replica/snapshots.h"
+#include "replica/state_machine.h"
+
+namespace holdfast::replica {
+
+struct Replica::State final : DurabilityView {
+  State(const ReplicaOptions& options, env::Clock& clock, env::Disk& disk, storage::Log& log,
+        Trace& trace, Outbox& outbox, std::uint64_t seed, ClusterTime start, Instant now);
+
+  // ---- consensus (replica_effects.cc)
+  void step(consensus::Input input);
+  void carry_out(consensus::Effects& effects);
+  void write(consensus::Effects& effects);
+  void write_completed(consensus::WriteId id);
+  void send(const consensus::Message& message);
+  void install(const consensus::SnapshotMark& mark);
+  void installed(const consensus::SnapshotMark& mark);
+  void on_role(const consensus::RoleChange& change);
+  void lose_leadership();
+  void tell_not_done(const Turn& turn, bool writes_too);
+  void on_reads_refused(const std::vector<consensus::ReadTicket>& tickets);
+
+  // ---- the leader's turns (replica.cc)
+  void propose_gathered();
+  void propose(Turn turn);
+  bool pulse_due() const;
+
+  // ---- apply (replica_apply.cc)
+  void apply_committed();
+  void apply_entry(const consensus::Entry& entry);
+  void apply_as_follower(std::string_view payload);
+  void apply_own(const Turn& turn);
+  void run_ready_reads();
+  void run_reads_in_entry();
+  bool run_turn_reads(Turn& turn);
+  void deliver(const Origin& origin, std::string_view reply, Index index);
+  void deliver_events();
+
+  // ---- snapshots
+  void maybe_begin_snapshot();
+  void snapshot_stored(const storage::SnapshotHeader& header);
+
+  bool leading() const { return engine->role() == consensus::Role::leader; }
+  bool leader_known() const { return !leading() && engine->leader() != NodeId(); }
+  bool ours(const Origin& origin) const {
+    return origin.node == options.protocol.self && origin.incarnation == options.incarnation;
+  }
+  std::size_t replicas_with(Index index) const override;
+
+  ReplicaOptions options;
+  env::Clock& clock;
+  env::Disk& disk;
+  storage::Log& log;
+  Trace& trace;
+  Outbox& outbox;
+  Prng prng;
+  std::unique_ptr<consensus::Protocol> engine;
+  StateMachine machine;
+  ClusterClock time;
+  Proposals proposals;
+  Snapshots snapshots;
+
+  Instant now;              // of this turn
+  Index applied;
+  Epoch applied_epoch;      // of the newest applied entry
+  Index written;            // last index handed to the log on disk
+  consensus::ReadTicket last_ticket = 0;
+  Instant last_stamp_logged;
+  std::uint64_t proposed = 0;
+  bool hold_apply = false;  // a peer's snapshot is being installed
+
+  // Writes issued and not yet durable, and the messages that wait for them.
+  consensus::WriteId last_write = 0;
+  consensus::WriteId durable_write = 0;
+  std::deque<std::pair<consensus::WriteId, std::vector<consensus::Message>>> waiting_messages;
+
+  // A snapshot from a peer, while the engine is asked about it.
+  std::string arrived;
+
+  // Reused buffers.
+  consensus::Effects effects_buffer;
+  std::string reply;
+  std::shared_ptr<int> alive = std::make_shared<int>(0);
+};
+
+}  // namespace holdfast::replica

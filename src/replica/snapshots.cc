@@ -1,0 +1,88 @@
+#include "replica/snapshots.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace holdfast::replica {
+namespace {
+
+// Work per turn: small enough that no client notices, large enough to get done.
+constexpr std::size_t kBytesPerTurn = 256 << 10;
+// Beyond this the disk is the slower one, and the walk waits for it.
+constexpr std::uint64_t kBytesPending = 4 << 20;
+
+}  // namespace
+
+Snapshots::Snapshots(env::Disk& disk, Trace& trace, Stored stored)
+    : disk_(disk),
+      trace_(trace),
+      stored_(std::move(stored)),
+      generation_(std::make_shared<int>(0)) {}
+
+Snapshots::~Snapshots() = default;
+
+void Snapshots::begin(const storage::SnapshotHeader& header, keyspace::Keyspace& keyspace) {
+  CHECK(!making());
+  header_ = header;
+  encoded_ = false;
+  keyspace.begin_snapshot();
+  writer_ = std::make_unique<storage::SnapshotWriter>(disk_, header);
+  trace_.info("snapshot begun", {{"index", fmt::format("{}", header.mark.index)}});
+}
+
+bool Snapshots::can_advance() const {
+  return making() && !encoded_ && writer_->pending() < kBytesPending;
+}
+
+void Snapshots::advance(keyspace::Keyspace& keyspace) {
+  if (!can_advance()) return;
+  std::string chunk = keyspace.next_chunk(kBytesPerTurn);
+  if (!chunk.empty()) {
+    writer_->add_chunk(std::move(chunk));
+    return;
+  }
+  encoded_ = true;
+  writer_->finish([this, alive = std::weak_ptr<int>(generation_)](Result<void> result) {
+    if (!alive.expired()) finished(std::move(result));
+  });
+}
+
+void Snapshots::finished(Result<void> result) {
+  const storage::SnapshotFile file{writer_->name(), header_.mark.index, writer_->bytes()};
+  writer_.reset();
+  if (!result.ok()) {
+    // The log still holds everything: nothing is lost, it only grows until the next try.
+    trace_.error("a snapshot could not be written; the log is kept and the next one will be tried",
+                 {{"error", result.error().message}});
+    return;
+  }
+  adopt(file);
+  trace_.info("snapshot stored", {{"index", fmt::format("{}", file.index)},
+                                  {"bytes", fmt::format("{}", file.size)}});
+  stored_(header_);
+}
+
+void Snapshots::adopt(const storage::SnapshotFile& file) {
+  if (newest_ && newest_->name == file.name) return;
+  if (previous_) {
+    disk_.submit(env::Lane::background,
+                 {{env::RemoveFile{previous_->name}, env::SyncFolder{}},
+                  [this, alive = std::weak_ptr<int>(generation_)](Result<void> removed) {
+                    if (!alive.expired() && !removed.ok()) {
+                      trace_.warning("an old snapshot could not be removed",
+                                     {{"error", removed.error().message}});
+                    }
+                  }});
+  }
+  previous_ = std::exchange(newest_, file);
+}
+
+void Snapshots::abandon(keyspace::Keyspace& keyspace) {
+  if (!making()) return;
+  keyspace.abandon_snapshot();
+  writer_.reset();
+  generation_ = std::make_shared<int>(0);
+}
+
+}  // namespace holdfast::replica

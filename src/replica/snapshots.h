@@ -1,0 +1,59 @@
+// Snapshots of a replica's own state: made chunk by chunk between turns, without fork and without
+// stopping the world; stored; told to the log so that old segments can go.
+//
+// Threads: the loop's. Owns: the walk over the keyspace and the writer of the file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/trace.h"
+#include "env/disk.h"
+#include "keyspace/keyspace.h"
+#include "storage/snapshot_file.h"
+
+namespace holdfast::replica {
+
+class Snapshots {
+ public:
+  // Called when a snapshot of our own has become durable.
+  using Stored = std::function<void(const storage::SnapshotHeader& header)>;
+
+  Snapshots(env::Disk& disk, Trace& trace, Stored stored);
+  ~Snapshots();
+
+  // Begins one of the present state. REQUIRES: !making().
+  void begin(const storage::SnapshotHeader& header, keyspace::Keyspace& keyspace);
+  bool making() const { return writer_ != nullptr; }
+  // Encodes a bounded part. Call once per turn while making().
+  void advance(keyspace::Keyspace& keyspace);
+  // True if advance() has work that does not wait for the disk.
+  bool can_advance() const;
+  // The state is about to be replaced by a peer's snapshot.
+  void abandon(keyspace::Keyspace& keyspace);
+  // A finished file is the newest now; older ones are removed.
+  void adopt(const storage::SnapshotFile& file);
+
+  const std::optional<storage::SnapshotFile>& newest() const { return newest_; }
+
+ private:
+  void finished(Result<void> result);
+
+  env::Disk& disk_;
+  Trace& trace_;
+  Stored stored_;
+  std::optional<storage::SnapshotFile> newest_;
+  // The one before the newest stays until the next, since it may be on its way to a peer.
+  std::optional<storage::SnapshotFile> previous_;
+  storage::SnapshotHeader header_;
+  std::unique_ptr<storage::SnapshotWriter> writer_;
+  bool encoded_ = false;  // all chunks are with the writer; the disk has to finish
+  // Completions of a writer that was abandoned find this changed and do nothing.
+  std::shared_ptr<int> generation_;
+};
+
+}  // namespace holdfast::replica

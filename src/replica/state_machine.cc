@@ -1,0 +1,154 @@
+#include "replica/state_machine.h"
+
+#include <charconv>
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "commands/command_table.h"
+#include "resp/reply_writer.h"
+
+namespace holdfast::replica {
+namespace {
+
+resp::Version version_of(const CommandRecord& record) {
+  return record.resp3() ? resp::Version::resp3 : resp::Version::resp2;
+}
+
+const commands::CommandSpec& spec_of(commands::Args args) {
+  const auto* spec = commands::find_command(args);
+  CHECK(spec != nullptr, "an entry holds the unknown command '{}'", args.front());
+  return *spec;
+}
+
+}  // namespace
+
+StateMachine::StateMachine(std::uint64_t hash_seed, const DurabilityView& durability)
+    : hash_seed_(hash_seed),
+      durability_(durability),
+      keyspace_(std::make_unique<keyspace::Keyspace>(hash_seed)) {}
+
+void StateMachine::replace(std::unique_ptr<keyspace::Keyspace> keyspace) {
+  keyspace_ = std::move(keyspace);
+}
+
+void StateMachine::begin_entry(const BatchHeader& header, Index index) {
+  CHECK(header.semantics == kSemantics,
+        "entry {} needs semantics version {}, this build knows {}: run the build that the other "
+        "nodes run",
+        index, header.semantics, kSemantics);
+  header_ = header;
+  index_ = index;
+  sequence_ = 0;
+  keyspace_->expire_due(header.stamp, header.expire_bound);
+}
+
+std::uint64_t StateMachine::next_random() { return mix(header_.random, ++sequence_); }
+
+bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& origin) {
+  const auto decoded = decode_record(bytes, record_);
+  CHECK(decoded.ok(), "entry {}: {}", index_, decoded.error().message);
+  origin = record_.origin;
+  resp::ReplyWriter writer(reply, version_of(record_));
+  commands::WriteContext context{.keyspace = *keyspace_,
+                                 .now = {header_.stamp, header_.wall},
+                                 .reply = writer,
+                                 .origin = record_.origin,
+                                 .index = index_,
+                                 .random = next_random(),
+                                 .resp3 = record_.resp3()};
+  if (record_.transaction()) {
+    run_transaction(context);
+    return true;
+  }
+  ++commands_run_;
+  const commands::Args args(record_.commands.front());
+  commands::run_in_entry(spec_of(args), context, args);
+  return !context.blocked;
+}
+
+bool StateMachine::watches_hold() const {
+  for (const auto& watched : record_.watched) {
+    if (keyspace_->modified(commands::key_of(watched.name)) != watched.revision) return false;
+  }
+  return true;
+}
+
+void StateMachine::run_transaction(commands::WriteContext& context) {
+  if (!watches_hold()) {
+    context.reply.null_array();
+    return;
+  }
+  context.may_wait = false;
+  context.reply.array(record_.commands.size());
+  for (const auto& words : record_.commands) {
+    ++commands_run_;
+    context.random = next_random();
+    context.blocked = false;
+    const commands::Args args(words);
+    commands::run_in_entry(spec_of(args), context, args);
+  }
+}
+
+void StateMachine::read_in_entry(std::string_view bytes, std::string& reply, Origin& origin) {
+  const auto decoded = decode_record(bytes, record_);
+  CHECK(decoded.ok(), "{}", decoded.error().message);
+  origin = record_.origin;
+  resp::ReplyWriter writer(reply, version_of(record_));
+  commands::ReadContext context{.keyspace = *keyspace_,
+                                .now = {header_.stamp, header_.wall},
+                                .reply = writer,
+                                .random = next_random(),
+                                .inside_entry = true};
+  run_read(context);
+}
+
+ReadOutcome StateMachine::read(std::string_view bytes, commands::Stamp now, std::uint64_t random,
+                               std::string& reply, Origin& origin) {
+  const auto decoded = decode_record(bytes, record_);
+  CHECK(decoded.ok(), "{}", decoded.error().message);
+  origin = record_.origin;
+  resp::ReplyWriter writer(reply, version_of(record_));
+  commands::ReadContext context{
+      .keyspace = *keyspace_, .now = now, .reply = writer, .random = random};
+  run_read(context);
+  return context.escalate ? ReadOutcome::escalate : ReadOutcome::answered;
+}
+
+void StateMachine::run_read(commands::ReadContext& context) {
+  if (record_.transaction()) {
+    if (!watches_hold()) {
+      context.reply.null_array();
+      return;
+    }
+    context.reply.array(record_.commands.size());
+  }
+  for (const auto& words : record_.commands) {
+    ++commands_run_;
+    const commands::Args args(words);
+    if (internal_read(context, args)) continue;
+    commands::run_read(spec_of(args), context, args);
+  }
+}
+
+// Questions that only nodes ask, and only of the leader's replica.
+bool StateMachine::internal_read(commands::ReadContext& context, commands::Args args) {
+  const std::string_view name = args.front();
+  if (name.empty() || name.front() != '_') return false;
+  if (name == "_DURABLE" && args.size() == 2) {
+    std::uint64_t index = 0;
+    std::from_chars(args[1].data(), args[1].data() + args[1].size(), index);
+    context.reply.integer(static_cast<std::int64_t>(durability_.replicas_with(Index(index))));
+    return true;
+  }
+  if (name == "_REVISIONS") {
+    context.reply.array(args.size() - 1);
+    for (const auto key : args.subspan(1)) {
+      const auto* object = context.find(key);
+      context.reply.integer(object == nullptr ? 0 : static_cast<std::int64_t>(object->modified));
+    }
+    return true;
+  }
+  return false;
+}
+
+}  // namespace holdfast::replica

@@ -1,0 +1,74 @@
+// Data and its meaning, moved by entries: the same entries give the same state on every replica.
+//
+//   machine.begin_entry(header, index);          // expires what is due at the entry's stamp
+//   machine.apply(record, reply);                // each record, in order
+//   for (auto& event : machine.take_events()) …  // who else was told something
+//
+// Reads nothing but the entry and the keyspace. A record that cannot be decoded ends the process:
+// it was checked before it was proposed and carries a checksum, so this is our own error.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "commands/context.h"
+#include "keyspace/keyspace.h"
+#include "replica/batch.h"
+#include "replica/command_record.h"
+
+namespace holdfast::replica {
+
+// What the replica knows and data does not: asked by the internal reads.
+class DurabilityView {
+ public:
+  virtual ~DurabilityView() = default;
+  virtual std::size_t replicas_with(Index index) const = 0;
+};
+
+enum class ReadOutcome : std::uint8_t { answered, escalate };
+
+class StateMachine {
+ public:
+  StateMachine(std::uint64_t hash_seed, const DurabilityView& durability);
+
+  keyspace::Keyspace& keyspace() { return *keyspace_; }
+  const keyspace::Keyspace& keyspace() const { return *keyspace_; }
+  // Takes the place of the present state (a snapshot was installed).
+  void replace(std::unique_ptr<keyspace::Keyspace> keyspace);
+
+  void begin_entry(const BatchHeader& header, Index index);
+  // Runs a record. False: it now waits, and an event will bring its reply.
+  bool apply(std::string_view record, std::string& reply, Origin& origin);
+  // Runs a record that only reads, at its place between the records of the entry.
+  void read_in_entry(std::string_view record, std::string& reply, Origin& origin);
+  // Runs a record that only reads, outside of an entry. Escalate: it met a key that is due; the
+  // reply means nothing and the read must be run after the next entry has begun.
+  ReadOutcome read(std::string_view record, commands::Stamp now, std::uint64_t random,
+                   std::string& reply, Origin& origin);
+
+  std::vector<keyspace::WaiterEvent> take_events() { return keyspace_->take_events(); }
+  const BatchHeader& entry() const { return header_; }
+  std::uint64_t commands_run() const { return commands_run_; }
+
+ private:
+  void run_transaction(commands::WriteContext& context);
+  void run_read(commands::ReadContext& context);
+  bool internal_read(commands::ReadContext& context, commands::Args args);
+  bool watches_hold() const;
+  std::uint64_t next_random();
+
+  std::uint64_t hash_seed_;
+  const DurabilityView& durability_;
+  std::unique_ptr<keyspace::Keyspace> keyspace_;
+  BatchHeader header_;
+  Index index_;
+  std::uint64_t sequence_ = 0;  // of random numbers within the entry
+  std::uint64_t commands_run_ = 0;
+  CommandRecord record_;        // reused
+};
+
+}  // namespace holdfast::replica
