@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "commands/command_table.h"
+#include "commands/wrapper_commands.h"
 #include "replica/replica_state.h"
 
 namespace holdfast::replica {
@@ -17,13 +18,17 @@ constexpr Duration kStampInterval = seconds(10);
 bool may_be_run(const CommandRecord& record) {
   if (record.commands.empty()) return false;
   if (!record.transaction() && record.commands.size() != 1) return false;
-  return std::all_of(record.commands.begin(), record.commands.end(), [](const auto& words) {
-    const commands::Args args(words);
-    if (args.front() == "_DURABLE" || args.front() == "_REVISIONS") return true;
-    const auto* spec = commands::find_command(args);
-    return spec != nullptr && (spec->read != nullptr || spec->write != nullptr) &&
-           (spec->is(commands::kInternal) || !commands::refuse_words(args));
-  });
+  const bool under_once =
+      record.transaction() && commands::once_over_exec(record.commands).has_value();
+  return std::all_of(record.commands.begin() + (under_once ? 1 : 0), record.commands.end(),
+                     [](const auto& words) {
+                       const commands::Args args(words);
+                       if (args.front() == "_DURABLE" || args.front() == "_REVISIONS") return true;
+                       const auto* spec = commands::find_command(args);
+                       return spec != nullptr &&
+                              (spec->read != nullptr || spec->write != nullptr) &&
+                              (spec->is(commands::kInternal) || !commands::refuse_words(args));
+                     });
 }
 
 std::uint64_t entry_limit(const ReplicaOptions& options) {

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/checksum.h"
 #include "commands/command_table.h"
+#include "commands/wrapper_commands.h"
 #include "resp/reply_writer.h"
 
 namespace holdfast::replica {
@@ -74,17 +75,37 @@ bool StateMachine::watches_hold() const {
 }
 
 void StateMachine::run_transaction(commands::WriteContext& context) {
+  const auto once = commands::once_over_exec(record_.commands);
+  const auto run = [&](commands::WriteContext& inner) { run_queue(inner, once.has_value()); };
+  if (once) {
+    commands::run_once(context, *once, run);
+  } else {
+    run(context);
+  }
+}
+
+// All or nothing is decided before the first command runs.
+void StateMachine::run_queue(commands::WriteContext& context, bool under_once) {
   if (!watches_hold()) {
     context.reply.null_array();
     return;
   }
+  const std::size_t first = under_once ? 1 : 0;
+  for (std::size_t i = first; i < record_.commands.size(); ++i) {
+    if (const auto refused = commands::fenced(context, record_.commands[i])) {
+      context.reply.error(*refused);
+      return;
+    }
+  }
   context.may_wait = false;
+  context.guards_checked = true;
   context.reply.array(record_.commands.size());
-  for (const auto& words : record_.commands) {
+  if (under_once) context.reply.ok();
+  for (std::size_t i = first; i < record_.commands.size(); ++i) {
     ++commands_run_;
     context.random = next_random();
     context.blocked = false;
-    const commands::Args args(words);
+    const commands::Args args(record_.commands[i]);
     commands::run_in_entry(spec_of(args), context, args);
   }
 }

@@ -56,6 +56,7 @@ class StateMachine {
 
  private:
   void run_transaction(commands::WriteContext& context);
+  void run_queue(commands::WriteContext& context, bool under_once);
   void run_read(commands::ReadContext& context);
   bool internal_read(commands::ReadContext& context, commands::Args args);
   bool watches_hold() const;
