@@ -173,7 +173,7 @@ void info(Args names, ReplyWriter& reply) {
     if (const CommandSpec* const spec = listed(name)) {
       answer_info(reply, *spec);
     } else {
-      reply.null_array();
+      reply.null();
     }
   }
 }

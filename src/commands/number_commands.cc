@@ -54,7 +54,7 @@ void incrbyfloat(WriteContext& context, Args args) {
   if (!value || !amount) return context.reply.error(kNotFloat);
   const auto sum = add_decimals(*value, *amount);
   if (!sum) return context.reply.error(kNotFinite);
-  context.keyspace.put_text(key_of(args[1]), *sum);
+  context.keyspace.put(key_of(args[1]), keyspace::Value::raw(*sum));
   context.reply.bulk(*sum);
 }
 
