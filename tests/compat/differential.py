@@ -160,8 +160,8 @@ KEYS = [b"key:%d" % i for i in range(8)] + [b"{tag}a", b"{tag}b", b"", b"k\x00\r
 LARGEST, SMALLEST = b"9223372036854775807", b"-9223372036854775808"
 TOO_LARGE = b"9223372036854775808"
 TEXTS = [b"", b"a", b"hello world", b"0", b"-0", b"1", b"-7", b"12345", b"042", b" 5", b"5 ",
-         b"3.0", b"3.14", b"1e3", b".5", b"-1.25", b"nan", b"inf", LARGEST, SMALLEST, TOO_LARGE, b"x" * 44,
-         b"y" * 45, b"\x00\x01\xfe\xff", b"ohmytext", b"mynewtext", b"abcabcabc"]
+         b"3.0", b"3.14", b"1e3", b".5", b"-1.25", b"nan", b"inf", LARGEST, SMALLEST, TOO_LARGE,
+         b"x" * 44, b"y" * 45, b"\x00\x01\xfe\xff", b"ohmytext", b"mynewtext", b"abcabcabc"]
 INTEGERS = [b"0", b"1", b"-1", b"7", b"-13", b"100", LARGEST, SMALLEST, TOO_LARGE, b"1.5", b"abc",
             b"", b"+1", b"00"]
 FLOATS = [b"0", b"0.1", b"0.2", b"-0.3", b"1.5", b"-2.25", b"5.0e3", b"2.0e2", b"1e-3", b"100",
