@@ -138,6 +138,10 @@ void RequestParser::shrink() {
 
 std::size_t RequestParser::buffered() const { return buffer_.size() - position_; }
 
+std::size_t RequestParser::memory() const {
+  return buffer_.capacity() + found_.capacity() * sizeof(Piece);
+}
+
 void RequestParser::set_authenticated(bool authenticated) { authenticated_ = authenticated; }
 
 Parsed RequestParser::next(std::vector<std::string_view>& words) {

@@ -35,6 +35,8 @@ class RequestParser {
   void shrink();
   // Bytes held that belong to no complete request yet, or to requests not yet asked for.
   std::size_t buffered() const;
+  // Bytes of memory held; follows what arrived, not what was claimed.
+  std::size_t memory() const;
   // Before authentication the limits are much smaller, so that strangers cost nothing.
   void set_authenticated(bool authenticated);
 

@@ -159,6 +159,46 @@ TEST(RequestParser, CountsWhatIsNotConsumed) {
   EXPECT_EQ(words, (std::vector<std::string_view>{"GET", "k"}));
 }
 
+TEST(RequestParser, TakesMemoryForWhatCameNotForWhatIsClaimed) {
+  RequestParser parser{Limits{}};
+  std::vector<std::string_view> words;
+  parser.feed("*1048576\r\n$67108864\r\nabc");
+  EXPECT_EQ(parser.next(words), Parsed::need_more);
+  EXPECT_LT(parser.memory(), 1024u);
+}
+
+TEST(RequestParser, GivesBackWhatABigRequestNeeded) {
+  RequestParser parser{Limits{}};
+  std::vector<std::string_view> words;
+  const std::string big = encoded({"SET", "key", std::string(1'000'000, 'v')});
+  parser.feed(big);
+  EXPECT_EQ(parser.next(words), Parsed::request);
+  EXPECT_GT(parser.memory(), 1'000'000u);
+  parser.feed("PING\r\n");
+  EXPECT_LT(parser.memory(), 200'000u);
+  EXPECT_EQ(parser.next(words), Parsed::request);
+
+  parser.feed(encoded(Request(100'000, "w")));
+  EXPECT_EQ(parser.next(words), Parsed::request);
+  parser.shrink();
+  EXPECT_LT(parser.memory(), 200'000u);
+}
+
+TEST(RequestParser, NeedsNoMoreMemoryForManyRequestsThanForOne) {
+  RequestParser parser{Limits{}};
+  std::vector<std::string_view> words;
+  const std::string bytes = encoded({"SET", "key", std::string(1000, 'v')});
+  // Cut at another place each time, so that something is always left over.
+  for (std::size_t i = 0; i < 1000; ++i) {
+    const std::size_t cut = i % bytes.size();
+    parser.feed(std::string_view(bytes).substr(0, cut));
+    EXPECT_EQ(parser.next(words), Parsed::need_more);
+    parser.feed(std::string_view(bytes).substr(cut));
+    EXPECT_EQ(parser.next(words), Parsed::request);
+  }
+  EXPECT_LT(parser.memory(), 10'000u);
+}
+
 // Bytes that mean something to the parser, mixed at random: most of it is nonsense.
 rc::Gen<std::string> noise() {
   return rc::gen::map(rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 24)),
