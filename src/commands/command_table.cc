@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "commands/arguments.h"
 #include "commands/errors.h"
 #include "commands/lock_commands.h"
 #include "commands/rows.h"
@@ -126,6 +127,10 @@ std::optional<std::string> refuse_words(Args args) {
   }
   if (has_long_key(*spec, args)) return std::string(kKeyTooLong);
   return std::nullopt;
+}
+
+bool is_http(Args args) {
+  return !args.empty() && (is_word(args[0], "post") || is_word(args[0], "host:"));
 }
 
 std::vector<std::size_t> key_positions(const CommandSpec& spec, Args args) {

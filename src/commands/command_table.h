@@ -75,6 +75,9 @@ const CommandSpec* find_by_name(std::string_view name);
 // The error that Redis 7 gives for these words before running them (unknown command, unknown
 // subcommand, wrong number of arguments), without '-' and line end; nothing if they may be run.
 std::optional<std::string> refuse_words(Args args);
+// Whether these are words of an HTTP request, which a browser can be tricked into sending: Redis
+// closes such a connection without a word, so that nothing in the request's body is obeyed.
+bool is_http(Args args);
 // Positions of keys in args. Empty if none.
 std::vector<std::size_t> key_positions(const CommandSpec& spec, Args args);
 // Whether these words change state and so need the log: a wrapper does if its inside does.

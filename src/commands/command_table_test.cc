@@ -75,6 +75,13 @@ TEST(CommandTable, ShowsOnlyTheBeginningOfUnknownWords) {
             "ERR unknown subcommand '" + begin + "'. Try CLIENT HELP.");
 }
 
+TEST(CommandTable, KnowsHttpWhenItSeesIt) {
+  EXPECT_TRUE(is_http(Words{"POST", "/", "HTTP/1.1"}));
+  EXPECT_TRUE(is_http(Words{"host:", "localhost"}));
+  EXPECT_FALSE(is_http(Words{"GET", "/"}));
+  EXPECT_FALSE(is_http(Words{}));
+}
+
 TEST(CommandTable, BoundsKeysButNotValues) {
   const std::string word(resp::kKeyBytes + 1, 'k');
   const std::string_view most = std::string_view(word).substr(1);
