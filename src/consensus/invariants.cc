@@ -70,12 +70,12 @@ void StepChecker::check_epoch(const Status& status) {
 void StepChecker::check_committed(const Status& status, const LogTail& log) {
   CHECK(status.commit >= commit_, "commit {} after {}", status.commit, commit_);
   for (Index index = commit_.next(); index <= status.commit; index = index.next()) {
-    if (const auto epoch = log.epoch_at(index)) committed_[index] = *epoch;
+    if (index > log.before()) committed_[index] = log.at(index).content;
   }
   commit_ = status.commit;
-  for (const auto& [index, epoch] : committed_) {
-    const auto now = log.epoch_at(index);
-    CHECK(!now || *now == epoch, "committed entry {} of {} became {}", index, epoch, *now);
+  committed_.erase(committed_.begin(), committed_.upper_bound(log.before()));
+  for (const auto& [index, content] : committed_) {
+    CHECK(log.at(index).content == content, "committed entry {} has changed", index);
   }
 }
 

@@ -35,7 +35,7 @@ class StepChecker {
   bool led_ = false;     // in this epoch
   bool deposed_ = false;  // in this epoch
   Index commit_;
-  std::map<Index, Epoch> committed_;
+  std::map<Index, std::uint64_t> committed_;  // content, by index
 };
 
 }  // namespace holdfast::consensus

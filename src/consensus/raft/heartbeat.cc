@@ -84,19 +84,18 @@ void Raft::on_heartbeat_reply(const Message& message) {
   Progress* peer = find_peer(message.from);
   if (peer == nullptr) return;
   note_answer(*peer, message);
-  // The peer is there, and does not have everything: the appends that would tell it, or their
-  // answers, may be lost. A full window is tried with an append that takes no room; if something
-  // in it was lost, the answer is a refusal and probing begins again.
-  peer->resume();
-  const bool probing = peer->state() == Progress::State::probe;
-  if (peer->match() == log_.last() && !probing) return;
-  if (peer->state() == Progress::State::replicate && peer->window().full()) {
-    const auto previous_epoch = log_.epoch_at(peer->next().previous());
-    // Compacted meanwhile: then the answer, if it ever comes, will not be of use.
-    if (!previous_epoch) return ask_for_snapshot(*peer);
-    return send_append(*peer, *previous_epoch, {});
-  }
-  replicate_to(*peer, true);
+  // The peer is there. If it does not have everything, the appends that would tell it, or their
+  // answers, may be lost, or only slow.
+  if (peer->state() == Progress::State::snapshot) return;
+  if (peer->match() == log_.last() && peer->state() == Progress::State::replicate) return;
+  if (peer->may_send()) return replicate_to(*peer, true);
+  // A probe is under way, or the window is full. An append without entries finds out, and costs
+  // nothing if they were only slow: if something was lost, its answer is a refusal, or for a lost
+  // probe the acknowledgement of where the logs meet.
+  const auto previous_epoch = log_.epoch_at(peer->next().previous());
+  // Compacted meanwhile: then no answer to them could be of use.
+  if (!previous_epoch) return ask_for_snapshot(*peer);
+  send_append(*peer, *previous_epoch, {});
 }
 
 // ---- The follower -------------------------------------------------------------------------------

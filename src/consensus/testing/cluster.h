@@ -35,11 +35,21 @@ struct Disk {
   bool holds(Index index, Epoch epoch) const;
 };
 
+// What a node finds on its disk at the start: entries from 1 on, some of them memberships.
+struct Found {
+  Epoch promise;
+  std::vector<std::pair<Epoch, std::optional<Membership>>> entries;
+};
+
 struct ClusterOptions {
   std::vector<std::uint64_t> voters = {1, 2, 3};
   std::vector<std::uint64_t> learners = {};
   ProtocolOptions protocol = {};  // group and self are filled in
   std::uint64_t seed = 1;
+  // What nodes find on their disks at the start, where that is not nothing.
+  std::map<std::uint64_t, Found> found = {};
+  // Raft's entries keep their epoch; a new Paxos leader gives them its own.
+  bool epochs_are_fixed = true;
   // Makes the engine of a node; make_protocol if empty.
   std::function<std::unique_ptr<Protocol>(const ProtocolOptions&, Recovered, Instant, Prng)>
       make = nullptr;
@@ -158,6 +168,7 @@ class Cluster {
 
   Replica& at(std::uint64_t node);
   const Replica& at(std::uint64_t node) const;
+  void fill(Disk& disk, const Found& found) const;
   void start(Replica& replica, bool first);
   void take_effects(Replica& replica);
   void post(Message message);
