@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/prng.h"
@@ -15,7 +16,7 @@
 namespace holdfast::keyspace {
 
 // Few names in few slots, so that they meet often; the last slot is among them.
-inline Key key_named(const std::string& name) {
+inline Key key_named(std::string_view name) {
   const std::size_t spread = name.empty() ? 0 : static_cast<unsigned char>(name.back()) % 5;
   constexpr std::uint16_t kSlots[] = {0, 1, 77, 9000, 16383};
   return {name, Slot(kSlots[spread])};
