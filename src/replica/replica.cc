@@ -16,7 +16,8 @@ constexpr Duration kStampInterval = seconds(10);
 
 // What came from another node must not be able to stop this one.
 bool may_be_run(const CommandRecord& record) {
-  if (record.commands.empty()) return false;
+  // An EXEC of nothing still tells whether what it watched has changed.
+  if (record.commands.empty()) return record.transaction();
   if (!record.transaction() && record.commands.size() != 1) return false;
   const bool under_once =
       record.transaction() && commands::once_over_exec(record.commands).has_value();
