@@ -4,8 +4,10 @@
 // Writes are asynchronous. At most one chain (write, then sync) is under way; what arrives
 // meanwhile is gathered and leaves as the next chain: group commit. Completions come back in order.
 // A failed write or sync calls `fatal`, which ends the process: what the disk holds is then unknown.
+// (If `fatal` returns, as in tests, nothing is written or acknowledged any more.)
 //
-// Threads: the loop's. Owns: the segment files of its prefix in the folder.
+// Threads: the loop's. Owns: the segment files of its prefix in the folder. Lifetime: dies before the
+// disk; then no `done` is called any more.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +32,10 @@ struct LogOptions {
   std::uint64_t segment_bytes = 64 << 20;
   // Names the folder's owner in every header; a file of another folder is refused.
   std::uint64_t folder_id = 0;
+  // Segments are named <prefix><number>.hfl.
+  std::string prefix = "log-";
+  // This folder has had a log before: finding none is an error, not a fresh start.
+  bool must_exist = false;
 };
 
 // What one group had on disk: feeds consensus::make_protocol together with the snapshot's mark.
@@ -66,6 +72,8 @@ class Log {
                                            Fatal fatal, LogRecovery& recovered);
   ~Log();
 
+  // REQUIRES: the step is not empty; the promise is not lower than the last one; the entries follow
+  // the group's last one, or the cut; an entry has less than 1 GiB.
   // Queues the step; `done` is called when it and everything queued before it is durable. Never
   // before returning. The entries' payloads are shared, not copied.
   void write(const LogWrite& step, Done done);
@@ -77,6 +85,11 @@ class Log {
   // Ends the turn: starts a chain if none is under way.
   void flush();
 
+  // False: the disk is full, and what room is left in the log is kept for promises and cuts. The
+  // node proposes nothing then; what is queued all the same waits for room and is not lost. Space
+  // is asked for again with each forget() and now and then with flush().
+  bool may_accept() const;
+
   // Bytes in live segments, allocated or written; number of completed syncs; for INFO.
   std::uint64_t bytes() const;
   std::uint64_t syncs() const;
@@ -84,8 +97,8 @@ class Log {
 
  private:
   struct State;
-  explicit Log(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Log(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;  // shared with completions, which look whether it still lives
 };
 
 }  // namespace holdfast::storage

@@ -22,6 +22,9 @@
 
 namespace holdfast::storage {
 
+// The longest chunk; the maker cuts its encoding into such pieces.
+inline constexpr std::size_t kSnapshotChunkMax = 16 << 20;
+
 struct SnapshotHeader {
   GroupId group;
   consensus::SnapshotMark mark;

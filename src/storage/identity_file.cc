@@ -1,0 +1,108 @@
+#include "storage/identity_file.h"
+
+#include <algorithm>
+
+#include "base/codec.h"
+#include "storage/envelope.h"
+
+namespace holdfast::storage {
+namespace {
+
+constexpr std::string_view kName = "identity";
+constexpr std::string_view kTemporary = "identity.tmp";
+constexpr std::uint64_t kFileBytesMax = 1 << 20;
+constexpr std::uint32_t kMembersMax = 1024;
+constexpr std::size_t kAddressMax = 512;
+// What only a folder with an identity can have.
+constexpr std::string_view kLogPrefix = "log-";
+constexpr std::string_view kSnapshotPrefix = "snapshot-";
+
+constexpr Envelope kEnvelope{0x59544e4544494648, 1, "the identity file"};  // "HFIDENTY"
+
+std::string encode(const Identity& identity) {
+  std::string body;
+  Writer writer(body);
+  writer.u64(identity.folder_uid);
+  writer.u64(identity.cluster_id);
+  writer.u64(identity.node.value);
+  writer.u64(identity.incarnation.value);
+  writer.u32(static_cast<std::uint32_t>(identity.members.size()));
+  for (const Member& member : identity.members) {
+    writer.u64(member.node.value);
+    writer.bytes(member.address);
+    writer.bytes(member.peer_address);
+    writer.u64(member.uid);
+  }
+  return body;
+}
+
+Result<Identity> decode(std::string_view body) {
+  Reader reader(body);
+  Identity identity;
+  identity.folder_uid = reader.u64();
+  identity.cluster_id = reader.u64();
+  identity.node = NodeId(reader.u64());
+  identity.incarnation = Incarnation(reader.u64());
+  const std::uint32_t count = reader.u32();
+  if (count > kMembersMax) reader.fail();
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    Member member;
+    member.node = NodeId(reader.u64());
+    member.address = reader.bytes(kAddressMax);
+    member.peer_address = reader.bytes(kAddressMax);
+    member.uid = reader.u64();
+    identity.members.push_back(std::move(member));
+  }
+  // The checksum was right, so whoever wrote this was not us.
+  if (!reader.finished() || identity.folder_uid == 0) {
+    return Error{fmt::format("{}: the identity file makes no sense. Nothing has been changed. "
+                             "Restore it (or the whole data folder) from a backup.",
+                             kName)};
+  }
+  return identity;
+}
+
+}  // namespace
+
+Result<Identity> load_identity(env::Disk& disk) {
+  auto files = disk.list();
+  if (!files) return files.error();
+  const auto found = std::find_if(files->begin(), files->end(),
+                                  [](const auto& file) { return file.name == kName; });
+  if (found == files->end()) {
+    for (const env::FileInfo& file : *files) {
+      if (!file.name.starts_with(kLogPrefix) && !file.name.starts_with(kSnapshotPrefix)) continue;
+      return Error{fmt::format("the data folder has {} but no identity file ({}): it cannot be "
+                               "told whose data this is. Nothing has been changed. Put the file "
+                               "back (or the whole folder, from a backup), or start with an empty "
+                               "folder.",
+                               file.name, kName)};
+    }
+    return Identity{};
+  }
+  auto bytes = disk.read(kName, kFileBytesMax);
+  if (!bytes) return bytes.error();
+  auto body = unseal(kEnvelope, kName, *bytes);
+  if (!body) return body.error();
+  if (bytes->size() != body->size() + kEnvelopeBytes) {
+    return Error{fmt::format("{}, offset {}: bytes follow the end of the identity file. Nothing "
+                             "has been changed. Restore it from a backup.",
+                             kName, body->size() + kEnvelopeBytes)};
+  }
+  return decode(*body);
+}
+
+Result<void> store_identity(env::Disk& disk, const Identity& identity) {
+  CHECK(identity.folder_uid != 0 && identity.members.size() <= kMembersMax);
+  const std::string temporary(kTemporary);
+  const std::vector<env::DiskOperation> operations{
+      env::RemoveFile{temporary},
+      env::WriteFile{temporary, 0, {SharedBytes(seal(kEnvelope, encode(identity)))}},
+      env::SyncFile{temporary},
+      env::RenameFile{temporary, std::string(kName)},
+      env::SyncFolder{},
+  };
+  return disk.run(operations);
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,285 @@
+#include "storage/snapshot_file.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "base/checksum.h"
+#include "base/codec.h"
+#include "storage/envelope.h"
+
+namespace holdfast::storage {
+namespace {
+
+constexpr Envelope kEnvelope{0x485350414e534648, 1, "the snapshot file"};  // "HFSNAPSH"
+constexpr std::uint32_t kChunkMagic = 0x4b4e4843;                          // "CHNK"
+constexpr std::uint32_t kTrailerMagic = 0x4c494154;                        // "TAIL"
+constexpr std::size_t kChunkHeaderBytes = 24;
+constexpr std::size_t kTrailerBytes = 40;
+constexpr std::string_view kPrefix = "snapshot-";
+constexpr std::string_view kSuffix = ".hfs";
+constexpr std::string_view kTemporary = ".tmp";
+
+std::string encode(const SnapshotHeader& header) {
+  std::string body;
+  Writer writer(body);
+  writer.u32(header.group.value);
+  writer.u32(header.semantics);
+  writer.u64(header.mark.index.value);
+  writer.epoch(header.mark.epoch);
+  writer.i64(header.stamp.ms);
+  writer.i64(header.wall.ms);
+  std::string membership;
+  header.mark.membership.encode(membership);
+  writer.bytes(membership);
+  return seal(kEnvelope, body);
+}
+
+// A chunk's checksum knows which chunk it is.
+std::uint64_t chunk_checksum(std::string_view chunk, std::uint64_t number) {
+  return checksum(chunk, mix(kChunkMagic, number));
+}
+
+std::string chunk_header(std::string_view chunk, std::uint64_t number) {
+  std::string out;
+  Writer writer(out);
+  writer.u32(kChunkMagic);
+  writer.u32(static_cast<std::uint32_t>(chunk.size()));
+  writer.u64(number);
+  writer.u64(chunk_checksum(chunk, number));
+  CHECK(out.size() == kChunkHeaderBytes);
+  return out;
+}
+
+std::string trailer(std::uint64_t chunks, std::uint64_t bytes, std::uint64_t all) {
+  std::string out;
+  Writer writer(out);
+  writer.u32(kTrailerMagic);
+  writer.u32(0);
+  writer.u64(chunks);
+  writer.u64(bytes);
+  writer.u64(all);
+  writer.u64(checksum(out));
+  CHECK(out.size() == kTrailerBytes);
+  return out;
+}
+
+Error damaged(std::string_view name, std::uint64_t offset, std::string_view what) {
+  return {fmt::format("{}, offset {}: the snapshot is damaged: {}. Nothing has been changed. "
+                      "Entries before it are no longer in the log, so this node cannot go on "
+                      "without it: restore the data folder from a backup; if the cluster's other "
+                      "nodes are well, this node can also be replaced by a new one.",
+                      name, offset, what)};
+}
+
+struct OpenedHeader {
+  SnapshotHeader header;
+  std::uint64_t bytes = 0;  // that it takes in the file
+};
+
+Result<OpenedHeader> open_header(std::string_view name, std::string_view bytes) {
+  auto body = unseal(kEnvelope, name, bytes);
+  if (!body) return body.error();
+  Reader reader(*body);
+  OpenedHeader opened;
+  SnapshotHeader& header = opened.header;
+  header.group = GroupId(reader.u32());
+  header.semantics = reader.u32();
+  header.mark.index = Index(reader.u64());
+  header.mark.epoch = reader.epoch();
+  header.stamp.ms = reader.i64();
+  header.wall.ms = reader.i64();
+  const std::string_view membership = reader.bytes();
+  if (!reader.finished()) return damaged(name, kEnvelopeHeaderBytes, "its header makes no sense");
+  auto decoded = consensus::Membership::decode(membership);
+  if (!decoded) return damaged(name, kEnvelopeHeaderBytes, decoded.error().message);
+  header.mark.membership = std::move(*decoded);
+  opened.bytes = body->size() + kEnvelopeBytes;
+  return opened;
+}
+
+// What follows the header.
+class ChunkReader {
+ public:
+  ChunkReader(std::string_view name, std::string_view bytes, std::uint64_t begin)
+      : name_(name), bytes_(bytes), offset_(begin), all_(checksum(bytes.substr(0, begin))) {}
+
+  Result<void> read(const std::function<bool(std::string_view)>& on_chunk) {
+    while (true) {
+      Reader reader(bytes_.substr(offset_));
+      const std::uint32_t magic = reader.u32();
+      if (magic == kTrailerMagic) return read_trailer();
+      const std::uint32_t length = reader.u32();
+      const std::uint64_t number = reader.u64();
+      const std::uint64_t sum = reader.u64();
+      if (!reader.ok()) return damaged(name_, bytes_.size(), "it ends too early");
+      if (magic != kChunkMagic || number != chunks_ || length > kSnapshotChunkMax) {
+        return damaged(name_, offset_, fmt::format("chunk {} does not begin here", chunks_));
+      }
+      const std::string_view chunk = reader.raw(length);
+      if (!reader.ok()) return damaged(name_, bytes_.size(), "it ends too early");
+      if (chunk_checksum(chunk, number) != sum) {
+        return damaged(name_, offset_, fmt::format("chunk {} fails its checksum", number));
+      }
+      if (!on_chunk(chunk)) {
+        return damaged(name_, offset_, fmt::format("chunk {} could not be understood", number));
+      }
+      all_ = mix(all_, sum);
+      ++chunks_;
+      offset_ += kChunkHeaderBytes + length;
+    }
+  }
+
+ private:
+  Result<void> read_trailer() const {
+    if (bytes_.substr(offset_) == trailer(chunks_, offset_, all_)) return {};
+    return damaged(name_, offset_, "its trailer does not match what is before it");
+  }
+
+  std::string_view name_;
+  std::string_view bytes_;
+  std::size_t offset_;
+  std::uint64_t all_;  // checksums of everything so far, mixed in order
+  std::uint64_t chunks_ = 0;
+};
+
+// The index, if the name is a finished snapshot of this group.
+std::optional<Index> index_of(std::string_view name, std::string_view group_prefix) {
+  if (!name.starts_with(group_prefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  name.remove_prefix(group_prefix.size());
+  name.remove_suffix(kSuffix.size());
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value);
+  if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
+  return Index(value);
+}
+
+std::string prefix_of(GroupId group) { return fmt::format("{}{}-", kPrefix, group); }
+
+}  // namespace
+
+// ---- Writing ------------------------------------------------------------------------------------
+
+struct SnapshotWriter::State {
+  env::Disk& disk;
+  std::string name;
+  std::string temporary;
+  std::uint64_t bytes = 0;    // of the file so far
+  std::uint64_t all = 0;      // as ChunkReader's
+  std::uint64_t chunks = 0;
+  std::uint64_t pending = 0;  // bytes of jobs that are not done
+  bool finished = false;
+  Result<void> first_error;
+
+  // The jobs of the lane run in order; after an error nothing more is written.
+  void append(const std::shared_ptr<State>& self, std::vector<SharedBytes> parts) {
+    std::uint64_t size = 0;
+    for (const SharedBytes& part : parts) size += part.size();
+    std::vector<env::DiskOperation> operations;
+    if (bytes == 0) operations.push_back(env::RemoveFile{temporary});
+    operations.push_back(env::WriteFile{temporary, bytes, std::move(parts)});
+    bytes += size;
+    pending += size;
+    disk.submit(env::Lane::background,
+                {std::move(operations), [self, size](Result<void> result) {
+                   self->pending -= size;
+                   if (!result && self->first_error.ok()) self->first_error = result;
+                 }});
+  }
+};
+
+SnapshotWriter::SnapshotWriter(env::Disk& disk, const SnapshotHeader& header)
+    : state_(std::make_shared<State>(State{
+          disk, snapshot_name(header.group, header.mark.index),
+          snapshot_temporary_name(header.group, header.mark.index), 0, 0, 0, 0, false, {}})) {
+  SharedBytes bytes(encode(header));
+  state_->all = checksum(bytes.view());
+  state_->append(state_, {std::move(bytes)});
+}
+
+SnapshotWriter::~SnapshotWriter() {
+  if (state_->finished) return;
+  state_->disk.submit(env::Lane::background, {{env::RemoveFile{state_->temporary}}, nullptr});
+}
+
+void SnapshotWriter::add_chunk(std::string chunk) {
+  CHECK(!state_->finished && chunk.size() <= kSnapshotChunkMax);
+  const std::uint64_t number = state_->chunks++;
+  state_->all = mix(state_->all, chunk_checksum(chunk, number));
+  SharedBytes head(chunk_header(chunk, number));
+  state_->append(state_, {std::move(head), SharedBytes(std::move(chunk))});
+}
+
+std::uint64_t SnapshotWriter::pending() const { return state_->pending; }
+
+void SnapshotWriter::finish(Done done) {
+  CHECK(!std::exchange(state_->finished, true));
+  state_->append(state_, {SharedBytes(trailer(state_->chunks, state_->bytes, state_->all))});
+  // By the time this job's turn comes an earlier one may have failed without our knowing here, so
+  // the name is given by a job of its own, once all of them have reported.
+  auto name_it = [self = state_, done = std::move(done)](Result<void> result) {
+    if (result.ok()) result = self->first_error;
+    if (!result) {
+      self->disk.submit(env::Lane::background,
+                        {{env::RemoveFile{self->temporary}},
+                         [done, result](Result<void>) { done(result); }});
+      return;
+    }
+    self->disk.submit(env::Lane::background,
+                      {{env::RenameFile{self->temporary, self->name}, env::SyncFolder{}}, done});
+  };
+  state_->disk.submit(env::Lane::background,
+                      {{env::SyncFile{state_->temporary}}, std::move(name_it)});
+}
+
+const std::string& SnapshotWriter::name() const { return state_->name; }
+std::uint64_t SnapshotWriter::bytes() const { return state_->bytes; }
+
+// ---- Reading ------------------------------------------------------------------------------------
+
+Result<SnapshotHeader> read_snapshot(std::string_view name, std::string_view bytes,
+                                     const std::function<bool(std::string_view chunk)>& on_chunk) {
+  auto opened = open_header(name, bytes);
+  if (!opened) return opened.error();
+  if (auto read = ChunkReader(name, bytes, opened->bytes).read(on_chunk); !read) {
+    return read.error();
+  }
+  return std::move(opened->header);
+}
+
+Result<SnapshotHeader> read_snapshot_header(std::string_view name, std::string_view bytes) {
+  auto opened = open_header(name, bytes);
+  if (!opened) return opened.error();
+  return std::move(opened->header);
+}
+
+Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group) {
+  auto files = disk.list();
+  if (!files) return files.error();
+  const std::string prefix = prefix_of(group);
+  std::optional<SnapshotFile> newest;
+  std::vector<env::DiskOperation> cleaning;
+  for (const env::FileInfo& file : *files) {
+    if (file.name.starts_with(prefix) && file.name.ends_with(kTemporary)) {
+      cleaning.push_back(env::RemoveFile{file.name});
+    }
+    const auto index = index_of(file.name, prefix);
+    if (index && (!newest || *index > newest->index)) newest = {file.name, *index, file.size};
+  }
+  if (!cleaning.empty()) {
+    cleaning.push_back(env::SyncFolder{});
+    if (auto done = disk.run(cleaning); !done) return done.error();
+  }
+  return newest;
+}
+
+std::string snapshot_name(GroupId group, Index index) {
+  return fmt::format("{}{:020}{}", prefix_of(group), index.value, kSuffix);
+}
+
+std::string snapshot_temporary_name(GroupId group, Index index) {
+  return snapshot_name(group, index).append(kTemporary);
+}
+
+}  // namespace holdfast::storage
