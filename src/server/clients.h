@@ -36,12 +36,21 @@ class Clients {
   void leader_changed();
   // Writes under way that were routed under an earlier epoch are not done.
   void epoch_applied(Epoch epoch);
-  // Writes under way can no longer be judged.
+  // Writes under way, and waits, can no longer be judged: a snapshot took the place of the entries
+  // that held their outcomes.
   void outcomes_lost();
+  // The link to the leader broke under the same epoch: writes under way may be lost or done
+  // (unknown); reads are routed again. Who is blocked stays so: the queue is replicated, and this
+  // node's own replica tells the grant.
+  void forwards_lost();
   // A replicated setting changed (a password was set).
   void settings_changed();
 
+  // Before the replica's end_turn: routes what was held and may go now, hands replies to sockets.
   void on_turn_end(Instant now);
+  // After the replica's end_turn: hands over the replies that came of it in the same turn. Without
+  // this call they wait for the next one, which wake_at() then asks for at once.
+  void flush();
   Instant wake_at() const;
   // No new commands; what is under way may finish. For a shutdown in order.
   void drain();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,14 @@ class Services {
   virtual NodeId self() const = 0;               // 0 until the node is part of a cluster
   virtual Incarnation incarnation() const = 0;
   virtual const replica::Replica* replica() const = 0;  // null until then
+  // Nothing until the node is part of a cluster.
+  virtual std::optional<replica::ReplicaStatus> status() const {
+    if (replica() == nullptr) return std::nullopt;
+    return replica()->status();
+  }
+  virtual std::uint64_t cluster_id() const { return 0; }  // 0: unknown
+  // Where clients find this node.
+  std::string own_address() const { return const_cast<Services*>(this)->config().listen.text(); }
   virtual std::string_view setting(std::string_view name) const = 0;  // replicated, "" if unset
   virtual Config& config() = 0;
   virtual Trace& trace() = 0;

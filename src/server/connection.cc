@@ -1,0 +1,226 @@
+#include "server/connection.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "server/dispatch.h"
+#include "server/transactions.h"
+
+namespace holdfast::server {
+namespace {
+
+// Above this, a turn's replies are given away instead of copied.
+constexpr std::size_t kCopiedOutput = 64 * 1024;
+
+constexpr Duration kLookAgain = milliseconds(20);
+
+resp::Limits parser_limits(const Config& config) {
+  resp::Limits limits;
+  limits.bulk_bytes = config.max_value_bytes;
+  const std::size_t twice = 2 * static_cast<std::size_t>(config.max_value_bytes);
+  if (limits.request_bytes < twice) limits.request_bytes = twice;
+  return limits;
+}
+
+}  // namespace
+
+Connection::Connection(ConnectionTable& table, env::Stream& stream, ConnectionId id)
+    : requests(table, *this, id),
+      table_(table),
+      stream_(&stream),
+      id_(id),
+      address_(stream.remote().text()),
+      local_address_(stream.local().text()),
+      parser_(parser_limits(table.services.config())) {
+  session.since = session.last_active = table.now();
+  session.let_in_early = !table.settled;
+  set_authenticated(!table.password_set());
+}
+
+void Connection::set_authenticated(bool authenticated) {
+  session.authenticated = authenticated;
+  parser_.set_authenticated(authenticated);
+}
+
+// ---- from the network
+
+void Connection::on_bytes(std::string_view bytes) {
+  if (closed() || finishing_) return;
+  table_.metrics.input_bytes += bytes.size();
+  ++table_.metrics.input_reads;
+  session.last_active = table_.now();
+  received_ += bytes.size();
+  parser_.feed(bytes);
+  process();
+}
+
+void Connection::on_drained() { attend(); }
+
+void Connection::on_closed(bool, std::string_view) {
+  stream_ = nullptr;
+  detach();
+}
+
+// ---- reading on
+
+// Carries out what has been received, as far as may be.
+void Connection::process() {
+  if (processing_) return;
+  processing_ = true;
+  while (may_read_on()) {
+    if (requests.empty()) followers_wait_ = false;
+    if (!deferred_.empty()) {
+      const std::vector<std::string> words = std::exchange(deferred_, {});
+      words_.assign(words.begin(), words.end());
+      table_.dispatch->run(*this, words_);
+      continue;
+    }
+    request_begin_ = received_ - parser_.buffered();
+    const resp::Parsed parsed = parser_.next(words_);
+    if (parsed == resp::Parsed::need_more) break;
+    if (parsed == resp::Parsed::error) {
+      on_protocol_error();
+    } else {
+      table_.dispatch->run(*this, words_);
+    }
+  }
+  processing_ = false;
+  update_reading();
+  if (finishing_) table_.want_flush(*this);
+}
+
+bool Connection::may_read_on() const {
+  if (closed() || finishing_ || table_.draining) return false;
+  if ((followers_wait_ || !deferred_.empty()) && !requests.empty()) return false;
+  const ClientLimits& limits = table_.limits;
+  return requests.size() < limits.outstanding_requests &&
+         requests.bytes() < limits.outstanding_bytes &&
+         buffered_output() < limits.output_pause_bytes;
+}
+
+// Bytes that are not read stay with the sender. While a wait blocks the connection a little is read
+// ahead, since only a socket that is read tells that its other side has gone.
+void Connection::update_reading() {
+  if (closed()) return;
+  const bool pause = !may_read_on() && parser_.buffered() >= table_.limits.output_pause_bytes;
+  if (pause == reading_paused_) return;
+  reading_paused_ = pause;
+  stream_->pause_reading(pause);
+}
+
+void Connection::on_protocol_error() {
+  ++table_.metrics.protocol_errors;
+  const std::string text = fmt::format("-{}\r\n", parser_.error());
+  table_.services.trace().info("client closed", {{"client", address_}, {"why", parser_.error()}});
+  requests.answer(nullptr, text, false);
+  finish();
+}
+
+void Connection::settings_changed() {
+  const bool password = table_.password_set();
+  if (password && session.let_in_early) set_authenticated(false);
+  if (!password) parser_.set_authenticated(true);
+}
+
+void Connection::defer(const std::vector<std::string_view>& words) {
+  deferred_.assign(words.begin(), words.end());
+}
+
+void Connection::on_attention() {
+  if (closed()) return;
+  requests.pump();
+  process();
+  table_.want_flush(*this);
+}
+
+void Connection::sweep(Instant now) {
+  if (closed()) return;
+  requests.sweep();
+  if (reading_paused_ || buffered_output() >= table_.limits.output_pause_bytes) on_attention();
+  const std::int64_t timeout = table_.services.config().timeout_s;
+  if (timeout > 0 && requests.empty() && now - session.last_active >= seconds(timeout)) {
+    kill("idle for longer than timeout");
+  }
+}
+
+// ---- replies
+
+void Connection::put_reply(std::string_view reply) {
+  if (closed()) return;
+  if (output_.empty()) table_.want_flush(*this);
+  output_.append(reply);
+  if (output_.size() <= table_.limits.output_pause_bytes) return;
+  if (buffered_output() > table_.limits.output_bytes) {
+    ++table_.metrics.output_limit_closed;
+    kill(fmt::format("it did not take its replies: more than {} bytes were waiting "
+                     "(client-output-buffer-limit normal)",
+                     table_.limits.output_bytes));
+  }
+}
+
+std::size_t Connection::buffered_output() const {
+  return output_.size() + (stream_ == nullptr ? 0 : stream_->pending());
+}
+
+void Connection::flush() {
+  if (closed()) return;
+  if (!output_.empty()) {
+    table_.metrics.output_bytes += output_.size();
+    ++table_.metrics.output_writes;
+    if (output_.size() > kCopiedOutput) {
+      stream_->send(SharedBytes(std::exchange(output_, {})));
+    } else {
+      stream_->send(std::string_view(output_));
+      output_.clear();
+    }
+    requests.handed_over();
+  }
+  if (buffered_output() >= table_.limits.output_pause_bytes) {
+    table_.wake(table_.now() + kLookAgain);  // the client is slow: see when it has caught up
+  }
+  close_when_done();
+}
+
+void Connection::close_when_done() {
+  if (!finishing_ || !requests.empty()) return;
+  std::exchange(stream_, nullptr)->close();
+  detach();
+}
+
+std::string Connection::translate(Request& request, std::string_view answer) {
+  return translate_answer(*this, table_, request, answer);
+}
+
+void Connection::on_refused(Request& request) {
+  if (request.kind == Request::Kind::watch) watch_refused(session, request);
+}
+
+void Connection::on_progress() {
+  if (requests.empty()) followers_wait_ = false;
+  if (parser_.buffered() != 0 || !deferred_.empty() || reading_paused_) attend();
+  if (finishing_) table_.want_flush(*this);
+}
+
+void Connection::attend() {
+  if (!closed()) table_.want_attention(*this);
+}
+
+void Connection::refuse_received() { refuse_below_ = received_; }
+
+// ---- ends
+
+void Connection::kill(std::string_view reason) {
+  if (closed()) return;
+  table_.services.trace().info("client closed",
+                               {{"client", address_}, {"why", std::string(reason)}});
+  std::exchange(stream_, nullptr)->close(true);
+  detach();
+}
+
+void Connection::detach() {
+  requests.close();
+  table_.remove(id_);
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,202 @@
+#include "server/dispatch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "replica/command_record.h"
+#include "resp/limits.h"
+#include "server/inner_command.h"
+
+namespace holdfast::server {
+namespace {
+
+constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
+
+// As Redis words it: the arguments are quoted until 128 characters are full.
+std::string unknown_command(const std::vector<std::string_view>& words) {
+  constexpr std::size_t kQuoted = 128;
+  std::string arguments;
+  for (std::size_t i = 1; i < words.size() && arguments.size() < kQuoted; ++i) {
+    arguments += fmt::format("'{}' ", words[i].substr(0, kQuoted - arguments.size()));
+  }
+  return fmt::format("ERR unknown command '{}', with args beginning with: {}",
+                     words.front().substr(0, kQuoted), arguments);
+}
+
+bool arity_fits(const commands::CommandSpec& spec, std::size_t words) {
+  const std::size_t wanted = static_cast<std::size_t>(spec.arity < 0 ? -spec.arity : spec.arity);
+  return spec.arity < 0 ? words >= wanted : words == wanted;
+}
+
+bool is_internal(std::string_view name) { return name.starts_with('_'); }
+
+}  // namespace
+
+Dispatch::Dispatch(ConnectionTable& table) : table_(table) {
+  for (const auto& group : {session_commands(), client_commands(), config_commands(),
+                            information_commands(), transaction_commands()}) {
+    for (const LocalCommand& command : group) {
+      // The table finds a subcommand by two words.
+      std::vector<std::string_view> words;
+      const std::size_t bar = command.name.find('|');
+      words.push_back(command.name.substr(0, bar));
+      if (bar != std::string_view::npos) words.push_back(command.name.substr(bar + 1));
+      const auto* spec = commands::find_command(words);
+      if (spec == nullptr || spec->name != command.name) continue;  // not a word that clients know
+      Row& row = rows_[spec];
+      row = {command.run, command.after_others, false};
+      for (const std::string_view name : {"multi", "exec", "discard", "watch", "reset", "quit"}) {
+        if (command.name == name) row.never_queued = true;
+      }
+    }
+  }
+}
+
+const Dispatch::Row* Dispatch::row(const commands::CommandSpec& spec) const {
+  const auto found = rows_.find(&spec);
+  return found == rows_.end() ? nullptr : &found->second;
+}
+
+void Dispatch::run(Connection& connection, const std::vector<std::string_view>& words) {
+  Session& session = connection.session;
+  const commands::CommandSpec* spec = commands::find_command(words);
+  const Row* local = spec == nullptr ? nullptr : row(*spec);
+  if (local != nullptr && local->after_others && !connection.requests.empty() &&
+      (!session.transaction.open || local->never_queued)) {
+    connection.defer(words);
+    return;
+  }
+  const bool silent = session.replies_off || std::exchange(session.skip_next_reply, false);
+  const std::string refusal = refuse(connection, spec, words);
+  if (!refusal.empty()) {
+    reject(connection, spec, refusal, silent);
+    return;
+  }
+  session.last_command = spec;
+  if (session.transaction.open && !(local != nullptr && local->never_queued)) {
+    queue(connection, *spec, words, silent);
+  } else if (local != nullptr) {
+    run_local(connection, *spec, *local, words, silent);
+  } else if (connection.refusing()) {
+    reject(connection, spec, kRefusedAfterUnknown, silent);
+  } else {
+    run_data(connection, *spec, words, silent);
+  }
+}
+
+std::string Dispatch::refuse(Connection& connection, const commands::CommandSpec* spec,
+                             const std::vector<std::string_view>& words) {
+  if (is_internal(words.front())) return unknown_command(words);
+  // What is plainly right is not looked at twice.
+  const bool plain = spec != nullptr && arity_fits(*spec, words.size()) &&
+                     (spec->flags & (commands::kWrapper | commands::kInternal)) == 0 &&
+                     std::none_of(words.begin(), words.end(), [](std::string_view word) {
+                       return word.size() > resp::kKeyBytes;
+                     });
+  if (!plain) {
+    if (auto text = commands::refuse_words(words)) return *std::move(text);
+  }
+  if (spec == nullptr || spec->is(commands::kInternal)) return unknown_command(words);
+  if (spec->is(commands::kConnection) && row(*spec) == nullptr) return unknown_command(words);
+  if (connection.needs_password() && !spec->is(commands::kNoAuth)) return std::string(kNoAuth);
+  const Transaction& transaction = connection.session.transaction;
+  if (spec->is(commands::kWrapper)) return refuse_wrapper(transaction, *spec, words);
+  if (!transaction.open) return {};
+  if (spec->is(commands::kNoMulti)) return "ERR Command not allowed inside a transaction";
+  if (transaction.under_once && row(*spec) != nullptr && !row(*spec)->never_queued) {
+    return "ERR a transaction under ONCE holds commands on data only";
+  }
+  return {};
+}
+
+// `ONCE id` alone stands for a whole transaction, so it is its first word or nothing.
+std::string Dispatch::refuse_wrapper(const Transaction& transaction,
+                                     const commands::CommandSpec& spec,
+                                     const std::vector<std::string_view>& words) {
+  const commands::Args inner = inner_command(words);
+  if (inner.empty()) {
+    if (transaction.open && transaction.queue.empty()) return {};
+    return fmt::format("ERR wrong number of arguments for '{}' command", spec.name);
+  }
+  return is_internal(inner.front()) ? unknown_command(words) : std::string();
+}
+
+void Dispatch::reject(Connection& connection, const commands::CommandSpec* spec,
+                      std::string_view text, bool silent) {
+  Session& session = connection.session;
+  if (session.transaction.open) session.transaction.broken = true;
+  scratch_.clear();
+  resp::ReplyWriter(scratch_, session.version).error(text);
+  table_.metrics.count_rejected(spec, scratch_);
+  connection.requests.answer_rejected(scratch_, silent);
+}
+
+void Dispatch::queue(Connection& connection, const commands::CommandSpec& spec,
+                     const std::vector<std::string_view>& words, bool silent) {
+  Transaction& transaction = connection.session.transaction;
+  QueuedCommand command;
+  command.spec = &spec;
+  command.local = row(spec) != nullptr;
+  command.words.assign(words.begin(), words.end());
+  for (const auto word : words) transaction.bytes += word.size();
+  if (spec.is(commands::kWrapper) && inner_command(words).empty()) transaction.under_once = true;
+  const ClientLimits& limits = table_.limits;
+  if (transaction.bytes > limits.transaction_bytes ||
+      transaction.queue.size() >= limits.transaction_commands) {
+    reject(connection, &spec,
+           fmt::format("LIMIT a transaction holds at most {} bytes and {} commands "
+                       "(transaction-bytes); none of it will be done",
+                       limits.transaction_bytes, limits.transaction_commands),
+           silent);
+    transaction.queue.clear();
+    transaction.bytes = 0;
+    return;
+  }
+  transaction.queue.push_back(std::move(command));
+  connection.requests.answer(nullptr, "+QUEUED\r\n", silent);
+}
+
+void Dispatch::run_local(Connection& connection, const commands::CommandSpec& spec,
+                         const Row& row, const std::vector<std::string_view>& words,
+                         bool silent) {
+  // Not the member: a command may run others (EXEC), or end its own connection.
+  std::string reply = std::exchange(scratch_, {});
+  reply.clear();
+  resp::ReplyWriter writer(reply, connection.session.version);
+  LocalCall call{table_, connection, spec, words, writer, silent, false, false};
+  row.run(call);
+  if (!call.no_reply) connection.requests.answer(&spec, reply, silent);
+  scratch_ = std::move(reply);
+}
+
+void Dispatch::run_inside_exec(Connection& connection, const QueuedCommand& command,
+                               std::string& out) {
+  const std::vector<std::string_view> words(command.words.begin(), command.words.end());
+  resp::ReplyWriter writer(out, connection.session.version);
+  const Row* found = row(*command.spec);
+  LocalCall call{table_, connection, *command.spec, words, writer, false, true, false};
+  const std::size_t before = out.size();
+  if (found != nullptr) found->run(call);
+  if (out.size() == before) writer.ok();  // an element has to stand here
+}
+
+void Dispatch::run_data(Connection& connection, const commands::CommandSpec& spec,
+                        const std::vector<std::string_view>& words, bool silent) {
+  Requests& requests = connection.requests;
+  const bool wrapper = spec.is(commands::kWrapper);
+  const bool write =
+      wrapper ? commands::needs_log(spec, words) : spec.is(commands::kWrite);
+  Request& request = requests.begin(&spec, write, silent);
+  request.may_wait = (wrapper || spec.is(commands::kBlocking)) && may_wait(words);
+  const bool waits = request.may_wait;
+  const bool resp3 = connection.session.version == resp::Version::resp3;
+  const std::uint8_t flags = resp3 ? std::uint8_t{replica::kResp3} : std::uint8_t{0};
+  replica::encode_command(flags, requests.origin(), words, request.record);
+  requests.launch();
+  if (waits) connection.hold_followers();
+}
+
+}  // namespace holdfast::server

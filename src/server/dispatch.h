@@ -1,0 +1,83 @@
+// From the words of one command to who answers it: refused, queued between MULTI and EXEC, answered
+// by this node, or encoded and routed to the leader.
+//
+// Threads: the loop's.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "commands/command_table.h"
+#include "resp/reply_writer.h"
+#include "server/connection.h"
+#include "server/connection_table.h"
+
+namespace holdfast::server {
+
+// A command that this node answers.
+struct LocalCall {
+  ConnectionTable& table;
+  Connection& connection;
+  const commands::CommandSpec& spec;
+  const std::vector<std::string_view>& args;
+  resp::ReplyWriter& reply;
+  bool silent = false;
+  bool inside_exec = false;  // its answer is an element of a transaction's
+  // Out: it was turned into a request, or wants no answer at all.
+  bool no_reply = false;
+};
+
+using LocalHandler = void (*)(LocalCall&);
+
+struct LocalCommand {
+  std::string_view name;  // as in the command table
+  LocalHandler run = nullptr;
+  // Answered only when everything before it is: it tells of, or changes, what that may touch.
+  bool after_others = false;
+};
+
+// The commands of kConnection, by what they are about.
+std::vector<LocalCommand> session_commands();      // session_commands.cc
+std::vector<LocalCommand> client_commands();       // client_commands.cc
+std::vector<LocalCommand> config_commands();       // config_commands.cc
+std::vector<LocalCommand> information_commands();  // information_commands.cc
+std::vector<LocalCommand> transaction_commands();  // transactions.cc
+
+class Dispatch {
+ public:
+  explicit Dispatch(ConnectionTable& table);
+
+  void run(Connection& connection, const std::vector<std::string_view>& words);
+  // The local answer to a command that stood in a transaction, for EXEC to put in.
+  void run_inside_exec(Connection& connection, const QueuedCommand& command, std::string& out);
+
+ private:
+  struct Row {
+    LocalHandler run = nullptr;
+    bool after_others = false;
+    bool never_queued = false;  // MULTI, EXEC, DISCARD, WATCH, RESET, QUIT
+  };
+
+  // Nothing, or the error text.
+  std::string refuse(Connection& connection, const commands::CommandSpec* spec,
+                     const std::vector<std::string_view>& words);
+  std::string refuse_wrapper(const Transaction& transaction, const commands::CommandSpec& spec,
+                             const std::vector<std::string_view>& words);
+  void reject(Connection& connection, const commands::CommandSpec* spec, std::string_view text,
+              bool silent);
+  void queue(Connection& connection, const commands::CommandSpec& spec,
+             const std::vector<std::string_view>& words, bool silent);
+  void run_local(Connection& connection, const commands::CommandSpec& spec, const Row& row,
+                 const std::vector<std::string_view>& words, bool silent);
+  void run_data(Connection& connection, const commands::CommandSpec& spec,
+                const std::vector<std::string_view>& words, bool silent);
+  const Row* row(const commands::CommandSpec& spec) const;
+
+  ConnectionTable& table_;
+  std::unordered_map<const commands::CommandSpec*, Row> rows_;
+  std::string scratch_;
+};
+
+}  // namespace holdfast::server

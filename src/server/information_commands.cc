@@ -1,0 +1,69 @@
+// INFO, ROLE, COMMAND: what this node and its cluster are like.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "commands/arguments.h"
+#include "commands/rows.h"
+#include "server/dispatch.h"
+#include "server/info.h"
+
+namespace holdfast::server {
+namespace {
+
+void info(LocalCall& call) {
+  std::vector<std::string_view> wanted(call.args.begin() + 1, call.args.end());
+  call.reply.verbatim(info_text(call.table, wanted));
+}
+
+// "host:port" as two, the port 0 if there is none.
+std::pair<std::string, std::int64_t> split(const std::string& address) {
+  const auto parsed = env::Address::parse(address);
+  return parsed ? std::pair(parsed->host, std::int64_t{parsed->port}) : std::pair(address, 0L);
+}
+
+void role(LocalCall& call) {
+  resp::ReplyWriter& reply = call.reply;
+  const Services& services = call.table.services;
+  const auto status = services.status();
+  const auto views = services.peer_views();
+  if (status && status->protocol.role == consensus::Role::leader) {
+    reply.array(3);
+    reply.bulk("master");
+    reply.integer(static_cast<std::int64_t>(status->protocol.commit.value));
+    const auto& peers = status->protocol.peers;
+    reply.array(peers.size());
+    for (const auto& peer : peers) {
+      const auto [host, port] = split(address_of(services, peer.node));
+      reply.array(3);
+      reply.bulk(host);
+      reply.bulk_integer(port);
+      reply.bulk_integer(static_cast<std::int64_t>(peer.match.value));
+    }
+    return;
+  }
+  const NodeId leader = services.leader();
+  const auto [host, port] = split(address_of(services, leader));
+  reply.array(5);
+  reply.bulk("slave");
+  reply.bulk(host);
+  reply.integer(port);
+  reply.bulk(leader ? "connected" : "connect");
+  reply.integer(status ? static_cast<std::int64_t>(status->applied.value) : -1);
+}
+
+void command(LocalCall& call) { commands::answer_command(call.args, call.reply); }
+
+}  // namespace
+
+std::vector<LocalCommand> information_commands() {
+  std::vector<LocalCommand> all = {{"info", info, true}, {"role", role, true}};
+  for (const std::string_view name :
+       {"command", "command|count", "command|docs", "command|getkeys", "command|getkeysandflags",
+        "command|help", "command|info", "command|list"}) {
+    all.push_back({name, command});
+  }
+  return all;
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,23 @@
+#include "server/inner_command.h"
+
+#include "commands/lock_commands.h"
+#include "commands/wrapper_commands.h"
+
+namespace holdfast::server {
+
+commands::Args inner_command(commands::Args args) {
+  while (!args.empty()) {
+    const commands::CommandSpec* spec = commands::find_command(args);
+    if (spec == nullptr || !spec->is(commands::kWrapper)) break;
+    args = commands::inner_words(args);
+  }
+  return args;
+}
+
+bool may_wait(commands::Args args) {
+  args = inner_command(args);
+  const commands::CommandSpec* spec = args.empty() ? nullptr : commands::find_command(args);
+  return spec != nullptr && spec->name == "lock.acquire" && commands::wait_of(args) > 0;
+}
+
+}  // namespace holdfast::server
