@@ -12,7 +12,7 @@ namespace {
 
 enum class ValueKind : std::uint8_t { integer = 1, text = 2, raw = 3 };
 
-// The first number that a waiter's time of life may have, and flags of a lock.
+// Flags of a lock.
 enum LockFlag : std::uint8_t { kHeld = 1 };
 
 void encode_origin(Writer& writer, const Origin& origin) {
@@ -77,7 +77,14 @@ bool counted(const Core& core, std::uint64_t revision) {
   return revision >= 1 && revision <= core.revision;
 }
 
+// Far enough from the ends that sums and differences of two of them fit.
+bool sane(ClusterTime time) {
+  constexpr std::int64_t kFar = std::int64_t{1} << 61;
+  return time.ms > -kFar && time.ms < kFar;
+}
+
 bool sane(const Core& core, const Grant& grant) {
+  if (!sane(grant.deadline)) return false;
   return counted(core, grant.token) && grant.fence != 0 && grant.fence <= grant.token;
 }
 
@@ -103,7 +110,8 @@ bool decode_waiter(Reader& reader, Core& core, Lock& lock) {
   const std::uint64_t queued_at = reader.varint();
   const std::uint64_t created = reader.varint();
   const std::string_view once_id = reader.bytes();
-  if (!reader.ok() || resp3 > 1 || ttl_ms <= 0 || !counted(core, created)) return false;
+  if (!reader.ok() || resp3 > 1 || !counted(core, created)) return false;
+  if (ttl_ms <= 0 || !sane(ClusterTime{ttl_ms}) || !sane(deadline)) return false;
   if (lock.queue != nullptr && lock.queue->by_owner.contains(owner)) return false;
   enqueue(core, lock, [&](Waiter& waiter) {
     waiter.owner = owner;
@@ -207,6 +215,7 @@ bool decode_lock(Reader& reader, Core& core, Slot slot) {
   if (!reader.ok() || flags > kHeld || grants > 2 || !counted(core, fresh->last_token))
     return false;
   if (fresh->released_token > fresh->last_token) return false;
+  if (!sane(fresh->released_until) || !sane(fresh->forget_at)) return false;
   if (flags == kHeld) {
     fresh->hold = decode_hold(reader);
     const Grant& grant = fresh->hold->grant;
@@ -267,7 +276,7 @@ bool decode_once(Reader& reader, Core& core, Slot slot) {
   fresh->record.until.ms = reader.i64();
   fresh->created = reader.varint();
   if (!reader.ok() || state > static_cast<std::uint8_t>(OnceState::not_granted)) return false;
-  if (!counted(core, fresh->created)) return false;
+  if (!counted(core, fresh->created) || !sane(fresh->record.until)) return false;
   if (fresh->record.state == OnceState::granted && !sane(core, fresh->record.grant)) return false;
 
   Coordination& coordination = core.change_coordination(slot);
