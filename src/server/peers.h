@@ -6,6 +6,10 @@
 // node, folder, incarnation; what does not fit is refused with a reason in both logs. What arrives
 // from an incarnation older than the newest seen is dropped. Format: docs/formats/peer.md.
 //
+// A connection carries one way: what a node says travels on those it dialled, what it hears arrives
+// on those it accepted. A peer counts as gone when nothing connects to it any more, either way
+// (its process has ended: milliseconds after a kill -9), or when it has long been silent.
+//
 // Threads: the loop's.
 #pragma once
 
@@ -22,6 +26,7 @@
 #include "env/disk.h"
 #include "env/network.h"
 #include "replica/outbox.h"
+#include "server/peer_link.h"
 #include "storage/identity_file.h"
 #include "storage/snapshot_file.h"
 
@@ -38,8 +43,12 @@ class PeerEvents {
   virtual void on_outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
                           Index index) = 0;
   // alive=false: its connections were reset or it has been silent for `peer_timeout`; also told when
-  // it returns with a new incarnation (false, then true).
+  // it returns with a new incarnation (false, then true). Meanwhile Peers::incarnation() is still
+  // that of the one that is gone.
   virtual void on_peer_liveness(NodeId node, bool alive) = 0;
+  // Commands may (again) be forwarded to it. What was forwarded before and has no outcome yet may be
+  // lost.
+  virtual void on_peer_linked(NodeId /*node*/) {}
   // A snapshot has arrived whole, verified, durable under its final name.
   virtual void on_snapshot(GroupId group, Index index, std::string content) = 0;
   virtual void on_snapshot_sent(GroupId group, NodeId to, bool delivered) = 0;
@@ -52,12 +61,15 @@ class Peers {
     Duration reconnect = milliseconds(100);     // first pause, doubled up to ten times as long
     Duration peer_timeout = milliseconds(1000);  // silence after which a peer counts as gone
     std::size_t output_limit = 256 << 20;       // bytes queued for one peer; beyond, its link is cut
+    PeerLink::Owner* founding = nullptr;        // gets connections of the founding lane
   };
   Peers(Options options, env::Network& network, env::Disk& disk, Trace& trace, PeerEvents& events);
   ~Peers();
 
   // For node.cc's listener of the peer port.
   std::shared_ptr<env::StreamHandler> accept(env::Stream& stream);
+  // The founder has given a place to a folder: members may have got a uid.
+  void members_changed(const storage::Identity& identity);
 
   void send(const consensus::Message& message, ClusterTime stamp);
   // False if there is no link: the command is certainly not done.
@@ -66,13 +78,16 @@ class Peers {
                     Index index);
   void send_snapshot(GroupId group, NodeId to, const storage::SnapshotFile& file);
 
-  bool connected(NodeId node) const;
+  bool connected(NodeId node) const;      // commands may be forwarded to it
+  bool alive(NodeId node) const;
   Instant last_heard(NodeId node) const;  // Instant{} if never
+  Incarnation incarnation(NodeId node) const;  // the newest seen; 0 if never
   void on_turn_end(Instant now);
   Instant wake_at() const;
 
+  class State;  // peers_state.h
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,199 @@
+// `holdfast status`: the nodes of a cluster, who leads, how far each is.
+//
+// Asks one server, then the leader that it names, then every replica that the leader names. What
+// cannot be reached is shown as what the leader knows of it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/tools.h"
+#include "client/connection.h"
+#include "env/network.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr Duration kPatience = seconds(2);
+
+struct Options {
+  std::string server = "127.0.0.1:7379";
+  std::string password;
+  bool json = false;
+};
+
+// INFO as name → value.
+using Info = std::map<std::string, std::string, std::less<>>;
+
+std::string field(const Info& info, std::string_view name) {
+  const auto found = info.find(name);
+  return found == info.end() ? std::string("-") : found->second;
+}
+
+Info parse_info(std::string_view text) {
+  Info info;
+  while (!text.empty()) {
+    const auto end = std::min(text.find("\r\n"), text.size());
+    const std::string_view line = text.substr(0, end);
+    const auto colon = line.find(':');
+    if (colon != std::string_view::npos) {
+      info.emplace(line.substr(0, colon), line.substr(colon + 1));
+    }
+    text.remove_prefix(std::min(end + 2, text.size()));
+  }
+  return info;
+}
+
+Result<Info> ask(const Options& options, std::string_view server) {
+  auto address = env::Address::parse(server);
+  if (!address) return address.error();
+  auto connection = client::Connection::open(*address, kPatience);
+  if (!connection) return connection.error();
+  if (!options.password.empty()) {
+    auto welcome = connection->ask({"AUTH", options.password});
+    if (!welcome) return welcome.error();
+    if (welcome->is_error()) return Error{fmt::format("{}: {}", server, welcome->text)};
+  }
+  auto reply = connection->ask({"INFO", "HOLDFAST"});
+  if (!reply) return reply.error();
+  if (reply->is_error()) return Error{fmt::format("{}: {}", server, reply->text)};
+  Info info = parse_info(reply->text);
+  if (!info.contains("holdfast_version")) {
+    return Error{fmt::format("{} answers, but is no Holdfast server", server)};
+  }
+  return info;
+}
+
+// What the leader says of a replica: "node=2,address=127.0.0.1:7380,match=5,lag=0".
+Info parse_replica(std::string_view text) {
+  Info replica;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    const std::string_view pair = text.substr(0, end);
+    const auto equals = pair.find('=');
+    if (equals != std::string_view::npos) {
+      replica.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return replica;
+}
+
+struct Row {
+  std::string node, address, role, epoch, commit, applied, snapshot, lag;
+};
+
+Row row_of(const Info& info, std::string address, std::string lag) {
+  return {field(info, "holdfast_node"),          std::move(address),
+          field(info, "holdfast_role"),          field(info, "holdfast_epoch"),
+          field(info, "holdfast_commit_index"),  field(info, "holdfast_applied_index"),
+          field(info, "holdfast_snapshot_index"), std::move(lag)};
+}
+
+struct Status {
+  std::string cluster;
+  std::string leader;  // "0": none known
+  std::vector<Row> rows;
+};
+
+Result<Status> gather(const Options& options) {
+  auto asked = ask(options, options.server);
+  if (!asked) return asked.error();
+  Info leader = *std::move(asked);
+  std::string address = options.server;
+  Status status{field(leader, "holdfast_cluster_id"), field(leader, "holdfast_leader"), {}};
+  if (field(leader, "holdfast_role") != "leader") {
+    status.rows.push_back(row_of(leader, options.server, "-"));
+    const std::string there = field(leader, "holdfast_leader_address");
+    auto told = ask(options, there);
+    if (!told || field(*told, "holdfast_role") != "leader") return status;
+    leader = *std::move(told);
+    address = there;
+  }
+  status.leader = field(leader, "holdfast_node");
+  status.rows = {row_of(leader, address, "0")};
+  for (int i = 0; leader.contains(fmt::format("replica{}", i)); ++i) {
+    const Info replica = parse_replica(field(leader, fmt::format("replica{}", i)));
+    const std::string there = field(replica, "address");
+    const auto info = ask(options, there);
+    if (info) {
+      status.rows.push_back(row_of(*info, there, field(replica, "lag")));
+    } else {
+      status.rows.push_back({field(replica, "node"), there, "unreachable", "-", "-", "-", "-",
+                             field(replica, "lag")});
+    }
+  }
+  return status;
+}
+
+void print_text(const Status& status) {
+  fmt::print("cluster {}   group 0   leader {}\n\n", status.cluster,
+             status.leader == "0" ? std::string("unknown") : "node " + status.leader);
+  constexpr auto kLine = "{:<6}{:<24}{:<13}{:<9}{:>12}{:>12}{:>12}{:>8}\n";
+  fmt::print(kLine, "node", "address", "role", "epoch", "commit", "applied", "snapshot", "lag");
+  for (const Row& row : status.rows) {
+    fmt::print(kLine, row.node, row.address, row.role, row.epoch, row.commit, row.applied,
+               row.snapshot, row.lag);
+  }
+}
+
+std::string json(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\' || byte < 0x20) {
+      out += fmt::format("\\u{:04x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+void print_json(const Status& status) {
+  std::string nodes;
+  for (const Row& row : status.rows) {
+    nodes += fmt::format(
+        R"({}{{"node":{},"address":{},"role":{},"epoch":{},"commit":{},"applied":{},)"
+        R"("snapshot":{},"lag":{}}})",
+        nodes.empty() ? "" : ",", json(row.node), json(row.address), json(row.role),
+        json(row.epoch), json(row.commit), json(row.applied), json(row.snapshot), json(row.lag));
+  }
+  fmt::print(R"({{"cluster":{},"groups":[{{"group":0,"leader":{},"replicas":[{}]}}]}})" "\n",
+             json(status.cluster), json(status.leader), nodes);
+}
+
+int run(const Options& options) {
+  const auto status = gather(options);
+  if (!status) {
+    fmt::print(stderr, "holdfast: {}\n", status.error().message);
+    return 1;
+  }
+  if (options.json) {
+    print_json(*status);
+  } else {
+    print_text(*status);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* tool = app.add_subcommand("status", "Show the nodes of a cluster and how far each is");
+  tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
+  tool->add_option("--password", options->password, "the password of the cluster")
+      ->envname("HOLDFAST_PASSWORD");
+  tool->add_flag("--json", options->json, "print JSON");
+  tool->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,7 @@
+#include "cli/tools.h"
+
+namespace holdfast::cli {
+
+void add_tools(CLI::App& app, int& exit_code) { add_status(app, exit_code); }
+
+}  // namespace holdfast::cli

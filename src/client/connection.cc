@@ -1,0 +1,121 @@
+#include "client/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+namespace holdfast::client {
+namespace {
+
+std::string encode(const std::vector<std::string_view>& words) {
+  std::string out = fmt::format("*{}\r\n", words.size());
+  for (const std::string_view word : words) {
+    out += fmt::format("${}\r\n", word.size());
+    out += word;
+    out += "\r\n";
+  }
+  return out;
+}
+
+// Connected, or a negative errno.
+int connect_within(const addrinfo& target, Duration patience) {
+  const int socket = ::socket(target.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (socket < 0) return -errno;
+  int error = 0;
+  if (::connect(socket, target.ai_addr, target.ai_addrlen) != 0) error = errno;
+  if (error == EINPROGRESS) {
+    pollfd wait{socket, POLLOUT, 0};
+    const int ready = ::poll(&wait, 1, static_cast<int>(patience.ms()));
+    socklen_t size = sizeof error;
+    if (ready == 0) {
+      error = ETIMEDOUT;
+    } else if (ready < 0 || ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+      error = errno;
+    }
+  }
+  if (error != 0) {
+    ::close(socket);
+    return -error;
+  }
+  const int one = 1;
+  ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) & ~O_NONBLOCK);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  const timeval limit{patience.ms() / 1000, patience.ms() % 1000 * 1000};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  return socket;
+}
+
+}  // namespace
+
+Result<Connection> Connection::open(const env::Address& server, Duration patience) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failed =
+      ::getaddrinfo(server.host.c_str(), fmt::to_string(server.port).c_str(), &hints, &found);
+  if (failed != 0) {
+    return Error{fmt::format("cannot find {}: {}", server.text(), ::gai_strerror(failed))};
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> targets(found, ::freeaddrinfo);
+  int socket = -EHOSTUNREACH;
+  for (const addrinfo* target = found; target != nullptr && socket < 0; target = target->ai_next) {
+    socket = connect_within(*target, patience);
+  }
+  if (socket < 0) {
+    return Error{fmt::format("cannot connect to {}: {}. Is a server running there?", server.text(),
+                             ::strerror(-socket))};
+  }
+  return Connection(socket, server);
+}
+
+Connection::~Connection() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+Connection::Connection(Connection&& other) noexcept
+    : socket_(std::exchange(other.socket_, -1)),
+      server_(std::move(other.server_)),
+      parser_(std::move(other.parser_)) {}
+
+Error Connection::broken(std::string_view what) const {
+  return Error{fmt::format("the connection to {} broke: {}", server_.text(), what)};
+}
+
+Result<resp::Reply> Connection::ask(const std::vector<std::string_view>& words) {
+  const std::string request = encode(words);
+  std::string_view unsent = request;
+  while (!unsent.empty()) {
+    const ssize_t sent = ::send(socket_, unsent.data(), unsent.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return broken(::strerror(errno));
+    unsent.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  resp::Reply reply;
+  char buffer[16 * 1024];
+  while (true) {
+    const resp::Parsed parsed = parser_.next(reply);
+    if (parsed == resp::Parsed::error) return broken(parser_.error());
+    if (parsed == resp::Parsed::request) return reply;
+    const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      const bool silent = errno == EAGAIN || errno == EWOULDBLOCK;
+      return broken(silent ? "no answer in time" : ::strerror(errno));
+    }
+    if (got == 0) return broken("the server closed it");
+    parser_.feed({buffer, static_cast<std::size_t>(got)});
+  }
+}
+
+}  // namespace holdfast::client

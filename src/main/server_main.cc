@@ -1,0 +1,84 @@
+#include "main/server_main.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "os/entropy.h"
+#include "os/event_loop.h"
+#include "os/file_disk.h"
+#include "os/stderr_trace.h"
+#include "os/system_clock.h"
+#include "os/tcp.h"
+#include "server/node.h"
+
+namespace holdfast {
+namespace {
+
+int say(const std::string& message) {
+  fmt::print(stderr, "holdfast: {}\n", message);
+  return 1;
+}
+
+// A connection is a file: take as many as this user may have.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The node's turn; and what may change while it runs is brought to where it matters.
+class Turns final : public env::TurnHandler {
+ public:
+  Turns(server::Node& node, os::StderrTrace& trace) : node_(node), trace_(trace) {}
+
+  void on_turn_end() override {
+    node_.on_turn_end();
+    if (const auto level = os::parse_level(node_.config().log_level)) trace_.set_level(*level);
+  }
+  Instant wake_at() const override { return node_.wake_at(); }
+
+ private:
+  server::Node& node_;
+  os::StderrTrace& trace_;
+};
+
+// Nothing may be sent or acknowledged any more, so the loop does not get another turn.
+[[noreturn]] void end_at_once(const std::string& message) {
+  say(message);
+  std::fflush(nullptr);
+  std::_Exit(1);
+}
+
+}  // namespace
+
+int run_server(const server::Config& config) {
+  raise_file_limit();
+  os::SystemClock clock;
+  os::StderrTrace trace(os::parse_level(config.log_level).value_or(Level::info),
+                        config.log_format == "json" ? os::TraceFormat::json
+                                                    : os::TraceFormat::text);
+  os::EventLoop loop(clock);
+  auto disk = os::FileDisk::open(config.data, loop);
+  if (!disk) return say(disk.error().message);
+  os::TcpNetwork network(loop, trace);
+  server::Node node({.config = config,
+                     .seed = os::random_seed(),
+                     .process_id = static_cast<std::uint64_t>(::getpid()),
+                     .fatal = end_at_once,
+                     .stopped = [&loop] { loop.stop(); }},
+                    clock, **disk, network, trace);
+  if (auto started = node.start(); !started) return say(started.error().message);
+  loop.on_terminate([&node](int) { node.shut_down(); });
+  Turns turns(node, trace);
+  loop.run(turns);
+  return 0;
+}
+
+}  // namespace holdfast

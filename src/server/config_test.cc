@@ -1,0 +1,90 @@
+#include "server/config.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace holdfast::server {
+namespace {
+
+ConfigLayer layer(std::string name, std::string value, std::string origin = "here") {
+  return {{{std::move(name), std::move(value), std::move(origin)}}};
+}
+
+std::string error_of(const ConfigLayer& one) {
+  const auto made = make_config({&one, 1});
+  return made ? std::string() : made.error().message;
+}
+
+TEST(Config, LaterLayersStandOverEarlierOnes) {
+  const ConfigLayer layers[] = {layer("listen", "127.0.0.1:1000", "file"),
+                                layer("election_ms", "400", "variable"),
+                                layer("listen", "127.0.0.1:2000", "flag")};
+  const auto made = make_config(layers);
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ(made->config.listen.port, 2000);
+  EXPECT_EQ(made->config.election_ms, 400);
+  EXPECT_EQ(made->config.heartbeat_ms, 50);
+  EXPECT_EQ(made->origins[0], "flag");
+  EXPECT_EQ(made->config.peer_listen().text(), "127.0.0.1:12000");
+}
+
+TEST(Config, AnErrorNamesOriginSettingValueAndRange) {
+  EXPECT_EQ(error_of(layer("max-clients", "0", "--max-clients")),
+            "--max-clients: max-clients = '0' is not possible: it is 1 … 1000000 connections");
+  EXPECT_NE(error_of(layer("max-clients", "12x")).find("'12x'"), std::string::npos);
+  EXPECT_NE(error_of(layer("colour", "red")).find("no setting 'colour'"), std::string::npos);
+  EXPECT_NE(error_of(layer("log-level", "loud")).find("debug, info"), std::string::npos);
+  EXPECT_NE(error_of(layer("bootstrap", "perhaps")).find("true or false"), std::string::npos);
+  EXPECT_NE(error_of(layer("listen", "7379")).find("HOST:PORT"), std::string::npos);
+  EXPECT_NE(error_of(layer("listen", "host:0")).find("HOST:PORT"), std::string::npos);
+}
+
+TEST(Config, WhatDependsOnEachOtherIsCheckedTogether) {
+  EXPECT_NE(error_of(layer("election-ms", "149")).find("three heartbeats (150 ms)"),
+            std::string::npos);
+  EXPECT_NE(error_of(layer("listen", "127.0.0.1:60000")).find("peer-port"), std::string::npos);
+  EXPECT_NE(error_of(layer("join", "127.0.0.1:60000")).find("@PEERPORT"), std::string::npos);
+  EXPECT_EQ(error_of(layer("join", "127.0.0.1:60000@7")), "");
+}
+
+TEST(Config, AListOfPlaces) {
+  const auto made =
+      make_config({{layer("join", "localhost:1,127.0.0.1:2@30,[::1]:4")}});
+  ASSERT_TRUE(made.ok());
+  ASSERT_EQ(made->config.join.size(), 3U);
+  EXPECT_EQ(made->config.join[0].peer().text(), "localhost:10001");
+  EXPECT_EQ(made->config.join[1].peer().text(), "127.0.0.1:30");
+  EXPECT_EQ(made->config.join[2].peer().text(), "[::1]:10004");
+  EXPECT_NE(error_of(layer("join", "127.0.0.1:1,,127.0.0.1:2")), "");
+  EXPECT_NE(error_of(layer("join", "127.0.0.1:1@0")), "");
+  EXPECT_NE(error_of(layer("join", "127.0.0.1:1@65536")), "");
+}
+
+TEST(Config, ThePeerPortNeverLeavesLoopback) {
+  const auto made = make_config({{layer("listen", "192.0.2.1:7379")}});
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ(made->config.peer_listen().text(), "127.0.0.1:17379");
+}
+
+// What --print-config prints is a configuration file that gives the same configuration.
+TEST(Config, PrintedValuesCanBeReadBack) {
+  const ConfigLayer layers[] = {layer("join", "127.0.0.1:1,127.0.0.1:2"),
+                                layer("data", "a \"folder\"\\\n"), layer("bootstrap", "yes")};
+  const auto made = make_config(layers);
+  ASSERT_TRUE(made.ok());
+  const std::string text = print_config(*made);
+  EXPECT_NE(text.find("data = \"a \\\"folder\\\"\\\\\\u000A\""), std::string::npos) << text;
+  EXPECT_NE(text.find("join = \"127.0.0.1:1,127.0.0.1:2\""), std::string::npos) << text;
+  std::set<std::string_view> names;
+  for (const Setting& setting : all_settings()) {
+    EXPECT_TRUE(names.insert(setting.name).second) << setting.name;
+    Config again;
+    EXPECT_TRUE(apply_setting(again, setting.name, setting.get(made->config, setting)).ok())
+        << setting.name;
+    EXPECT_NE(text.find(fmt::format("\n{} = ", setting.name)), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::server

@@ -1,0 +1,54 @@
+// Processes of this cluster that have ended: after `waiter-grace` the leader has an entry say so, and
+// whoever waited in a lock's queue through one of them leaves it.
+//
+// Every node keeps the list, because any may lead by the time the grace is over; the entry does no
+// harm if it comes twice. A process is a node with its incarnation, so a node that comes back does
+// not save those who waited at the process before it.
+//
+// Threads: the loop's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "replica/outbox.h"
+
+namespace holdfast::server {
+
+class Departures {
+ public:
+  // The connection under which the node itself says this; no client ever has it.
+  static constexpr ConnectionId kConnection{UINT64_MAX};
+
+  // The process was last heard at `since`. Ignored if it, or a later one of the node, is known.
+  void add(NodeId node, Incarnation incarnation, ClusterTime since, Instant due);
+  // It was not gone after all.
+  void forget(NodeId node, Incarnation incarnation);
+
+  using Submit = std::function<bool(std::string_view record)>;
+  // On the leader: submits what is due, once in an epoch.
+  void on_turn_end(Instant now, Epoch epoch, const Origin& self, const Submit& submit);
+  void on_outcome(std::uint64_t request, replica::Verdict verdict);
+  // For a leader.
+  Instant wake_at(Epoch epoch) const;
+
+ private:
+  struct Departure {
+    NodeId node;
+    Incarnation incarnation;
+    ClusterTime since;
+    Instant due;
+    Epoch said_under;           // 0: not yet
+    std::uint64_t request = 0;  // that said so
+  };
+
+  std::vector<Departure> departures_;  // one for each node
+  std::uint64_t last_request_ = 0;
+};
+
+}  // namespace holdfast::server

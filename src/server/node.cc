@@ -1,0 +1,123 @@
+#include "server/node.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::server {
+
+Node::Node(NodeOptions options, env::Clock& clock, env::Disk& disk, env::Network& network,
+           Trace& trace)
+    : options_(std::move(options)),
+      clock_(clock),
+      disk_(disk),
+      network_(network),
+      trace_(trace),
+      prng_(options_.seed),
+      started_(clock.now()) {}
+
+Node::~Node() = default;
+
+// ---- The turn -----------------------------------------------------------------------------------
+
+Instant Node::now() const {
+  if (!turn_now_) turn_now_ = clock_.now();
+  return *turn_now_;
+}
+
+void Node::on_turn_end() {
+  if (ended_) return;
+  const Instant turn = now();
+  if (founding_) founding_->on_turn_end(turn);
+  continue_founding(turn);
+  if (peers_ && !ended_) peers_->on_turn_end(turn);
+  if (replica_ && !ended_) {
+    report_departures(turn);
+    if (setting("requirepass") != password_) {
+      password_ = setting("requirepass");
+      clients_->settings_changed();
+    }
+  }
+  if (clients_ && !ended_) clients_->on_turn_end(turn);
+  if (replica_ && !ended_) replica_->end_turn(turn);
+  if (clients_ && !ended_) clients_->flush();
+  if (!ended_) continue_shutdown(turn);
+  turn_now_.reset();
+}
+
+void Node::report_departures(Instant turn) {
+  if (replica_->role() != consensus::Role::leader) return;
+  // Whoever waited through an earlier process of this node has lost its connection as well.
+  if (!std::exchange(reported_own_past_, true) && identity_.incarnation.value > 1) {
+    departures_.add(identity_.node, Incarnation(identity_.incarnation.value - 1),
+                    replica_->status().cluster_time,
+                    turn + milliseconds(options_.config.waiter_grace_ms));
+  }
+  const Origin self{identity_.node, identity_.incarnation, {}, 0};
+  departures_.on_turn_end(turn, replica_->epoch(), self, [this](std::string_view record) {
+    return replica_->submit(record, true, Epoch{}) == replica::Accepted::yes;
+  });
+}
+
+Instant Node::wake_at() const {
+  if (ended_) return Instant::never();
+  Instant at = clients_ ? clients_->wake_at() : Instant::never();
+  if (founding_) at = std::min(at, founding_->wake_at());
+  if (bootstrap_) at = std::min({at, bootstrap_->wake_at(), say_at_});
+  if (adopted_ || serve_soon_ || end_now_) return Instant{};
+  if (peers_) at = std::min(at, peers_->wake_at());
+  if (replica_) {
+    at = std::min(at, replica_->wake_at());
+    if (replica_->role() == consensus::Role::leader) {
+      at = std::min(at, departures_.wake_at(replica_->epoch()));
+    }
+  }
+  if (ending_since_) at = std::min(at, *ending_since_ + seconds(2));
+  return at;
+}
+
+// ---- Services -----------------------------------------------------------------------------------
+
+Services::Routed Node::route(std::string_view record, bool write, Epoch under) {
+  if (!replica_) return Routed::no_leader;
+  const NodeId leads = replica_->leader();
+  if (!leads) return Routed::no_leader;
+  if (leads == identity_.node) {
+    switch (replica_->submit(record, write, under)) {
+      case replica::Accepted::yes:
+        return Routed::sent;
+      case replica::Accepted::not_leader:
+        return Routed::no_leader;
+      case replica::Accepted::busy:
+        return Routed::busy;
+      case replica::Accepted::no_space:
+        return Routed::no_space;
+    }
+  }
+  if (!peers_->forward(leads, record, write, under)) return Routed::no_leader;
+  forwarded_under_ = under;
+  return Routed::sent;
+}
+
+NodeId Node::leader() const { return replica_ ? replica_->leader() : NodeId{}; }
+
+Epoch Node::leader_epoch() const { return replica_ ? replica_->epoch() : Epoch{}; }
+
+std::string_view Node::setting(std::string_view name) const {
+  return replica_ ? replica_->setting(name) : std::string_view();
+}
+
+std::vector<Services::PeerView> Node::peer_views() const {
+  std::vector<PeerView> views;
+  if (!peers_) return views;
+  for (const storage::Member& member : identity_.members) {
+    if (member.node == identity_.node) continue;
+    const Instant heard = peers_->last_heard(member.node);
+    views.push_back({.node = member.node,
+                     .address = member.address,
+                     .connected = peers_->alive(member.node),
+                     .silent_for = now() - (heard == Instant{} ? started_ : heard)});
+  }
+  return views;
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,164 @@
+// A node: sockets on one side, a replica on the other. Only the order of steps is here; the steps
+// are in what it owns. node.cc has the turn, node_start.cc the way into a cluster and out of the
+// process, node_outbox.cc what the replica and the peers say.
+//
+// A turn: the founding's messages, the peers' timers, the clients' batch, the replica's end of turn
+// (which proposes, reads, applies and starts the log's sync). What all of them sent leaves after it.
+//
+// Threads: the loop's. Does not own the world that it is given.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/prng.h"
+#include "base/trace.h"
+#include "env/clock.h"
+#include "env/disk.h"
+#include "env/loop.h"
+#include "env/network.h"
+#include "replica/outbox.h"
+#include "replica/replica.h"
+#include "server/bootstrap.h"
+#include "server/clients.h"
+#include "server/config.h"
+#include "server/departures.h"
+#include "server/forward_order.h"
+#include "server/founding_links.h"
+#include "server/peers.h"
+#include "server/services.h"
+#include "storage/identity_file.h"
+#include "storage/log.h"
+
+namespace holdfast::server {
+
+struct NodeOptions {
+  Config config;
+  std::uint64_t seed = 0;
+  std::uint64_t process_id = 0;
+  // The node cannot go on; `message` is for people. The process must end before anything more is
+  // sent: called at most once, and the node does nothing afterwards.
+  std::function<void(const std::string& message)> fatal;
+  // The shutdown in order is complete.
+  std::function<void()> stopped;
+};
+
+class Node final : public env::TurnHandler,
+                   public Services,
+                   private PeerEvents,
+                   private replica::Outbox,
+                   private FoundingLinks::Events {
+ public:
+  Node(NodeOptions options, env::Clock& clock, env::Disk& disk, env::Network& network,
+       Trace& trace);
+  ~Node() override;
+
+  // Listens, finds out who this folder is, and serves or asks for a place in a cluster. An error is
+  // for people; the process then ends.
+  Result<void> start();
+  // Hands leadership over, lets clients finish (at most two seconds), then calls `stopped`. A second
+  // call ends it at once.
+  void shut_down();
+
+  void on_turn_end() override;
+  Instant wake_at() const override;
+
+  // ---- Services
+  Routed route(std::string_view record, bool write, Epoch under) override;
+  NodeId leader() const override;
+  Epoch leader_epoch() const override;
+  NodeId self() const override { return identity_.node; }
+  Incarnation incarnation() const override { return identity_.incarnation; }
+  const replica::Replica* replica() const override { return replica_.get(); }
+  std::uint64_t cluster_id() const override { return identity_.cluster_id; }
+  std::string_view setting(std::string_view name) const override;
+  Config& config() override { return options_.config; }
+  Trace& trace() override { return trace_; }
+  Instant now() const override;
+  WallTime wall() const override { return clock_.wall(); }
+  std::uint64_t random() override { return prng_.next(); }
+  std::vector<PeerView> peer_views() const override;
+  std::uint64_t process_id() const override { return options_.process_id; }
+  Instant started() const override { return started_; }
+
+  const storage::Identity& identity() const { return identity_; }
+
+ private:
+  void report_departures(Instant turn);
+
+  // ---- node_start.cc
+  Result<void> look_at_folder();
+  void take_peer_port();
+  Result<void> may_start() const;
+  Result<void> listen();
+  Result<void> begin();
+  Result<void> open_log(bool must_exist);
+  // Makes the folder part of a cluster, durably.
+  Result<void> establish(const storage::Identity& identity);
+  Result<void> serve();
+  replica::ReplicaOptions replica_options() const;
+  void continue_founding(Instant now);
+  FoundingAnswer on_founding_report(const FoundingReport& report) override;
+  void on_founding_answer(std::uint32_t place, const FoundingAnswer& answer) override;
+  void continue_shutdown(Instant now);
+  void fail(const std::string& message);
+  std::uint64_t fresh_id();
+
+  // ---- node_outbox.cc: PeerEvents
+  void on_peer_message(consensus::Message message, ClusterTime stamp) override;
+  void on_forward(NodeId from, std::string_view record, bool write, Epoch under) override;
+  void on_outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
+                  Index index) override;
+  void on_peer_liveness(NodeId node, bool alive) override;
+  void on_peer_linked(NodeId node) override;
+  void on_snapshot(GroupId group, Index index, std::string content) override;
+  void on_snapshot_sent(GroupId group, NodeId to, bool delivered) override;
+  // ---- replica::Outbox
+  void send(GroupId group, const consensus::Message& message, ClusterTime stamp) override;
+  void send_snapshot(GroupId group, NodeId to) override;
+  void outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
+               Index index) override;
+  void role_changed(GroupId group, const consensus::RoleChange& role) override;
+  void epoch_applied(GroupId group, Epoch epoch) override;
+  void outcomes_lost(GroupId group) override;
+
+  NodeOptions options_;
+  env::Clock& clock_;
+  env::Disk& disk_;
+  env::Network& network_;
+  Trace& trace_;
+  Prng prng_;
+  Instant started_;
+  mutable std::optional<Instant> turn_now_;  // read once in a turn
+  storage::Identity identity_;
+
+  std::unique_ptr<FoundingLinks> founding_;
+  std::optional<Bootstrap> bootstrap_;         // while the folder is empty
+  std::optional<storage::Identity> adopted_;   // to be established and served at the turn's end
+  bool serve_soon_ = false;                    // established; to be served at the turn's end
+  Instant say_at_;                             // when to say again what is waited for
+
+  std::unique_ptr<storage::Log> log_;
+  storage::LogRecovery recovery_;
+  std::unique_ptr<Peers> peers_;
+  std::unique_ptr<replica::Replica> replica_;
+  std::unique_ptr<Clients> clients_;
+  std::unique_ptr<env::Listener> client_listener_;
+  std::unique_ptr<env::Listener> peer_listener_;
+
+  ForwardOrder forward_order_;
+  Departures departures_;
+  bool reported_own_past_ = false;
+  Epoch forwarded_under_;    // something was forwarded under it since the leader was linked
+  std::string password_;     // the setting as clients were last told
+  std::optional<Instant> ending_since_;
+  bool end_now_ = false;
+  bool ended_ = false;       // failed or stopped: nothing is done any more
+};
+
+}  // namespace holdfast::server

@@ -1,0 +1,109 @@
+// What the replica and the peers say, passed on to whom it concerns.
+#include <fmt/format.h>
+
+#include "replica/command_record.h"
+#include "server/node.h"
+
+namespace holdfast::server {
+
+// ---- From peers ---------------------------------------------------------------------------------
+
+void Node::on_peer_message(consensus::Message message, ClusterTime stamp) {
+  if (!replica_ || message.group != GroupId{}) return;
+  replica_->receive(std::move(message), stamp);
+}
+
+void Node::on_forward(NodeId from, std::string_view record, bool write, Epoch under) {
+  const auto origin = replica::decode_origin(record);
+  if (!origin || origin->node != from) {
+    trace_.warning("forwarded command dropped", {{"node", fmt::to_string(from.value)},
+                                                 {"reason", "its record makes no sense"}});
+    return;
+  }
+  replica::Accepted accepted = replica::Accepted::not_leader;
+  if (replica_ && !ended_) {
+    accepted = forward_order_.must_refuse(*origin) ? replica::Accepted::busy
+                                                   : replica_->submit(record, write, under);
+  }
+  if (accepted == replica::Accepted::yes) {
+    forward_order_.on_accepted(*origin);
+    return;
+  }
+  if (accepted != replica::Accepted::not_leader) forward_order_.on_refused(*origin);
+  peers_->send_outcome(*origin, replica::Verdict::not_done, {}, Index{});
+}
+
+void Node::on_outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
+                      Index index) {
+  outcome(origin, verdict, reply, index);
+}
+
+void Node::on_peer_liveness(NodeId node, bool alive) {
+  if (!replica_) return;
+  const Incarnation process = peers_->incarnation(node);
+  if (alive) {
+    departures_.forget(node, process);
+  } else {
+    const Instant heard = peers_->last_heard(node);
+    const std::int64_t silent_ms = heard == Instant{} ? 0 : (now() - heard).ms();
+    departures_.add(node, process, replica_->status().cluster_time.plus_ms(-silent_ms),
+                    now() + milliseconds(options_.config.waiter_grace_ms));
+  }
+  replica_->peer_liveness(node, alive);
+}
+
+// Commands that were forwarded over the link before this one have perhaps been lost, and only a new
+// epoch could tell which. Under the same epoch a later command of the same connection could
+// overtake one that is then sent again: so nobody waits for them any longer.
+void Node::on_peer_linked(NodeId node) {
+  if (!replica_ || node != replica_->leader()) return;
+  if (forwarded_under_ && forwarded_under_ == replica_->epoch()) clients_->forwards_lost();
+  forwarded_under_ = Epoch{};
+  clients_->leader_changed();
+}
+
+void Node::on_snapshot(GroupId group, Index index, std::string content) {
+  if (replica_ && group == GroupId{}) replica_->snapshot_arrived(index, std::move(content));
+}
+
+void Node::on_snapshot_sent(GroupId group, NodeId to, bool delivered) {
+  if (replica_ && group == GroupId{}) replica_->snapshot_sent(to, delivered);
+}
+
+// ---- From the replica ---------------------------------------------------------------------------
+
+void Node::send(GroupId, const consensus::Message& message, ClusterTime stamp) {
+  if (!ended_) peers_->send(message, stamp);
+}
+
+void Node::send_snapshot(GroupId group, NodeId to) {
+  // Without a stored snapshot there is nothing to send: an empty file that no receiver accepts makes
+  // the transfer end as not delivered, and the replica asks again.
+  const auto& stored = replica_->stored_snapshot();
+  peers_->send_snapshot(group, to, stored ? *stored : storage::SnapshotFile{});
+}
+
+void Node::outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
+                   Index index) {
+  if (ended_) return;
+  if (origin.node != identity_.node) {
+    peers_->send_outcome(origin, verdict, reply, index);
+  } else if (origin.incarnation != identity_.incarnation) {
+    return;  // of a process that this one follows; its clients are gone
+  } else if (origin.connection == Departures::kConnection) {
+    departures_.on_outcome(origin.request, verdict);
+  } else {
+    clients_->outcome(origin, verdict, reply, index);
+  }
+}
+
+void Node::role_changed(GroupId, const consensus::RoleChange&) {
+  forward_order_.clear();
+  clients_->leader_changed();
+}
+
+void Node::epoch_applied(GroupId, Epoch epoch) { clients_->epoch_applied(epoch); }
+
+void Node::outcomes_lost(GroupId) { clients_->outcomes_lost(); }
+
+}  // namespace holdfast::server

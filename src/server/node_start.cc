@@ -1,0 +1,344 @@
+// The way in: whose folder is this, which cluster, from which log. And the way out.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/node.h"
+
+namespace holdfast::server {
+namespace {
+
+constexpr Duration kDrain = seconds(2);
+constexpr Duration kSayAgain = seconds(30);
+constexpr std::size_t kMaxVoters = 5;
+
+bool is_ours(std::string_view name) {
+  return name == "lock" || name.starts_with("identity") || name.starts_with("log-") ||
+         name.starts_with("snapshot-");
+}
+
+// An odd number of voters, five at most: an even one outvotes nobody and fails more often. The rest
+// learn.
+consensus::Membership founding_membership(const storage::Identity& identity) {
+  const std::size_t count = identity.members.size();
+  const std::size_t voters = std::min(kMaxVoters, count % 2 == 1 ? count : count - 1);
+  consensus::Membership membership;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& half = i < voters ? membership.voters : membership.learners;
+    half.push_back(identity.members[i].node);
+  }
+  return membership;
+}
+
+std::string addresses(const storage::Identity& identity) {
+  std::string text;
+  for (const storage::Member& member : identity.members) {
+    if (!text.empty()) text += ",";
+    text += member.address;
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<void> Node::start() {
+  if (auto looked = look_at_folder(); !looked) return looked;
+  take_peer_port();
+  if (auto may = may_start(); !may) return may;
+  if (auto listening = listen(); !listening) return listening;
+  return begin();
+}
+
+std::uint64_t Node::fresh_id() {
+  std::uint64_t id = 0;
+  while (id == 0) id = prng_.next();
+  return id;
+}
+
+// ---- Whose folder -------------------------------------------------------------------------------
+
+// Changes nothing on the disk: what is wrong is said before.
+Result<void> Node::look_at_folder() {
+  auto identity = storage::load_identity(disk_);
+  if (!identity) return identity.error();
+  identity_ = *std::move(identity);
+  if (identity_.folder_uid != 0) return {};
+  auto files = disk_.list();
+  if (!files) return files.error();
+  for (const env::FileInfo& file : *files) {
+    if (is_ours(file.name)) continue;
+    return Error{fmt::format("the data folder {} holds files that are not Holdfast's ({}). Nothing "
+                             "has been changed. Name an empty folder with --data.",
+                             options_.config.data, file.name)};
+  }
+  identity_.folder_uid = fresh_id();
+  return {};
+}
+
+// The cluster, or the list, says where the others will look for this node.
+void Node::take_peer_port() {
+  Config& config = options_.config;
+  if (config.peer_port != 0) return;
+  if (identity_.members.size() > 1) {
+    const storage::Member& self = identity_.members.at(identity_.node.value - 1);
+    const auto known = env::Address::parse(self.peer_address);
+    if (known) config.peer_port = known->port;
+    return;
+  }
+  for (const Place& place : config.join) {
+    if (place.client.port == config.listen.port) config.peer_port = place.peer().port;
+  }
+}
+
+Result<void> Node::may_start() const {
+  const Config& config = options_.config;
+  const bool founded = identity_.cluster_id != 0;
+  const std::size_t nodes = founded ? identity_.members.size() : config.join.size();
+  const bool all_loopback =
+      config.listen.is_loopback() &&
+      (founded || std::all_of(config.join.begin(), config.join.end(),
+                              [](const Place& place) { return place.client.is_loopback(); }));
+  if (nodes > 1 && !all_loopback) {
+    return Error{"nodes of one cluster must all listen on loopback (127.0.0.1): their links carry "
+                 "no secret yet, so the peer port does not leave this machine. Nothing has been "
+                 "changed. A single node may serve clients elsewhere with --bootstrap."};
+  }
+  if (!founded && config.join.empty() && !config.listen.is_loopback() && !config.bootstrap) {
+    return Error{fmt::format("the data folder {} is empty, and {} can be reached from elsewhere. To "
+                             "make a new cluster of this one node there, add --bootstrap; to take "
+                             "part in another, name its nodes with --join.",
+                             config.data, config.listen.text())};
+  }
+  if (!founded || nodes == 1) return {};
+  const storage::Member& member = identity_.members.at(identity_.node.value - 1);
+  const auto address = env::Address::parse(member.address);
+  if (!address || address->port != config.listen.port ||
+      member.peer_address != Place(*address, config.peer_port).peer().text()) {
+    return Error{fmt::format(
+        "this data folder is node {} of a cluster that knows it as {} (peers: {}), but it is told "
+        "to listen on {} (peers: {}). Nothing has been changed. Start it with the address that it "
+        "had; the others would not find it elsewhere.",
+        identity_.node, member.address, member.peer_address, config.listen.text(),
+        config.peer_listen().text())};
+  }
+  return {};
+}
+
+Result<void> Node::listen() {
+  clients_ = std::make_unique<Clients>(*this);
+  auto clients = network_.listen(options_.config.listen,
+                                 [this](env::Stream& stream) { return clients_->accept(stream); });
+  if (!clients) return clients.error();
+  client_listener_ = *std::move(clients);
+
+  const auto accept = [this](env::Stream& stream) -> std::shared_ptr<env::StreamHandler> {
+    if (peers_) return peers_->accept(stream);
+    return founding_ ? founding_->accept(stream) : nullptr;
+  };
+  auto peers = network_.listen(options_.config.peer_listen(), accept);
+  if (!peers) {
+    return Error{fmt::format("{} This is the port for other nodes; --peer-port names another.",
+                             peers.error().message)};
+  }
+  peer_listener_ = *std::move(peers);
+  return {};
+}
+
+// ---- Which cluster ------------------------------------------------------------------------------
+
+// Every start counts, durably, before anything is said to anybody.
+Result<void> Node::begin() {
+  identity_.incarnation = Incarnation(identity_.incarnation.value + 1);
+  const Config& config = options_.config;
+  if (identity_.cluster_id != 0 && identity_.members.size() == 1) {
+    // Nobody else needs to find the only node where it was.
+    identity_.members[0].address = config.listen.text();
+    identity_.members[0].peer_address = config.peer_listen().text();
+  }
+  std::optional<Bootstrap> bootstrap;
+  if (identity_.cluster_id == 0 && !config.join.empty()) {
+    auto made = Bootstrap::make(identity_, config.listen, config.join, fresh_id());
+    if (!made) return made.error();
+    bootstrap = *std::move(made);
+    const Place& self = bootstrap->list()[bootstrap->place()];
+    if (self.peer().port != config.peer_listen().port) {
+      return Error{fmt::format("--join says that {} meets other nodes at port {}, but --peer-port "
+                               "says {}",
+                               self.client.text(), self.peer().port, config.peer_listen().port)};
+    }
+  }
+  if (auto stored = storage::store_identity(disk_, identity_); !stored) return stored;
+
+  FoundingLinks::Events& events = *this;
+  founding_ = std::make_unique<FoundingLinks>(
+      Hello{PeerLane::founding, identity_.cluster_id, identity_.node, identity_.folder_uid,
+            identity_.incarnation, NodeId{}},
+      network_, trace_, events);
+  if (identity_.cluster_id != 0) {
+    if (auto opened = open_log(true); !opened) return opened;
+    return serve();
+  }
+  if (!bootstrap) {
+    const Place self(config.listen, config.peer_listen().port);
+    if (auto made = establish(found_alone(identity_, self, fresh_id())); !made) return made;
+    trace_.info("cluster founded", {{"members", addresses(identity_)}});
+    return serve();
+  }
+  bootstrap_ = std::move(bootstrap);
+  founding_->ask(*bootstrap_);
+  return {};
+}
+
+Result<void> Node::open_log(bool must_exist) {
+  const storage::LogOptions options{
+      .segment_bytes = static_cast<std::uint64_t>(options_.config.segment_bytes),
+      .folder_id = identity_.folder_uid,
+      .must_exist = must_exist};
+  auto log = storage::Log::open(
+      disk_, trace_, options, [this](const std::string& what) { fail(what); }, recovery_);
+  if (!log) return log.error();
+  log_ = *std::move(log);
+  if (recovery_.torn_bytes > 0) {
+    trace_.info("unfinished last write cut off",
+                {{"bytes", fmt::to_string(recovery_.torn_bytes)},
+                 {"meaning", "it was never acknowledged"}});
+  }
+  return {};
+}
+
+// The log comes first: a folder that is part of a cluster always has one, so that later a log that
+// is missing is known to be lost.
+Result<void> Node::establish(const storage::Identity& identity) {
+  if (!log_) {
+    if (auto opened = open_log(false); !opened) return opened;
+  }
+  if (auto stored = storage::store_identity(disk_, identity); !stored) return stored;
+  identity_ = identity;
+  return {};
+}
+
+void Node::continue_founding(Instant now) {
+  if (ended_ || !bootstrap_) return;
+  if (!adopted_ && !serve_soon_) adopted_ = bootstrap_->on_tick(now);
+  if (adopted_) {
+    if (auto made = establish(*adopted_); !made) return fail(made.error().message);
+    adopted_.reset();
+    serve_soon_ = true;
+  }
+  if (serve_soon_) {
+    serve_soon_ = false;
+    bootstrap_.reset();
+    founding_->stop_asking();
+    if (auto serving = serve(); !serving) fail(serving.error().message);
+    return;
+  }
+  if (now >= say_at_) {
+    say_at_ = now + (say_at_ == Instant{} ? seconds(3) : kSayAgain);
+    trace_.info("waiting to be part of a cluster", {{"for", bootstrap_->waiting_for()}});
+  }
+}
+
+FoundingAnswer Node::on_founding_report(const FoundingReport& report) {
+  if (ended_) return {};
+  const bool empty = bootstrap_ && !adopted_ && !serve_soon_;
+  if (adopted_) return {};  // not yet durable: ask again
+  FoundingReaction reaction =
+      empty ? bootstrap_->on_report(report, now()) : answer_report(identity_, report);
+  if (!reaction.store) return reaction.answer;
+  const auto done = empty ? establish(*reaction.store)
+                          : storage::store_identity(disk_, *reaction.store);
+  if (!done) {
+    fail(done.error().message);
+    return {};
+  }
+  identity_ = *reaction.store;
+  if (empty) {
+    serve_soon_ = true;
+    trace_.info("cluster founded", {{"members", addresses(identity_)}});
+  } else {
+    trace_.info("place given", {{"node", fmt::to_string(reaction.answer.node.value)},
+                                {"folder", fmt::format("{:016x}", report.folder_uid)}});
+    if (peers_) peers_->members_changed(identity_);
+  }
+  return reaction.answer;
+}
+
+void Node::on_founding_answer(std::uint32_t place, const FoundingAnswer& answer) {
+  if (!bootstrap_ || adopted_ || serve_soon_) return;
+  const std::string before = bootstrap_->waiting_for();
+  adopted_ = bootstrap_->on_answer(place, answer);
+  if (!adopted_ && bootstrap_->waiting_for() != before) say_at_ = now();
+}
+
+// ---- Serving ------------------------------------------------------------------------------------
+
+replica::ReplicaOptions Node::replica_options() const {
+  const Config& config = options_.config;
+  replica::ReplicaOptions options;
+  options.protocol.self = identity_.node;
+  options.protocol.heartbeat_interval = milliseconds(config.heartbeat_ms);
+  options.protocol.election_timeout = milliseconds(config.election_ms);
+  options.incarnation = identity_.incarnation;
+  options.snapshot_after_bytes = static_cast<std::uint64_t>(config.snapshot_after_bytes);
+  options.keep_tail_bytes = options.snapshot_after_bytes / 8;
+  return options;
+}
+
+Result<void> Node::serve() {
+  Peers::Options options{.identity = identity_};
+  options.peer_timeout = std::max(seconds(1), milliseconds(3 * options_.config.election_ms));
+  options.founding = founding_.get();
+  PeerEvents& events = *this;
+  peers_ = std::make_unique<Peers>(std::move(options), network_, disk_, trace_, events);
+
+  storage::GroupRecovery recovered;
+  for (auto& [group, recovery] : recovery_.groups) {
+    if (group == GroupId{}) recovered = std::move(recovery);
+  }
+  recovery_ = {};
+  auto replica = replica::Replica::open(replica_options(), clock_, disk_, *log_, trace_, *this,
+                                        recovered, founding_membership(identity_), prng_.next());
+  if (!replica) return replica.error();
+  replica_ = *std::move(replica);
+  trace_.info("serving", {{"node", fmt::to_string(identity_.node.value)},
+                          {"incarnation", fmt::to_string(identity_.incarnation.value)},
+                          {"cluster", fmt::format("{:016x}", identity_.cluster_id)},
+                          {"clients", options_.config.listen.text()},
+                          {"peers", options_.config.peer_listen().text()},
+                          {"members", addresses(identity_)}});
+  clients_->leader_changed();
+  return {};
+}
+
+// ---- The way out --------------------------------------------------------------------------------
+
+void Node::shut_down() {
+  if (std::exchange(ending_since_, ending_since_ ? ending_since_ : now())) {
+    end_now_ = true;
+    return;
+  }
+  trace_.info("shutting down", {});
+  client_listener_.reset();
+  if (clients_) clients_->drain();
+  if (replica_ && identity_.members.size() > 1) replica_->hand_over();
+}
+
+void Node::continue_shutdown(Instant now) {
+  if (!ending_since_) return;
+  const bool leads = replica_ && replica_->role() == consensus::Role::leader;
+  const bool handed_over = !leads || identity_.members.size() == 1;
+  const bool idle = !clients_ || clients_->idle();
+  if (!end_now_ && !(handed_over && idle) && now - *ending_since_ < kDrain) return;
+  ended_ = true;
+  trace_.info("stopped", {{"in_order", handed_over && idle ? "yes" : "no: it took too long"}});
+  options_.stopped();
+}
+
+void Node::fail(const std::string& message) {
+  if (std::exchange(ended_, true)) return;
+  trace_.error("cannot go on", {{"reason", message}});
+  options_.fatal(message);
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,262 @@
+#include "server/peer_frame.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/codec.h"
+
+namespace holdfast::server {
+namespace {
+
+constexpr std::string_view kMagic = "HOLDFAST";
+constexpr std::size_t kReasonBytes = 1000;
+
+bool is_known(std::uint8_t kind) {
+  return kind >= static_cast<std::uint8_t>(FrameKind::hello) &&
+         kind <= static_cast<std::uint8_t>(FrameKind::answer);
+}
+
+}  // namespace
+
+// ---- Frames -------------------------------------------------------------------------------------
+
+std::string frame_header(FrameKind kind, std::size_t body_bytes) {
+  CHECK(body_bytes < kLargestFrame);
+  std::string header;
+  Writer writer(header);
+  writer.u32(static_cast<std::uint32_t>(body_bytes + 1));
+  writer.u8(static_cast<std::uint8_t>(kind));
+  return header;
+}
+
+std::string make_frame(FrameKind kind, std::string_view body) {
+  std::string frame = frame_header(kind, body.size());
+  frame += body;
+  return frame;
+}
+
+void FrameDecoder::feed(std::string_view bytes) {
+  if (!error_.empty()) return;
+  if (in_body_ && position_ == buffer_.size()) {
+    // A large frame in many pieces: straight to where it belongs.
+    const std::size_t taken = std::min(bytes.size(), missing_);
+    body_.append(bytes.substr(0, taken));
+    missing_ -= taken;
+    bytes.remove_prefix(taken);
+  }
+  if (position_ > 0) {
+    buffer_.erase(0, position_);
+    position_ = 0;
+  }
+  buffer_.append(bytes);
+}
+
+bool FrameDecoder::read_header() {
+  if (buffer_.size() - position_ < kFrameHeader) return false;
+  Reader reader(std::string_view(buffer_).substr(position_, kFrameHeader));
+  const std::uint32_t length = reader.u32();
+  const std::uint8_t kind = reader.u8();
+  if (length == 0 || length > limit_) {
+    error_ = fmt::format("a frame of {} bytes, where 1 to {} are allowed", length, limit_);
+    return false;
+  }
+  if (!is_known(kind)) {
+    error_ = fmt::format("a frame of the unknown kind {}", kind);
+    return false;
+  }
+  position_ += kFrameHeader;
+  kind_ = static_cast<FrameKind>(kind);
+  missing_ = length - 1;
+  in_body_ = true;
+  return true;
+}
+
+std::optional<Frame> FrameDecoder::next() {
+  if (!error_.empty() || (!in_body_ && !read_header())) return std::nullopt;
+  const std::size_t taken = std::min(missing_, buffer_.size() - position_);
+  body_.append(buffer_, position_, taken);
+  position_ += taken;
+  missing_ -= taken;
+  if (missing_ > 0) return std::nullopt;
+  in_body_ = false;
+  Frame frame{kind_, SharedBytes(std::move(body_))};
+  body_.clear();
+  return frame;
+}
+
+// ---- Greeting -----------------------------------------------------------------------------------
+
+// Magic and version stand first, in this form in every version: that is what lets a node tell an
+// older one, or something that is no node at all, apart.
+std::string encode_hello(const Hello& hello) {
+  std::string body(kMagic);
+  Writer writer(body);
+  writer.u16(kPeerVersion);
+  writer.u8(static_cast<std::uint8_t>(hello.lane));
+  writer.u64(hello.cluster);
+  writer.u64(hello.node.value);
+  writer.u64(hello.folder_uid);
+  writer.u64(hello.incarnation.value);
+  writer.u64(hello.reaching.value);
+  return body;
+}
+
+Result<Hello> decode_hello(std::string_view body) {
+  Reader reader(body);
+  if (reader.raw(kMagic.size()) != kMagic) {
+    return Error{"the other side is not a Holdfast node; check the addresses and the peer port"};
+  }
+  const std::uint16_t version = reader.u16();
+  if (version > kPeerVersion) {
+    return Error{fmt::format("version {} of the peer protocol is newer than the {} spoken here; "
+                             "upgrade the older node",
+                             version, kPeerVersion)};
+  }
+  Hello hello;
+  const std::uint8_t lane = reader.u8();
+  hello.cluster = reader.u64();
+  hello.node = NodeId(reader.u64());
+  hello.folder_uid = reader.u64();
+  hello.incarnation = Incarnation(reader.u64());
+  hello.reaching = NodeId(reader.u64());
+  if (!reader.finished() || version == 0 || lane < 1 || lane > 3) {
+    return Error{"a damaged greeting"};
+  }
+  hello.lane = static_cast<PeerLane>(lane);
+  return hello;
+}
+
+std::string encode_refusal(std::string_view reason) {
+  return std::string(reason.substr(0, kReasonBytes));
+}
+
+std::string decode_refusal(std::string_view body) {
+  std::string reason(body.substr(0, kReasonBytes));
+  for (char& c : reason) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return reason;
+}
+
+// ---- Bodies -------------------------------------------------------------------------------------
+
+std::string encode_forward(const Forward& forward) {
+  std::string body;
+  body.reserve(forward.record.size() + 17);
+  Writer writer(body);
+  writer.u8(forward.write ? 1 : 0);
+  writer.epoch(forward.under);
+  writer.raw(forward.record);
+  return body;
+}
+
+std::optional<Forward> decode_forward(std::string_view body) {
+  Reader reader(body);
+  Forward forward;
+  const std::uint8_t write = reader.u8();
+  forward.under = reader.epoch();
+  forward.record = reader.raw(reader.left());
+  if (!reader.ok() || write > 1 || forward.record.empty()) return std::nullopt;
+  forward.write = write == 1;
+  return forward;
+}
+
+std::string encode_outcome(const Outcome& outcome) {
+  std::string body;
+  body.reserve(outcome.reply.size() + 41);
+  Writer writer(body);
+  writer.u64(outcome.origin.node.value);
+  writer.u64(outcome.origin.incarnation.value);
+  writer.u64(outcome.origin.connection.value);
+  writer.u64(outcome.origin.request);
+  writer.u8(static_cast<std::uint8_t>(outcome.verdict));
+  writer.u64(outcome.index.value);
+  writer.raw(outcome.reply);
+  return body;
+}
+
+std::optional<Outcome> decode_outcome(std::string_view body) {
+  Reader reader(body);
+  Outcome outcome;
+  outcome.origin.node = NodeId(reader.u64());
+  outcome.origin.incarnation = Incarnation(reader.u64());
+  outcome.origin.connection = ConnectionId(reader.u64());
+  outcome.origin.request = reader.u64();
+  const std::uint8_t verdict = reader.u8();
+  outcome.index = Index(reader.u64());
+  outcome.reply = reader.raw(reader.left());
+  if (!reader.ok() || verdict < 1 || verdict > 4) return std::nullopt;
+  outcome.verdict = static_cast<replica::Verdict>(verdict);
+  return outcome;
+}
+
+std::string encode_snapshot_begin(const SnapshotBegin& begin) {
+  std::string body;
+  Writer writer(body);
+  writer.u64(begin.transfer);
+  writer.u32(begin.group.value);
+  writer.u64(begin.index.value);
+  writer.u64(begin.size);
+  return body;
+}
+
+std::optional<SnapshotBegin> decode_snapshot_begin(std::string_view body) {
+  Reader reader(body);
+  SnapshotBegin begin;
+  begin.transfer = reader.u64();
+  begin.group = GroupId(reader.u32());
+  begin.index = Index(reader.u64());
+  begin.size = reader.u64();
+  if (!reader.finished()) return std::nullopt;
+  return begin;
+}
+
+std::string encode_snapshot_chunk(const SnapshotChunk& chunk) {
+  std::string body;
+  Writer writer(body);
+  writer.u64(chunk.transfer);
+  writer.u64(chunk.offset);
+  return body;
+}
+
+std::optional<SnapshotChunk> decode_snapshot_chunk(std::string_view body) {
+  Reader reader(body);
+  SnapshotChunk chunk;
+  chunk.transfer = reader.u64();
+  chunk.offset = reader.u64();
+  if (!reader.ok()) return std::nullopt;
+  return chunk;
+}
+
+std::string encode_snapshot_end(std::uint64_t transfer) {
+  std::string body;
+  Writer(body).u64(transfer);
+  return body;
+}
+
+std::optional<std::uint64_t> decode_snapshot_end(std::string_view body) {
+  Reader reader(body);
+  const std::uint64_t transfer = reader.u64();
+  if (!reader.finished()) return std::nullopt;
+  return transfer;
+}
+
+std::string encode_snapshot_result(const SnapshotResult& result) {
+  std::string body;
+  Writer writer(body);
+  writer.u64(result.transfer);
+  writer.u8(result.delivered ? 1 : 0);
+  return body;
+}
+
+std::optional<SnapshotResult> decode_snapshot_result(std::string_view body) {
+  Reader reader(body);
+  SnapshotResult result;
+  result.transfer = reader.u64();
+  result.delivered = reader.u8() == 1;
+  if (!reader.finished()) return std::nullopt;
+  return result;
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,157 @@
+// What travels between nodes: frames (length, kind, body), and the greeting that opens each
+// connection. Format: docs/formats/peer.md.
+//
+// The decoder is fed bytes and asked for frames. Nothing a stranger sends is trusted: a length is
+// bounded before it is used, and memory follows the bytes that came, not those announced.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "replica/outbox.h"
+
+namespace holdfast::server {
+
+enum class FrameKind : std::uint8_t {
+  hello = 1,     // first on every connection, from the node that dialled
+  welcome = 2,   // the answer: who was reached
+  refused = 3,   // the other answer: why not; then the connection ends
+  ping = 4,      // "I live"; control lane
+  message = 5,   // between replicas of a group
+  forward = 6,   // a client's command, to the leader
+  outcome = 7,   // how it ended, to where it came from
+  snapshot_begin = 8,
+  snapshot_chunk = 9,
+  snapshot_end = 10,
+  snapshot_result = 11,
+  report = 12,  // founding lane: "I am an empty folder at this place"
+  answer = 13,  // founding lane
+};
+
+// A frame as it arrived; the body is its own buffer and may be kept.
+struct Frame {
+  FrameKind kind = FrameKind::ping;
+  SharedBytes body;
+};
+
+inline constexpr std::size_t kFrameHeader = 5;
+// Before the greeting is over, and on the founding lane.
+inline constexpr std::uint32_t kSmallFrame = 64 * 1024;
+// Afterwards. An entry with one command of the longest words must fit.
+inline constexpr std::uint32_t kLargestFrame = 1u << 30;
+
+// Length and kind, to stand before a body of `body_bytes`. REQUIRES: the body is not too large.
+std::string frame_header(FrameKind kind, std::size_t body_bytes);
+std::string make_frame(FrameKind kind, std::string_view body);
+
+class FrameDecoder {
+ public:
+  void set_limit(std::uint32_t bytes) { limit_ = bytes; }
+  // REQUIRES: next() has returned nothing since the last feed (it has taken all whole frames), or
+  // error() is set. The view is copied.
+  void feed(std::string_view bytes);
+  // The next whole frame; nothing if more bytes are needed or after an error.
+  std::optional<Frame> next();
+  // Not empty: what was wrong. Nothing more will be decoded.
+  const std::string& error() const { return error_; }
+  std::size_t buffered() const { return buffer_.size() - position_ + body_.size(); }
+
+ private:
+  bool read_header();
+
+  std::uint32_t limit_ = kSmallFrame;
+  std::string buffer_;        // bytes not yet looked at
+  std::size_t position_ = 0;  // in buffer_
+  bool in_body_ = false;
+  FrameKind kind_ = FrameKind::ping;
+  std::size_t missing_ = 0;  // of the body
+  std::string body_;
+  std::string error_;
+};
+
+// ---- Greeting -----------------------------------------------------------------------------------
+
+// Raised when an older node would misunderstand a newer one.
+inline constexpr std::uint16_t kPeerVersion = 1;
+
+enum class PeerLane : std::uint8_t {
+  control = 1,   // small and urgent
+  data = 2,      // entries, forwards, outcomes, snapshots
+  founding = 3,  // before there is a cluster, and asking for one's place in it
+};
+
+// Who speaks. In a welcome, who was reached. `node` and `cluster` are 0 without a cluster.
+struct Hello {
+  PeerLane lane = PeerLane::control;
+  std::uint64_t cluster = 0;
+  NodeId node;
+  std::uint64_t folder_uid = 0;
+  Incarnation incarnation;
+  NodeId reaching;  // whom the dialler believes to reach; 0: whoever answers
+
+  bool operator==(const Hello&) const = default;
+};
+
+std::string encode_hello(const Hello& hello);
+// An error says for people which side is newer, or that the other side is no Holdfast node.
+Result<Hello> decode_hello(std::string_view body);
+
+// The refusal that a cluster's first second is full of.
+inline constexpr std::string_view kNotYet = "this node is not part of a cluster yet";
+std::string encode_refusal(std::string_view reason);
+// Never longer than a line, never with control characters.
+std::string decode_refusal(std::string_view body);
+
+// ---- Bodies -------------------------------------------------------------------------------------
+
+struct Forward {
+  bool write = false;
+  Epoch under;
+  std::string_view record;  // into the body
+};
+std::string encode_forward(const Forward& forward);
+std::optional<Forward> decode_forward(std::string_view body);
+
+struct Outcome {
+  Origin origin;
+  replica::Verdict verdict = replica::Verdict::unknown;
+  Index index;
+  std::string_view reply;  // into the body
+};
+std::string encode_outcome(const Outcome& outcome);
+std::optional<Outcome> decode_outcome(std::string_view body);
+
+struct SnapshotBegin {
+  std::uint64_t transfer = 0;  // the sender's name for it; grows
+  GroupId group;
+  Index index;
+  std::uint64_t size = 0;
+};
+std::string encode_snapshot_begin(const SnapshotBegin& begin);
+std::optional<SnapshotBegin> decode_snapshot_begin(std::string_view body);
+
+// The offset lets a later version resume; today it must be where the last chunk ended.
+struct SnapshotChunk {
+  std::uint64_t transfer = 0;
+  std::uint64_t offset = 0;
+};
+inline constexpr std::size_t kSnapshotChunkHeader = 16;
+std::string encode_snapshot_chunk(const SnapshotChunk& chunk);  // without its bytes
+std::optional<SnapshotChunk> decode_snapshot_chunk(std::string_view body);
+
+struct SnapshotResult {
+  std::uint64_t transfer = 0;
+  bool delivered = false;
+};
+std::string encode_snapshot_end(std::uint64_t transfer);
+std::optional<std::uint64_t> decode_snapshot_end(std::string_view body);
+std::string encode_snapshot_result(const SnapshotResult& result);
+std::optional<SnapshotResult> decode_snapshot_result(std::string_view body);
+
+}  // namespace holdfast::server

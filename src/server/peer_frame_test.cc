@@ -1,0 +1,156 @@
+#include "server/peer_frame.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/codec.h"
+#include "base/prng.h"
+
+namespace holdfast::server {
+namespace {
+
+std::vector<Frame> decode_in_pieces(FrameDecoder& decoder, std::string_view bytes,
+                                    std::size_t piece) {
+  std::vector<Frame> frames;
+  while (!bytes.empty()) {
+    decoder.feed(bytes.substr(0, piece));
+    bytes.remove_prefix(std::min(piece, bytes.size()));
+    while (auto frame = decoder.next()) frames.push_back(*std::move(frame));
+  }
+  return frames;
+}
+
+TEST(PeerFrame, ArrivesWholeHoweverItIsCut) {
+  const std::string large(20'000, 'x');
+  const std::string bytes = make_frame(FrameKind::ping, "") + make_frame(FrameKind::message, large) +
+                            make_frame(FrameKind::forward, "abc") + make_frame(FrameKind::ping, "");
+  for (const std::size_t piece : {1UL, 2UL, 3UL, 5UL, 7UL, 1000UL, 20'009UL, 1'000'000UL}) {
+    FrameDecoder decoder;
+    const auto frames = decode_in_pieces(decoder, bytes, piece);
+    ASSERT_EQ(frames.size(), 4U) << piece;
+    EXPECT_EQ(frames[0].kind, FrameKind::ping);
+    EXPECT_TRUE(frames[0].body.empty());
+    EXPECT_EQ(frames[1].body.view(), large);
+    EXPECT_EQ(frames[2].body.view(), "abc");
+    EXPECT_EQ(frames[3].kind, FrameKind::ping);
+    EXPECT_EQ(decoder.error(), "");
+    EXPECT_EQ(decoder.buffered(), 0U);
+  }
+}
+
+TEST(PeerFrame, ALengthIsBoundedBeforeItIsUsed) {
+  FrameDecoder decoder;
+  std::string bytes;
+  Writer writer(bytes);
+  writer.u32(kSmallFrame + 1);
+  writer.u8(static_cast<std::uint8_t>(FrameKind::ping));
+  decoder.feed(bytes);
+  EXPECT_FALSE(decoder.next());
+  EXPECT_NE(decoder.error().find("65537 bytes"), std::string::npos);
+  decoder.feed(make_frame(FrameKind::ping, ""));
+  EXPECT_FALSE(decoder.next()) << "an error is final";
+
+  FrameDecoder large;
+  large.set_limit(kLargestFrame);
+  large.feed(bytes);
+  EXPECT_FALSE(large.next());
+  EXPECT_EQ(large.error(), "");
+  EXPECT_LT(large.buffered(), 100U) << "memory follows what came";
+}
+
+TEST(PeerFrame, EmptyAndUnknownFramesAreErrors) {
+  for (const std::string_view bytes : {std::string_view("\0\0\0\0\4", 5),
+                                       std::string_view("\1\0\0\0\0", 5),
+                                       std::string_view("\1\0\0\0\x63", 5)}) {
+    FrameDecoder decoder;
+    decoder.feed(bytes);
+    EXPECT_FALSE(decoder.next());
+    EXPECT_NE(decoder.error(), "");
+  }
+}
+
+TEST(PeerFrame, GarbageNeverCrashes) {
+  Prng prng(7);
+  for (int round = 0; round < 2000; ++round) {
+    std::string bytes;
+    for (std::uint64_t i = prng.below(200); i > 0; --i) {
+      bytes += static_cast<char>(prng.below(prng.chance_ppm(500'000) ? 16 : 256));
+    }
+    FrameDecoder decoder;
+    decode_in_pieces(decoder, bytes, 1 + prng.below(20));
+    static_cast<void>(decode_hello(bytes));
+    static_cast<void>(decode_forward(bytes));
+    static_cast<void>(decode_outcome(bytes));
+    static_cast<void>(decode_snapshot_begin(bytes));
+    static_cast<void>(decode_snapshot_chunk(bytes));
+    static_cast<void>(decode_snapshot_end(bytes));
+    static_cast<void>(decode_snapshot_result(bytes));
+  }
+}
+
+TEST(PeerFrame, GreetingsSurviveTheTrip) {
+  const Hello hello{PeerLane::data, 1, NodeId(2), 3, Incarnation(4), NodeId(5)};
+  const auto back = decode_hello(encode_hello(hello));
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(*back, hello);
+}
+
+TEST(PeerFrame, ANewerVersionIsRefusedClearly) {
+  std::string body = encode_hello({});
+  body[8] = 2;
+  body += "whatever a newer version adds";
+  const auto refused = decode_hello(body);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message,
+            "version 2 of the peer protocol is newer than the 1 spoken here; upgrade the older node");
+}
+
+TEST(PeerFrame, SomethingElseIsToldApart) {
+  const auto refused = decode_hello("GET / HTTP/1.1\r\n\r\n");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("not a Holdfast node"), std::string::npos);
+  std::string body = encode_hello({});
+  body[10] = 9;
+  EXPECT_FALSE(decode_hello(body).ok()) << "no such lane";
+  EXPECT_FALSE(decode_hello(encode_hello({}) + "x").ok());
+  EXPECT_FALSE(decode_hello(std::string_view(body).substr(0, 20)).ok());
+}
+
+TEST(PeerFrame, ARefusalStaysOneLine) {
+  EXPECT_EQ(decode_refusal("a\r\nb\x1b[0m"), "a??b?[0m");
+  EXPECT_EQ(decode_refusal(std::string(5000, 'a')).size(), 1000U);
+}
+
+TEST(PeerFrame, BodiesSurviveTheTrip) {
+  const auto forward_body = encode_forward({true, Epoch{7, NodeId(2)}, "record"});
+  const auto forward = decode_forward(forward_body);
+  ASSERT_TRUE(forward);
+  EXPECT_TRUE(forward->write);
+  EXPECT_EQ(forward->under, (Epoch{7, NodeId(2)}));
+  EXPECT_EQ(forward->record, "record");
+  EXPECT_FALSE(decode_forward(encode_forward({false, {}, ""})));
+
+  const Origin origin{NodeId(1), Incarnation(2), ConnectionId(3), 4};
+  const auto outcome_body =
+      encode_outcome({origin, replica::Verdict::blocked, Index(9), "+OK\r\n"});
+  const auto outcome = decode_outcome(outcome_body);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->origin, origin);
+  EXPECT_EQ(outcome->verdict, replica::Verdict::blocked);
+  EXPECT_EQ(outcome->index, Index(9));
+  EXPECT_EQ(outcome->reply, "+OK\r\n");
+
+  const auto begin = decode_snapshot_begin(encode_snapshot_begin({1, GroupId(2), Index(3), 4}));
+  ASSERT_TRUE(begin);
+  EXPECT_EQ(begin->size, 4U);
+  const std::string chunk = encode_snapshot_chunk({1, 2});
+  EXPECT_EQ(chunk.size(), kSnapshotChunkHeader);
+  EXPECT_EQ(decode_snapshot_chunk(chunk + "bytes")->offset, 2U);
+  EXPECT_TRUE(decode_snapshot_result(encode_snapshot_result({1, true}))->delivered);
+  EXPECT_EQ(decode_snapshot_end(encode_snapshot_end(8)), 8U);
+}
+
+}  // namespace
+}  // namespace holdfast::server

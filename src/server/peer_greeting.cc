@@ -1,0 +1,165 @@
+// Who may speak: the greeting of a connection judged, and what follows for who is alive.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "server/peers_state.h"
+
+namespace holdfast::server {
+
+Hello Peers::State::greeting(PeerLane lane, NodeId reaching) const {
+  const storage::Identity& identity = options.identity;
+  return {lane,
+          identity.cluster_id,
+          identity.node,
+          identity.folder_uid,
+          identity.incarnation,
+          reaching};
+}
+
+std::string Peers::State::objection(const Hello& hello) const {
+  const storage::Identity& self = options.identity;
+  if (hello.cluster != self.cluster_id) {
+    return fmt::format("node {} belongs to cluster {:016x}; the other side belongs to {:016x}",
+                       self.node, self.cluster_id, hello.cluster);
+  }
+  if (hello.reaching && hello.reaching != self.node) {
+    return fmt::format("this is node {}, not node {}: addresses have been mixed up", self.node,
+                       hello.reaching);
+  }
+  if (hello.node == self.node) {
+    return fmt::format("there are two nodes {}: one of them is a copy of the other's data folder, "
+                       "or dials itself",
+                       self.node);
+  }
+  const Peer* peer = find(hello.node);
+  if (peer == nullptr) return fmt::format("node {} is not a member of this cluster", hello.node);
+  if (peer->uid != 0 && peer->uid != hello.folder_uid) {
+    return fmt::format("the place of node {} belongs to data folder {:016x}, not to {:016x}; "
+                       "a wiped node is a new node",
+                       hello.node, peer->uid, hello.folder_uid);
+  }
+  if (hello.incarnation < peer->incarnation) {
+    return fmt::format("node {} says that this is its start number {}, but number {} has been seen: "
+                       "an older copy of its data folder, or a process that should have ended",
+                       hello.node, hello.incarnation, peer->incarnation);
+  }
+  return {};
+}
+
+void Peers::State::meet(Peer& peer, const Hello& hello) {
+  if (hello.incarnation > peer.incarnation && peer.incarnation) {
+    // The process that we knew is gone, whatever its connections say.
+    for (const auto& link : std::exchange(peer.incoming, {})) link->close(true);
+    receiver.on_link_lost(peer.node);
+    for (OutgoingLane* lane : {&peer.control, &peer.data}) {
+      const PeerLink* link = lane->link();
+      if (link == nullptr || link->peer.incarnation == hello.incarnation) continue;
+      lane->cut();
+      lane->retry_soon();
+    }
+    declare(peer, false, "started again");
+  }
+  peer.incarnation = hello.incarnation;
+  peer.uid = hello.folder_uid;
+  peer.heard = true;
+  peer.complaint.clear();
+  declare(peer, true, "connected");
+}
+
+void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
+  const auto stranger = std::find_if(strangers.begin(), strangers.end(),
+                                     [&link](const auto& s) { return s.link.get() == &link; });
+  if (stranger == strangers.end()) return;
+  const std::shared_ptr<PeerLink> kept = stranger->link;
+  strangers.erase(stranger);
+
+  const auto hello = decode_hello(frame.body.view());
+  if (hello && hello->lane == PeerLane::founding && options.founding != nullptr) {
+    link.hand_to(*options.founding);
+    options.founding->on_frame(link, frame);
+    return;
+  }
+  const std::string reason = hello ? objection(*hello) : hello.error().message;
+  if (!reason.empty()) {
+    trace.warning("connection refused", {{"from", link.remote()}, {"reason", reason}});
+    link.refuse(reason);
+    return;
+  }
+  Peer& peer = *find(hello->node);
+  // The same lane again: the peer has lost the older connection, perhaps before we noticed.
+  for (auto it = peer.incoming.begin(); it != peer.incoming.end(); ++it) {
+    if ((*it)->peer.lane != hello->lane) continue;
+    (*it)->close(true);
+    peer.incoming.erase(it);
+    if (hello->lane == PeerLane::data) receiver.on_link_lost(peer.node);
+    break;
+  }
+  meet(peer, *hello);
+  link.peer = *hello;
+  link.allow_large_frames();
+  peer.incoming.push_back(kept);
+  link.send(FrameKind::welcome, encode_hello(greeting(hello->lane, hello->node)));
+  // It lives, so it can be reached.
+  peer.control.retry_soon();
+  peer.data.retry_soon();
+}
+
+void Peers::State::look_for_end(Peer& peer, std::string_view reason) {
+  if (peer.cut_off()) declare(peer, false, reason);
+}
+
+void Peers::State::declare(Peer& peer, bool alive, std::string_view reason) {
+  if (peer.alive == alive) return;
+  peer.alive = alive;
+  const Level level = alive ? Level::info : Level::warning;
+  if (trace.enabled(level)) {
+    trace.write(level, alive ? "peer alive" : "peer gone",
+                {{"node", fmt::to_string(peer.node.value)},
+                 {"incarnation", fmt::to_string(peer.incarnation.value)},
+                 {"reason", std::string(reason)}});
+  }
+  events.on_peer_liveness(peer.node, alive);
+}
+
+// ---- The lanes that we dial ---------------------------------------------------------------------
+
+bool Peer::on_welcome(const Hello& welcome) {
+  const std::string reason = welcome.node == node
+                                 ? owner.objection(welcome)
+                                 : fmt::format("node {} answers at its address", welcome.node);
+  if (reason.empty()) {
+    owner.meet(*this, welcome);
+    return true;
+  }
+  on_refused(welcome.lane, reason);
+  return false;
+}
+
+void Peer::on_lane_up(PeerLane which) {
+  owner.trace.debug("link up", {{"node", fmt::to_string(node.value)},
+                                {"lane", which == PeerLane::control ? "control" : "data"}});
+  if (which == PeerLane::data) owner.events.on_peer_linked(node);
+}
+
+void Peer::on_lane_down(PeerLane which, std::string_view reason) {
+  owner.trace.debug("link down", {{"node", fmt::to_string(node.value)},
+                                  {"lane", which == PeerLane::control ? "control" : "data"},
+                                  {"reason", std::string(reason)}});
+  if (which == PeerLane::data) snapshots.on_link_lost();
+  owner.look_for_end(*this, reason);
+}
+
+void Peer::on_refused(PeerLane, std::string_view reason) {
+  if (complaint == reason) return;
+  complaint = reason;
+  if (reason == kNotYet) return;
+  owner.trace.warning("refused by peer", {{"node", fmt::to_string(node.value)},
+                                          {"reason", complaint}});
+}
+
+bool Peer::cut_off() const {
+  return incoming.empty() && control.link() == nullptr && data.link() == nullptr;
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,90 @@
+// The inside of Peers, for peers.cc and peer_greeting.cc.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/peers.h"
+#include "server/snapshot_transfer.h"
+
+namespace holdfast::server {
+
+// One other node.
+struct Peer final : OutgoingLane::Events {
+  Peer(Peers::State& peers, const storage::Member& member);
+
+  bool on_welcome(const Hello& welcome) override;
+  void on_lane_up(PeerLane lane) override;
+  void on_lane_down(PeerLane lane, std::string_view reason) override;
+  void on_refused(PeerLane lane, std::string_view reason) override;
+
+  OutgoingLane& lane(PeerLane which) { return which == PeerLane::control ? control : data; }
+  // Nothing connects the two processes any more.
+  bool cut_off() const;
+
+  Peers::State& owner;
+  NodeId node;
+  std::uint64_t uid = 0;  // of its folder; 0: not known yet
+  OutgoingLane control;
+  OutgoingLane data;
+  std::vector<std::shared_ptr<PeerLink>> incoming;  // greeted, at most one for each lane
+  Incarnation incarnation;  // the newest seen
+  bool alive = false;
+  bool heard = false;       // in this turn
+  Instant last_heard;
+  Instant ping_at;
+  std::string complaint;    // the last refusal, so that it is not repeated in the log
+  SnapshotSender snapshots;
+};
+
+class Peers::State final : public PeerLink::Owner {
+ public:
+  State(Options options, env::Network& network, env::Disk& disk, Trace& trace, PeerEvents& events);
+  ~State() override;
+
+  std::shared_ptr<env::StreamHandler> accept(env::Stream& stream);
+  Peer* find(NodeId node);
+  const Peer* find(NodeId node) const { return const_cast<State*>(this)->find(node); }
+  Hello greeting(PeerLane lane, NodeId reaching) const;
+
+  // ---- peer_greeting.cc
+  // What is wrong with a peer's greeting, for people; empty: nothing.
+  std::string objection(const Hello& hello) const;
+  // Takes note of a greeting without objection, dialled or accepted.
+  void meet(Peer& peer, const Hello& hello);
+  void on_hello(PeerLink& link, const Frame& frame);
+  // A link of the peer has ended: gone if it was the last.
+  void look_for_end(Peer& peer, std::string_view reason);
+  void declare(Peer& peer, bool alive, std::string_view reason);
+
+  // ---- what arrives
+  void on_frame(PeerLink& link, Frame frame) override;
+  void on_link_closed(PeerLink& link, std::string_view reason) override;
+  // False: the body makes no sense.
+  bool take(Peer& peer, const Frame& frame);
+  bool take_message(Peer& peer, const Frame& frame);
+  bool take_snapshot_part(Peer& peer, const Frame& frame);
+
+  // The data link, or null. Cuts it if too much is queued.
+  PeerLink* data_link(Peer& peer);
+  void on_turn_end(Instant now);
+  Instant wake_at() const;
+
+  Options options;
+  env::Network& network;
+  env::Disk& disk;
+  Trace& trace;
+  PeerEvents& events;
+  std::map<NodeId, std::unique_ptr<Peer>> peers;
+  SnapshotReceiver receiver;
+  // Accepted and not yet greeted, with the turn's end after which patience ends (0: not yet set).
+  struct Stranger {
+    std::shared_ptr<PeerLink> link;
+    Instant until;
+  };
+  std::vector<Stranger> strangers;
+};
+
+}  // namespace holdfast::server
