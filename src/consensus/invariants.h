@@ -32,7 +32,7 @@ class StepChecker {
   bool known_ = false;
   Epoch epoch_;
   NodeId leader_of_epoch_;
-  bool led_ = false;     // in this epoch
+  bool led_ = false;      // in this epoch
   bool deposed_ = false;  // in this epoch
   Index commit_;
   std::map<Index, std::uint64_t> committed_;  // content, by index

@@ -1,7 +1,7 @@
 // Who takes part in a group, and what counts as a quorum of it.
 //
-// `outgoing` is empty except during a joint change (Raft thesis 4.3): then a quorum needs a majority
-// of both. Learners receive everything and count for nothing.
+// `outgoing` is empty except during a joint change (Raft thesis 4.3): then a quorum needs a
+// majority of both. Learners receive everything and count for nothing.
 #pragma once
 
 #include <string>

@@ -21,7 +21,7 @@ enum class MessageKind : std::uint8_t {
   append_reply = 6,
   heartbeat = 7,
   heartbeat_reply = 8,
-  snapshot = 9,     // the snapshot at (index, index_epoch) is on the receiver's disk: its host says so
+  snapshot = 9,  // the snapshot at (index, index_epoch) is on the receiver's disk: its host says so
   campaign_now = 10,  // Raft TimeoutNow: the leader hands over (thesis 3.10)
 };
 

@@ -10,9 +10,8 @@
 namespace holdfast::consensus {
 namespace {
 
-constexpr std::size_t kPrefixSize = 12;               // head length, head checksum
-constexpr std::uint64_t kHeadSeed = 0x6c6961746e6165;  // tells a head from an entry's payload
-constexpr std::uint64_t kMinEntryHead = 12;           // epoch 2, kind 1, content 8, length 1
+constexpr std::size_t kPrefixSize = 12;      // head length, head checksum
+constexpr std::uint64_t kMinEntryHead = 12;  // epoch 2, kind 1, content 8, length 1
 constexpr std::uint8_t kRefused = 1;
 constexpr std::uint8_t kTransfer = 2;
 constexpr std::uint8_t kKnownFlags = kRefused | kTransfer;
@@ -137,7 +136,7 @@ void encode_message(const Message& message, std::vector<SharedBytes>& parts) {
   out.reserve(kPrefixSize + head.size());
   Writer writer(out);
   writer.u32(static_cast<std::uint32_t>(head.size()));
-  writer.u64(checksum(head, kHeadSeed));
+  writer.u64(checksum(head, kMessageHeadSeed));
   writer.raw(head);
   parts.emplace_back(std::move(out));
   for (const Entry& entry : message.entries) {
@@ -151,7 +150,7 @@ Result<Message> decode_message(const SharedBytes& bytes) {
   const std::uint64_t head_checksum = prefix.u64();
   const std::string_view head = prefix.raw(head_size);
   if (!prefix.ok()) return Error{"a message is shorter than its head"};
-  if (checksum(head, kHeadSeed) != head_checksum) {
+  if (checksum(head, kMessageHeadSeed) != head_checksum) {
     return Error{"a message's head fails its checksum"};
   }
   Reader reader(head);

@@ -12,6 +12,9 @@
 
 namespace holdfast::consensus {
 
+// Seeds the checksum of a message's head, so that no entry's payload passes for one.
+inline constexpr std::uint64_t kMessageHeadSeed = 0x6c6961746e6165;
+
 // Appends the parts of the message to `parts`.
 void encode_message(const Message& message, std::vector<SharedBytes>& parts);
 

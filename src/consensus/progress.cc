@@ -29,9 +29,12 @@ bool Window::full() const {
 
 bool Progress::may_send() const {
   switch (state_) {
-    case State::probe: return !waiting_;
-    case State::replicate: return !window_.full();
-    case State::snapshot: return false;
+    case State::probe:
+      return !waiting_;
+    case State::replicate:
+      return !window_.full();
+    case State::snapshot:
+      return false;
   }
   return false;
 }

@@ -130,9 +130,9 @@ struct LogFaultFound {
   Index last;
 };
 
-using Input = std::variant<Tick, Received, Propose, WriteCompleted, SnapshotStored, SnapshotSent,
-                           ReadRequest, MembershipRequested, TransferRequested, Appointed,
-                           PeerLiveness, LogFaultFound>;
+using Input =
+    std::variant<Tick, Received, Propose, WriteCompleted, SnapshotStored, SnapshotSent, ReadRequest,
+                 MembershipRequested, TransferRequested, Appointed, PeerLiveness, LogFaultFound>;
 
 // ---- Effects ------------------------------------------------------------------------------------
 
@@ -153,8 +153,8 @@ struct Append {
 };
 
 enum class ProposalRefusal : std::uint8_t {
-  not_leader,       // not proposed: try the leader
-  handing_over,     // not proposed: leadership is being transferred, try again soon
+  not_leader,        // not proposed: try the leader
+  handing_over,      // not proposed: leadership is being transferred, try again soon
   too_much_pending,  // not proposed: the bound on uncommitted bytes is reached, try again
 };
 
@@ -171,9 +171,9 @@ struct Readable {
 };
 
 // A peer needs a snapshot: it lacks entries that this replica no longer has. The host sends the
-// newest it has stored; when all of it is on the receiver's disk, the receiver's engine is told by a
-// Received `snapshot` message {from this replica, its epoch, the mark's index and epoch}, and this
-// one by SnapshotSent.
+// newest it has stored; when all of it is on the receiver's disk, the receiver's engine is told by
+// a Received `snapshot` message {from this replica, its epoch, the mark's index and epoch}, and
+// this one by SnapshotSent.
 struct SnapshotWish {
   NodeId to;
 };
@@ -222,7 +222,7 @@ struct Guarantees {
 // How far a peer is, from the leader's view; for INFO, WAIT and people.
 struct PeerProgress {
   NodeId node;
-  Index match;            // durable there, as acknowledged
+  Index match;  // durable there, as acknowledged
   bool voter = true;
   bool recently_active = false;
   bool snapshotting = false;
@@ -233,7 +233,7 @@ struct Status {
   Epoch epoch;    // promised
   NodeId leader;  // 0: unknown
   Index commit;
-  Index first;    // the first entry still in the log
+  Index first;  // the first entry still in the log
   Index last;
   Index durable;  // of this replica's own log
   Membership membership;
@@ -276,7 +276,7 @@ struct ProtocolOptions {
   // Per follower, sent and not acknowledged.
   std::uint32_t window_messages = 256;
   std::uint64_t window_bytes = 16 << 20;
-  std::uint64_t message_bytes = 1 << 20;       // of entries in one append, unless one entry is larger
+  std::uint64_t message_bytes = 1 << 20;  // of entries in one append, unless one entry is larger
   std::uint64_t uncommitted_bytes = 64 << 20;  // beyond: too_much_pending
 };
 

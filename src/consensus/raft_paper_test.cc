@@ -102,10 +102,14 @@ TEST(RaftPaper, s52_a_majority_elects_in_one_round_TestLeaderElectionInOneRoundR
     std::size_t granted;
     bool leads;
   };
-  const std::vector<Case> cases = {
-      {{1}, 0, true},           {{1, 2, 3}, 2, true},     {{1, 2, 3}, 1, true},
-      {{1, 2, 3}, 0, false},    {{1, 2, 3, 4, 5}, 4, true}, {{1, 2, 3, 4, 5}, 2, true},
-      {{1, 2, 3, 4, 5}, 1, false}, {{1, 2, 3, 4, 5}, 0, false}};
+  const std::vector<Case> cases = {{{1}, 0, true},
+                                   {{1, 2, 3}, 2, true},
+                                   {{1, 2, 3}, 1, true},
+                                   {{1, 2, 3}, 0, false},
+                                   {{1, 2, 3, 4, 5}, 4, true},
+                                   {{1, 2, 3, 4, 5}, 2, true},
+                                   {{1, 2, 3, 4, 5}, 1, false},
+                                   {{1, 2, 3, 4, 5}, 0, false}};
   for (const Case& one : cases) {
     Cluster cluster({.voters = one.nodes});
     std::size_t left = one.granted;
@@ -239,9 +243,9 @@ TEST(RaftPaper, s53_a_follower_refuses_a_gap_TestFollowerCheckMsgApp) {
     Epoch at;
     bool refused;
   };
-  for (const Case& one : {Case{0, {}, false}, Case{1, epoch(1, 2), false},
-                          Case{2, epoch(2, 2), false}, Case{1, epoch(2, 2), true},
-                          Case{3, epoch(3, 2), true}}) {
+  for (const Case& one :
+       {Case{0, {}, false}, Case{1, epoch(1, 2), false}, Case{2, epoch(2, 2), false},
+        Case{1, epoch(2, 2), true}, Case{3, epoch(3, 2), true}}) {
     Cluster cluster({.found = {{1, log}}});
     cluster.input(1, Received{append(1, epoch(5, 2), one.index, one.at)});
     cluster.sync(1);
@@ -318,12 +322,12 @@ TEST(RaftPaper, s541_voters_with_a_better_log_refuse_TestVoter) {
   };
   const Epoch one = epoch(1, 3);
   const Epoch two = epoch(2, 3);
-  for (const Case& test : {Case{{one}, 1, one, true}, Case{{one}, 2, one, true},
-                           Case{{one, one}, 1, one, false}, Case{{one}, 1, two, true},
-                           Case{{one, one}, 1, two, true}, Case{{two}, 1, one, false},
-                           Case{{two}, 2, one, false}, Case{{one, two}, 1, one, false},
-                           // The round is equal, the node decides: these are two epochs.
-                           Case{{epoch(1, 3)}, 5, epoch(1, 2), false}}) {
+  for (const Case& test :
+       {Case{{one}, 1, one, true}, Case{{one}, 2, one, true}, Case{{one, one}, 1, one, false},
+        Case{{one}, 1, two, true}, Case{{one, one}, 1, two, true}, Case{{two}, 1, one, false},
+        Case{{two}, 2, one, false}, Case{{one, two}, 1, one, false},
+        // The round is equal, the node decides: these are two epochs.
+        Case{{epoch(1, 3)}, 5, epoch(1, 2), false}}) {
     Cluster cluster({.found = {{1, found({}, test.ours)}}});
     Message request;
     request.kind = MessageKind::vote_request;
@@ -338,7 +342,8 @@ TEST(RaftPaper, s541_voters_with_a_better_log_refuse_TestVoter) {
   }
 }
 
-TEST(RaftPaper, s542_only_the_own_term_commits_by_counting_TestLeaderOnlyCommitsLogFromCurrentTerm) {
+TEST(RaftPaper,
+     s542_only_the_own_term_commits_by_counting_TestLeaderOnlyCommitsLogFromCurrentTerm) {
   // Figure 8: entries of earlier epochs on a majority are not committed until one of the leader's
   // own is.
   const auto log = found({}, {epoch(1, 1), epoch(2, 1)});

@@ -126,9 +126,9 @@ TEST(RaftScenariosCcf, delayed_vote_requests) {
 // The leader's log is longer or shorter than the follower's by entries of other epochs; what lies
 // behind the entries of a message must not be acknowledged with them.
 void suffix_collision(const std::vector<Epoch>& leader_log, const std::vector<Epoch>& other_log) {
-  Cluster cluster({.found = {{1, found({}, leader_log)},
-                             {2, found({}, other_log)},
-                             {3, found({}, leader_log)}}});
+  Cluster cluster(
+      {.found = {
+           {1, found({}, leader_log)}, {2, found({}, other_log)}, {3, found({}, leader_log)}}});
   cluster.isolate(2);
   cluster.campaign(1);
   cluster.stabilize();
@@ -223,9 +223,10 @@ TEST(RaftScenariosCcf, rollback_safety) {
 TEST(RaftScenariosCcf, ackuracy) {
   // CCF#5325: the hint of a refusal says how far the logs may agree. Counted as an
   // acknowledgement it would commit entries that nobody else has.
-  Cluster cluster({.found = {{1, found({}, {epoch(1, 1), epoch(3, 1), epoch(3, 1), epoch(3, 1)})},
-                             {2, found({}, {epoch(1, 1), epoch(2, 2), epoch(2, 2), epoch(2, 2)})},
-                             {3, found({}, {epoch(1, 1), epoch(2, 2), epoch(2, 2), epoch(2, 2)})}}});
+  Cluster cluster(
+      {.found = {{1, found({}, {epoch(1, 1), epoch(3, 1), epoch(3, 1), epoch(3, 1)})},
+                 {2, found({}, {epoch(1, 1), epoch(2, 2), epoch(2, 2), epoch(2, 2)})},
+                 {3, found({}, {epoch(1, 1), epoch(2, 2), epoch(2, 2), epoch(2, 2)})}}});
   // Node 1 asks in vain until the refusals have moved its round up.
   cluster.run(seconds(3), [&] { return cluster.leader() == 1; });
   cluster.drop();
@@ -281,7 +282,8 @@ TEST(RaftScenariosCcf, indirect_commit_stale_leader) {
 TEST(RaftScenariosCcf, follower_overcommit_partial_verified) {
   // The leader has committed far; a follower that has verified a part commits that part, though
   // its log is longer.
-  Cluster cluster({.found = {{2, found({}, {epoch(1, 1), epoch(2, 2), epoch(2, 2), epoch(2, 2)})}}});
+  Cluster cluster(
+      {.found = {{2, found({}, {epoch(1, 1), epoch(2, 2), epoch(2, 2), epoch(2, 2)})}}});
   Message append;
   append.kind = MessageKind::append;
   append.from = NodeId(1);
@@ -299,8 +301,9 @@ TEST(RaftScenariosCcf, follower_overcommit_partial_verified) {
   // Only the engine alone can be asked this: no real leader has committed anything here.
   ProtocolOptions options;
   options.self = NodeId(2);
-  auto engine = make_protocol(options, {{}, {{}, {}, testing::voters({1, 2, 3})}, cluster.disk(2).entries},
-                              Instant{}, Prng(1));
+  auto engine =
+      make_protocol(options, {{}, {{}, {}, testing::voters({1, 2, 3})}, cluster.disk(2).entries},
+                    Instant{}, Prng(1));
   Effects effects;
   engine->step(Instant{}, Received{append}, effects);
   engine->check_invariants();

@@ -186,7 +186,8 @@ TEST(RaftScenariosEtcd, TestFastLogRejection) {
   const auto e = [](std::uint64_t round) { return epoch(round, 2); };
   const std::vector<Case> cases = {
       {{e(1), e(2), e(2), e(4), e(4), e(4), e(4)}, {e(1), e(2), e(2), e(3), e(3), e(3), e(3)}},
-      {{e(1), e(2), e(2), e(3), e(4), e(4), e(4), e(5)}, {e(1), e(2), e(2), e(3), e(3), e(3), e(3)}},
+      {{e(1), e(2), e(2), e(3), e(4), e(4), e(4), e(5)},
+       {e(1), e(2), e(2), e(3), e(3), e(3), e(3)}},
       {{e(1), e(1), e(1), e(1)}, {e(1)}},
       {{e(1), e(3), e(3), e(3), e(3)}, {e(1), e(2), e(2)}},
       {{e(1), e(1), e(1), e(5), e(5)}, {e(1), e(1), e(1), e(4), e(4), e(4), e(4), e(4), e(4)}},

@@ -44,8 +44,8 @@ TEST(RaftScenariosOpenraft, issue_1796_prevote_cross_cohort) {
   // 5 is down. Neither side can win until the refusals have carried the higher epoch across.
   const auto longer = found(epoch(3, 1), {epoch(1, 1), epoch(3, 1), epoch(3, 1)});
   const auto higher = found(epoch(9, 4), {epoch(1, 1)});
-  Cluster cluster({.voters = {1, 2, 3, 4, 5},
-                   .found = {{1, longer}, {2, longer}, {3, higher}, {4, higher}}});
+  Cluster cluster(
+      {.voters = {1, 2, 3, 4, 5}, .found = {{1, longer}, {2, longer}, {3, higher}, {4, higher}}});
   cluster.crash(5);
   cluster.run(seconds(4), [&] { return cluster.leader() != 0; });
   ASSERT_TRUE(cluster.leader() == 1 || cluster.leader() == 2) << cluster.leader();

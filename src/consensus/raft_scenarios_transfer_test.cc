@@ -164,7 +164,8 @@ TEST(RaftScenariosTransfer, TestLeaderTransferRemoveNode) {
   // Changes of membership come later; a transfer to a node that the log has removed is refused by
   // the membership in force, whatever the one before it said.
   testing::Found log;
-  log.entries = {{Epoch{1, NodeId(1)}, std::nullopt}, {Epoch{1, NodeId(1)}, testing::voters({1, 2})}};
+  log.entries = {{Epoch{1, NodeId(1)}, std::nullopt},
+                 {Epoch{1, NodeId(1)}, testing::voters({1, 2})}};
   Cluster cluster({.voters = {1, 2, 3}, .found = {{1, log}, {2, log}}});
   cluster.elect(1);
   transfer(cluster, 1, 3);

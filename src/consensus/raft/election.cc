@@ -71,9 +71,12 @@ void Raft::record_vote(NodeId from, bool granted) {
     return vote == votes_.end() ? std::nullopt : std::optional(vote->second);
   };
   switch (count_votes(membership(), vote_of)) {
-    case VoteResult::pending: return;
-    case VoteResult::lost: return become_follower(promise_, {});
-    case VoteResult::won: break;
+    case VoteResult::pending:
+      return;
+    case VoteResult::lost:
+      return become_follower(promise_, {});
+    case VoteResult::won:
+      break;
   }
   if (pre_vote_) return start_election(false);
   // Votes may suffice without one's own; entries of the epoch still have to wait for its promise.

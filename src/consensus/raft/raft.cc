@@ -110,9 +110,7 @@ void Raft::on(WriteCompleted input) {
   }
 }
 
-void Raft::on(Appointed&&) {
-  out_->unsupported = "appointed: a raft group elects its leader";
-}
+void Raft::on(Appointed&&) { out_->unsupported = "appointed: a raft group elects its leader"; }
 
 void Raft::on(LogFaultFound) {
   out_->unsupported = "log fault found: repair from peers is not built yet";
@@ -150,7 +148,8 @@ bool Raft::plausible(const Message& message) const {
     case MessageKind::pre_vote_reply:
     case MessageKind::vote_reply:
     case MessageKind::append_reply:
-    case MessageKind::heartbeat_reply: return true;
+    case MessageKind::heartbeat_reply:
+      return true;
   }
   return false;
 }
@@ -168,12 +167,20 @@ void Raft::answer_older(const Message& message) {
   // follow it again. The answer's epoch moves the sender up.
   MessageKind kind = MessageKind::append_reply;
   switch (message.kind) {
-    case MessageKind::pre_vote_request: kind = MessageKind::pre_vote_reply; break;
-    case MessageKind::vote_request: kind = MessageKind::vote_reply; break;
-    case MessageKind::heartbeat: kind = MessageKind::heartbeat_reply; break;
+    case MessageKind::pre_vote_request:
+      kind = MessageKind::pre_vote_reply;
+      break;
+    case MessageKind::vote_request:
+      kind = MessageKind::vote_reply;
+      break;
+    case MessageKind::heartbeat:
+      kind = MessageKind::heartbeat_reply;
+      break;
     case MessageKind::append:
-    case MessageKind::snapshot: break;
-    default: return;  // an old answer
+    case MessageKind::snapshot:
+      break;
+    default:
+      return;  // an old answer
   }
   Message reply = message_to(message.from, kind);
   reply.refused = true;
@@ -182,16 +189,26 @@ void Raft::answer_older(const Message& message) {
 
 void Raft::dispatch(Message&& message) {
   switch (message.kind) {
-    case MessageKind::pre_vote_request: return on_pre_vote_request(message);
-    case MessageKind::pre_vote_reply: return on_pre_vote_reply(message);
-    case MessageKind::vote_request: return on_vote_request(message);
-    case MessageKind::vote_reply: return on_vote_reply(message);
-    case MessageKind::append: return on_append(std::move(message));
-    case MessageKind::append_reply: return on_append_reply(message);
-    case MessageKind::heartbeat: return on_heartbeat(message);
-    case MessageKind::heartbeat_reply: return on_heartbeat_reply(message);
-    case MessageKind::snapshot: return on_snapshot(message);
-    case MessageKind::campaign_now: return on_campaign_now(message);
+    case MessageKind::pre_vote_request:
+      return on_pre_vote_request(message);
+    case MessageKind::pre_vote_reply:
+      return on_pre_vote_reply(message);
+    case MessageKind::vote_request:
+      return on_vote_request(message);
+    case MessageKind::vote_reply:
+      return on_vote_reply(message);
+    case MessageKind::append:
+      return on_append(std::move(message));
+    case MessageKind::append_reply:
+      return on_append_reply(message);
+    case MessageKind::heartbeat:
+      return on_heartbeat(message);
+    case MessageKind::heartbeat_reply:
+      return on_heartbeat_reply(message);
+    case MessageKind::snapshot:
+      return on_snapshot(message);
+    case MessageKind::campaign_now:
+      return on_campaign_now(message);
   }
 }
 
@@ -239,12 +256,12 @@ Status Raft::status() const {
   status.durable = writes_.durable_last();
   status.membership = membership();
   for (const Progress& peer : peers_) {
-    status.peers.push_back({.node = peer.node(),
-                            .match = peer.match(),
-                            .voter = peer.voter(),
-                            .recently_active =
-                                elapsed_ - peer.heard_at() < options_.election_timeout,
-                            .snapshotting = peer.state() == Progress::State::snapshot});
+    status.peers.push_back(
+        {.node = peer.node(),
+         .match = peer.match(),
+         .voter = peer.voter(),
+         .recently_active = elapsed_ - peer.heard_at() < options_.election_timeout,
+         .snapshotting = peer.state() == Progress::State::snapshot});
   }
   return status;
 }

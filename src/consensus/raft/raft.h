@@ -53,7 +53,7 @@ class Raft final : public Protocol {
   // Inputs (raft.cc unless another file is named).
   void on(Tick);
   void on(Received&& input);
-  void on(Propose&& input);              // replication.cc
+  void on(Propose&& input);  // replication.cc
   void on(WriteCompleted input);
   void on(SnapshotStored&& input);       // snapshot.cc
   void on(SnapshotSent input);           // snapshot.cc
@@ -61,7 +61,7 @@ class Raft final : public Protocol {
   void on(MembershipRequested&& input);  // membership.cc
   void on(TransferRequested input);      // transfer.cc
   void on(Appointed&& input);
-  void on(PeerLiveness input);           // election.cc
+  void on(PeerLiveness input);  // election.cc
   void on(LogFaultFound input);
 
   // raft.cc
@@ -175,13 +175,13 @@ class Raft final : public Protocol {
   std::map<NodeId, bool> votes_;
 
   // Leader.
-  Index own_first_;  // the no-op of this epoch
+  Index own_first_;              // the no-op of this epoch
   std::vector<Progress> peers_;  // by node, without self
   std::uint64_t uncommitted_bytes_ = 0;
   Instant heartbeat_deadline_;
   Reads reads_;
   Instant read_round_began_at_;  // on the host's clock
-  NodeId transfer_to_;  // 0: none under way
+  NodeId transfer_to_;           // 0: none under way
   Instant transfer_deadline_;
 };
 

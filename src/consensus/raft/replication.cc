@@ -154,8 +154,8 @@ void Raft::on_append(Message&& message) {
 
   // What was compacted here is committed, hence the same there.
   if (message.index < log_.before()) {
-    const std::uint64_t known = std::min<std::uint64_t>(log_.before() - message.index,
-                                                        message.entries.size());
+    const std::uint64_t known =
+        std::min<std::uint64_t>(log_.before() - message.index, message.entries.size());
     const Index end = message.index + message.entries.size();
     if (end <= log_.before()) return acknowledge(end, message.read_round);
     message.entries.erase(message.entries.begin(),

@@ -53,8 +53,8 @@ void Cluster::fill(Disk& disk, const Found& found) const {
       membership->encode(payload);
     }
     entry.payload = SharedBytes(std::move(payload));
-    entry.content = content_checksum(options_.protocol.group, entry.index, entry.kind,
-                                     entry.payload.view());
+    entry.content =
+        content_checksum(options_.protocol.group, entry.index, entry.kind, entry.payload.view());
     disk.entries.push_back(std::move(entry));
   }
 }
@@ -117,7 +117,9 @@ void Cluster::take_effects(Replica& replica) {
       replica.after_sync.emplace_back(replica.writes.back().id, message);
     }
   }
-  const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  const auto add = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
   add(replica.readable, effects.readable);
   add(replica.refused, effects.reads_refused);
   for (const SnapshotWish& wish : effects.send_snapshot) replica.wishes.push_back(wish.to);
@@ -302,8 +304,8 @@ std::size_t Cluster::deliver(const Filter& filter) {
 }
 
 std::size_t Cluster::drop(const Filter& filter) {
-  const auto count = std::erase_if(
-      network_, [&](const Message& message) { return !filter || filter(message); });
+  const auto count =
+      std::erase_if(network_, [&](const Message& message) { return !filter || filter(message); });
   return count;
 }
 
@@ -375,9 +377,7 @@ std::string Cluster::log_text(std::uint64_t node) const {
   return to_text(log.slice(log.first(), UINT64_MAX));
 }
 
-std::vector<std::string> Cluster::committed(std::uint64_t node) const {
-  return at(node).committed;
-}
+std::vector<std::string> Cluster::committed(std::uint64_t node) const { return at(node).committed; }
 
 std::size_t Cluster::count(MessageKind kind) const {
   return static_cast<std::size_t>(std::count_if(

@@ -51,8 +51,8 @@ struct ClusterOptions {
   // Raft's entries keep their epoch; a new Paxos leader gives them its own.
   bool epochs_are_fixed = true;
   // Makes the engine of a node; make_protocol if empty.
-  std::function<std::unique_ptr<Protocol>(const ProtocolOptions&, Recovered, Instant, Prng)>
-      make = nullptr;
+  std::function<std::unique_ptr<Protocol>(const ProtocolOptions&, Recovered, Instant, Prng)> make =
+      nullptr;
 };
 
 class Cluster {
@@ -63,8 +63,7 @@ class Cluster {
   // Feeds one input; its effects are queued as a host would. Returns them.
   const Effects& input(std::uint64_t node, Input input);
   // Moves the node's clock on, with a Tick whenever it asks for one. Stops early, if `until` says.
-  void elapse(std::uint64_t node, Duration duration,
-              const std::function<bool()>& until = nullptr);
+  void elapse(std::uint64_t node, Duration duration, const std::function<bool()>& until = nullptr);
   // Moves the node's clock on and steps once, as a process does that was stopped.
   void jump(std::uint64_t node, Duration duration);
   // Moves the node's clock on until it campaigns.
@@ -184,7 +183,7 @@ class Cluster {
   std::map<std::uint64_t, Replica> replicas_;
   std::deque<Message> network_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_links_;
-  std::map<Index, Entry> history_;  // everything that any replica has committed
+  std::map<Index, Entry> history_;           // everything that any replica has committed
   std::map<Index, SnapshotMark> snapshots_;  // every one that was ever made
   std::map<Epoch, std::uint64_t> leaders_;
 };

@@ -20,35 +20,52 @@ bool is_reply(MessageKind kind) {
 
 std::string to_text(MessageKind kind) {
   switch (kind) {
-    case MessageKind::pre_vote_request: return "pre_vote_request";
-    case MessageKind::pre_vote_reply: return "pre_vote_reply";
-    case MessageKind::vote_request: return "vote_request";
-    case MessageKind::vote_reply: return "vote_reply";
-    case MessageKind::append: return "append";
-    case MessageKind::append_reply: return "append_reply";
-    case MessageKind::heartbeat: return "heartbeat";
-    case MessageKind::heartbeat_reply: return "heartbeat_reply";
-    case MessageKind::snapshot: return "snapshot";
-    case MessageKind::campaign_now: return "campaign_now";
+    case MessageKind::pre_vote_request:
+      return "pre_vote_request";
+    case MessageKind::pre_vote_reply:
+      return "pre_vote_reply";
+    case MessageKind::vote_request:
+      return "vote_request";
+    case MessageKind::vote_reply:
+      return "vote_reply";
+    case MessageKind::append:
+      return "append";
+    case MessageKind::append_reply:
+      return "append_reply";
+    case MessageKind::heartbeat:
+      return "heartbeat";
+    case MessageKind::heartbeat_reply:
+      return "heartbeat_reply";
+    case MessageKind::snapshot:
+      return "snapshot";
+    case MessageKind::campaign_now:
+      return "campaign_now";
   }
   return "?";
 }
 
 std::string to_text(Role role) {
   switch (role) {
-    case Role::follower: return "follower";
-    case Role::candidate: return "candidate";
-    case Role::leader: return "leader";
-    case Role::learner: return "learner";
+    case Role::follower:
+      return "follower";
+    case Role::candidate:
+      return "candidate";
+    case Role::leader:
+      return "leader";
+    case Role::learner:
+      return "learner";
   }
   return "?";
 }
 
 std::string to_text(ProposalRefusal refusal) {
   switch (refusal) {
-    case ProposalRefusal::not_leader: return "not_leader";
-    case ProposalRefusal::handing_over: return "handing_over";
-    case ProposalRefusal::too_much_pending: return "too_much_pending";
+    case ProposalRefusal::not_leader:
+      return "not_leader";
+    case ProposalRefusal::handing_over:
+      return "handing_over";
+    case ProposalRefusal::too_much_pending:
+      return "too_much_pending";
   }
   return "?";
 }
@@ -74,11 +91,17 @@ std::string to_text(const std::vector<Entry>& entries) {
 }
 
 std::string to_text(const Message& message) {
-  std::string text = fmt::format("{}->{} {} {}", message.from, message.to, to_text(message.kind),
-                                 message.epoch);
-  const bool vote = message.kind == MessageKind::pre_vote_reply ||
-                    message.kind == MessageKind::vote_reply;
-  if (vote) return text + (message.refused ? " refused" : " granted");
+  std::string text =
+      fmt::format("{}->{} {} {}", message.from, message.to, to_text(message.kind), message.epoch);
+  const bool vote =
+      message.kind == MessageKind::pre_vote_reply || message.kind == MessageKind::vote_reply;
+  if (vote) {
+    text += message.refused ? " refused" : " granted";
+    // Paxos: a promise brings what has been accepted.
+    if (message.index.value == 0) return text;
+    return text + fmt::format(" last={}:{} {}", message.index, message.index_epoch,
+                              to_text(message.entries));
+  }
   switch (message.kind) {
     case MessageKind::pre_vote_request:
     case MessageKind::vote_request:
@@ -96,12 +119,17 @@ std::string to_text(const Message& message) {
         text += fmt::format(" upto={}", message.index);
       }
       break;
-    case MessageKind::heartbeat: text += fmt::format(" commit={}", message.commit); break;
-    case MessageKind::heartbeat_reply: text += message.refused ? " refused" : ""; break;
+    case MessageKind::heartbeat:
+      text += fmt::format(" commit={}", message.commit);
+      break;
+    case MessageKind::heartbeat_reply:
+      text += message.refused ? " refused" : "";
+      break;
     case MessageKind::snapshot:
       text += fmt::format(" {}:{}", message.index, message.index_epoch);
       break;
-    default: break;
+    default:
+      break;
   }
   if (message.transfer) text += " transfer";
   if (message.read_round != 0) text += fmt::format(" round={}", message.read_round);
@@ -112,7 +140,8 @@ std::string to_text(const Message& message) {
 std::string to_text(const Membership& membership) {
   std::string text = fmt::format("({})", join(membership.voters));
   if (!membership.outgoing.empty()) text += fmt::format("+({})", join(membership.outgoing));
-  if (!membership.learners.empty()) text += fmt::format(" learners=({})", join(membership.learners));
+  if (!membership.learners.empty())
+    text += fmt::format(" learners=({})", join(membership.learners));
   return text;
 }
 
@@ -139,7 +168,8 @@ std::string to_text(const Effects& effects, const std::string& indent) {
   for (const Readable& one : effects.readable) {
     line(fmt::format("read {} at {}", one.ticket, one.index));
   }
-  for (const ReadTicket ticket : effects.reads_refused) line(fmt::format("read {} refused", ticket));
+  for (const ReadTicket ticket : effects.reads_refused)
+    line(fmt::format("read {} refused", ticket));
   for (const SnapshotWish& wish : effects.send_snapshot) {
     line(fmt::format("snapshot wanted for {}", wish.to));
   }
@@ -158,8 +188,9 @@ std::string to_text(const Status& status) {
                                  to_text(status.role), status.epoch, status.leader, status.first,
                                  status.last, status.durable, status.commit);
   for (const PeerProgress& peer : status.peers) {
-    text += fmt::format(", {}{}:{}{}{}", peer.voter ? "" : "learner ", peer.node, peer.match,
-                        peer.recently_active ? "" : " silent", peer.snapshotting ? " snapshot" : "");
+    text +=
+        fmt::format(", {}{}:{}{}{}", peer.voter ? "" : "learner ", peer.node, peer.match,
+                    peer.recently_active ? "" : " silent", peer.snapshotting ? " snapshot" : "");
   }
   return text;
 }

@@ -161,8 +161,7 @@ bool Script::run_input(const std::vector<std::string>& words, const std::string&
   } else if (words[0] == "transfer") {
     cluster.input(number(words[1]), TransferRequested{NodeId(number(words.at(2)))});
   } else if (words[0] == "liveness") {
-    cluster.input(number(words[1]),
-                  PeerLiveness{NodeId(number(words.at(2))), words.at(3) == "up"});
+    cluster.input(number(words[1]), PeerLiveness{NodeId(number(words.at(2))), words.at(3) == "up"});
   } else if (words[0] == "membership") {
     cluster.input(number(words[1]), MembershipRequested{});
   } else if (words[0] == "appoint") {

@@ -1,4 +1,5 @@
-// Runs transcripts from tests/transcripts/consensus against the outcome written in them.
+// Runs transcripts from tests/transcripts/consensus against the outcome written in them. Defined in
+// transcript_test.cc: only tests may read files.
 #pragma once
 
 #include <string>
