@@ -228,7 +228,7 @@ std::string_view role_name(const View& view) {
 void holdfast(const View& view, Lines& lines) {
   const ReplicaStatus status = view.status.value_or(ReplicaStatus{});
   const auto& protocol = status.protocol;
-  const Services& services = view.services;
+  Services& services = view.services;
   lines.add("holdfast_version", kVersion);
   lines.add("holdfast_node", services.self());
   lines.line("holdfast_cluster_id:{:016x}", services.cluster_id());
@@ -280,9 +280,9 @@ bool wants(const Section& section, const std::vector<std::string_view>& wanted) 
 
 }  // namespace
 
-std::string address_of(const Services& services, NodeId node) {
+std::string address_of(Services& services, NodeId node) {
   if (!node) return {};
-  if (node == services.self()) return services.own_address();
+  if (node == services.self()) return services.config().listen.text();
   for (const auto& peer : services.peer_views()) {
     if (peer.node == node) return peer.address;
   }

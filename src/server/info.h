@@ -13,6 +13,6 @@ namespace holdfast::server {
 std::string info_text(ConnectionTable& table, const std::vector<std::string_view>& wanted);
 
 // Where clients find a node, "" if unknown.
-std::string address_of(const Services& services, NodeId node);
+std::string address_of(Services& services, NodeId node);
 
 }  // namespace holdfast::server

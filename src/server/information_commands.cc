@@ -24,7 +24,7 @@ std::pair<std::string, std::int64_t> split(const std::string& address) {
 
 void role(LocalCall& call) {
   resp::ReplyWriter& reply = call.reply;
-  const Services& services = call.table.services;
+  Services& services = call.table.services;
   const auto status = services.status();
   const auto views = services.peer_views();
   if (status && status->protocol.role == consensus::Role::leader) {

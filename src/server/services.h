@@ -41,8 +41,6 @@ class Services {
     return replica()->status();
   }
   virtual std::uint64_t cluster_id() const { return 0; }  // 0: unknown
-  // Where clients find this node.
-  std::string own_address() const { return const_cast<Services*>(this)->config().listen.text(); }
   virtual std::string_view setting(std::string_view name) const = 0;  // replicated, "" if unset
   virtual Config& config() = 0;
   virtual Trace& trace() = 0;
