@@ -28,7 +28,8 @@ class EventLoop {
   // Turn after turn until stop(). The turn in which stop() is called is finished.
   void run(env::TurnHandler& handler);
   void stop();
-  // Runs `work` in a later turn, or a later step of this one; in the order of the posts of a thread.
+  // Runs `work` in a later turn, or a later step of this one; in the order of the posts of a
+  // thread.
   void post(std::function<void()> work);
   // `handler` gets SIGTERM and SIGINT, as part of a turn, as often as they come. Without it they
   // end the process. SIGPIPE is ignored as soon as a loop exists.

@@ -87,8 +87,7 @@ struct FileDisk::State {
 Result<std::unique_ptr<FileDisk>> FileDisk::open(const std::string& path, EventLoop& loop) {
   auto folder = Folder::open(path);
   if (!folder) return folder.error();
-  return std::unique_ptr<FileDisk>(
-      new FileDisk(std::make_unique<State>(std::move(*folder), loop)));
+  return std::unique_ptr<FileDisk>(new FileDisk(std::make_unique<State>(std::move(*folder), loop)));
 }
 
 FileDisk::FileDisk(std::unique_ptr<State> state) : state_(std::move(state)) {}

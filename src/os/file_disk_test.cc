@@ -123,8 +123,8 @@ TEST_F(FileDiskTest, LanesDoNotWaitForEachOther) {
   std::optional<bool> created;
   std::optional<bool> wrote;
   bool log_first = false;
-  disk->submit(Lane::background, {{env::CreateFile{"big", 256 << 20}},
-                                  [&](Result<void> r) { created = r.ok(); }});
+  disk->submit(Lane::background,
+               {{env::CreateFile{"big", 256 << 20}}, [&](Result<void> r) { created = r.ok(); }});
   disk->submit(Lane::log, {{env::WriteFile{"small", 0, {bytes("s")}}}, [&](Result<void> r) {
                              wrote = r.ok();
                              log_first = !created;
@@ -145,8 +145,8 @@ TEST_F(FileDiskTest, AFailedJobTellsItsOwnDoneOnly) {
 
 TEST_F(FileDiskTest, NobodyIsCalledOnceTheDiskIsGone) {
   bool called = false;
-  disk->submit(Lane::log, {{env::WriteFile{"f", 0, {bytes("x")}}},
-                           [&](Result<void>) { called = true; }});
+  disk->submit(Lane::log,
+               {{env::WriteFile{"f", 0, {bytes("x")}}}, [&](Result<void>) { called = true; }});
   disk.reset();
   test.run_for(milliseconds(50));
   EXPECT_FALSE(called);

@@ -45,13 +45,15 @@ std::string parent_of(const std::string& path) {
 Error cannot_make(const std::string& path) {
   const std::string parent = parent_of(path);
   if (errno == ENOENT) {
-    return {fmt::format("cannot make the data folder {}: its parent {} does not exist. Create "
-                        "that first, or name another data folder with --data.",
-                        path, parent)};
+    return {
+        fmt::format("cannot make the data folder {}: its parent {} does not exist. Create "
+                    "that first, or name another data folder with --data.",
+                    path, parent)};
   }
-  return {fmt::format("cannot make the data folder {}: {}. Allow user {} to write in {}, or name "
-                      "another data folder with --data.",
-                      path, reason(), ::geteuid(), parent)};
+  return {
+      fmt::format("cannot make the data folder {}: {}. Allow user {} to write in {}, or name "
+                  "another data folder with --data.",
+                  path, reason(), ::geteuid(), parent)};
 }
 
 // The new folder's name must survive a crash as well as what will be in it.
@@ -73,14 +75,16 @@ Result<std::unique_ptr<Descriptor>> lock_folder(const std::string& path, int fol
   auto lock = std::make_unique<Descriptor>(
       ::openat(folder, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (lock->get() < 0) {
-    return Error{fmt::format("the data folder {} cannot be written: {}. Allow user {} to write "
-                             "there, or name another data folder with --data.",
-                             path, reason(), ::geteuid())};
+    return Error{
+        fmt::format("the data folder {} cannot be written: {}. Allow user {} to write "
+                    "there, or name another data folder with --data.",
+                    path, reason(), ::geteuid())};
   }
   if (retry_interrupted([&] { return ::flock(lock->get(), LOCK_EX | LOCK_NB); }) != 0) {
-    return Error{fmt::format("the data folder {} is in use by another process ({}). Stop that "
-                             "one, or name another data folder with --data.",
-                             path, errno == EWOULDBLOCK ? "it holds the lock" : reason())};
+    return Error{
+        fmt::format("the data folder {} is in use by another process ({}). Stop that "
+                    "one, or name another data folder with --data.",
+                    path, errno == EWOULDBLOCK ? "it holds the lock" : reason())};
   }
   return lock;
 }
@@ -115,8 +119,8 @@ bool fill_with_zeros(int fd, std::uint64_t size) {
   const std::string zeros(static_cast<std::size_t>(std::min<std::uint64_t>(size, kZeroBlock)),
                           '\0');
   for (std::uint64_t offset = 0; offset < size; offset += zeros.size()) {
-    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(),
-                                                                         size - offset));
+    const auto length =
+        static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - offset));
     std::vector<iovec> vectors{{const_cast<char*>(zeros.data()), length}};
     if (!write_all(fd, vectors, offset) || ::fdatasync(fd) != 0) return false;
   }
@@ -131,12 +135,13 @@ Descriptor::~Descriptor() {
 
 Result<std::unique_ptr<Folder>> Folder::open(const std::string& path) {
   if (auto made = make_folder(path); !made) return made.error();
-  auto folder = std::make_unique<Descriptor>(
-      ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  auto folder =
+      std::make_unique<Descriptor>(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder->get() < 0) {
-    return Error{fmt::format("the data folder {} cannot be opened: {}. Name a folder that user "
-                             "{} may use with --data.",
-                             path, reason(), ::geteuid())};
+    return Error{
+        fmt::format("the data folder {} cannot be opened: {}. Name a folder that user "
+                    "{} may use with --data.",
+                    path, reason(), ::geteuid())};
   }
   auto lock = lock_folder(path, folder->get());
   if (!lock) return lock.error();
@@ -165,8 +170,8 @@ Result<void> Folder::create(const env::CreateFile& operation) {
                O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (opened->get() < 0) return failed("create", operation.name);
   if (!fill_with_zeros(opened->get(), operation.size)) {
-    const Error error = failed(fmt::format("allocate {} bytes for", operation.size),
-                               operation.name);
+    const Error error =
+        failed(fmt::format("allocate {} bytes for", operation.size), operation.name);
     // What could be had of a full disk is given back.
     ::unlinkat(folder_->get(), operation.name.c_str(), 0);
     return error;
@@ -315,8 +320,8 @@ Result<Folder::File> Folder::file(const std::string& name, IfMissing if_missing)
   const std::lock_guard guard(mutex_);
   if (const auto found = files_.find(name); found != files_.end()) return found->second;
   const int create = if_missing == IfMissing::create ? O_CREAT : 0;
-  auto opened = std::make_shared<Descriptor>(::openat(
-      folder_->get(), name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | create, 0640));
+  auto opened = std::make_shared<Descriptor>(
+      ::openat(folder_->get(), name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | create, 0640));
   if (opened->get() < 0) return failed("open", name);
   if (files_.size() >= kOpenFilesMax) files_.clear();
   files_[name] = opened;

@@ -10,9 +10,7 @@ constexpr std::size_t kCopyBelow = 2048;
 // A tail buffer that has grown beyond this is not kept for the next turn.
 constexpr std::size_t kTailKept = 64 << 10;
 
-iovec vector_of(std::string_view bytes) {
-  return {const_cast<char*>(bytes.data()), bytes.size()};
-}
+iovec vector_of(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
 }  // namespace
 

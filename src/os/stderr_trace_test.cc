@@ -12,8 +12,7 @@ TEST(StderrTrace, TextQuotesWhatIsNotPlain) {
 }
 
 TEST(StderrTrace, JsonStaysJson) {
-  EXPECT_EQ(json_members("e", {{"a", "x\"y\\z\n\t\r"}}),
-            R"("event":"e","a":"x\"y\\z\n\t\r")");
+  EXPECT_EQ(json_members("e", {{"a", "x\"y\\z\n\t\r"}}), R"("event":"e","a":"x\"y\\z\n\t\r")");
   EXPECT_EQ(json_members("e", {{"a", std::string("\x01\x7f\0", 3)}}),
             R"("event":"e","a":"\u0001\u007f\u0000")");
   EXPECT_EQ(json_members("e", {{"a", "h\xc3\xa9"}}), "\"event\":\"e\",\"a\":\"h\xc3\xa9\"");

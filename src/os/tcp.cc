@@ -40,10 +40,9 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   }
 
   void wait() {
-    acceptor_.async_accept(
-        [self = shared_from_this()](const ErrorCode& error, tcp::socket socket) {
-          self->on_accept(error, std::move(socket));
-        });
+    acceptor_.async_accept([self = shared_from_this()](const ErrorCode& error, tcp::socket socket) {
+      self->on_accept(error, std::move(socket));
+    });
   }
 
   void stop() {
@@ -77,7 +76,8 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
           "cannot accept connections",
           {{"at", address_of(bound_).text()},
            {"reason", error.message()},
-           {"hint", "raise the limit of open files (ulimit -n, LimitNOFILE=) or lower maxclients"}});
+           {"hint",
+            "raise the limit of open files (ulimit -n, LimitNOFILE=) or lower maxclients"}});
     }
     pause_.expires_after(kAcceptPause);
     pause_.async_wait([self = shared_from_this()](const ErrorCode& stopped) {
@@ -112,9 +112,10 @@ Result<tcp::endpoint> endpoint_of(boost::asio::io_context& io, const env::Addres
       resolver.resolve(address.host, std::to_string(address.port),
                        tcp::resolver::passive | tcp::resolver::numeric_service, error);
   if (error || found.empty()) {
-    return Error{fmt::format("cannot listen on {}: the host {} is not known here ({}). Give an "
-                             "address of this machine.",
-                             address.text(), address.host, error.message())};
+    return Error{
+        fmt::format("cannot listen on {}: the host {} is not known here ({}). Give an "
+                    "address of this machine.",
+                    address.text(), address.host, error.message())};
   }
   for (const auto& entry : found) {
     if (entry.endpoint().protocol() == tcp::v4()) return entry.endpoint();
@@ -126,9 +127,10 @@ Error cannot_listen(const env::Address& address, const ErrorCode& error) {
   using namespace boost::system::errc;
   std::string hint = error.message() + ".";
   if (error == address_in_use) {
-    hint = fmt::format("port {} is in use by another process. Stop that one (ss -ltnp shows "
-                       "which), or choose another port.",
-                       address.port);
+    hint = fmt::format(
+        "port {} is in use by another process. Stop that one (ss -ltnp shows "
+        "which), or choose another port.",
+        address.port);
   } else if (error == permission_denied) {
     hint = fmt::format("this user may not use port {}. Choose one from 1024 on.", address.port);
   } else if (error == address_not_available) {

@@ -200,8 +200,7 @@ bool TcpStream::write_once(ErrorCode& why) {
     message.msg_iovlen = output_.gather(vectors);
     std::size_t offered = 0;
     for (std::size_t i = 0; i < message.msg_iovlen; ++i) offered += vectors[i].iov_len;
-    const ssize_t wrote =
-        ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t wrote = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (wrote < 0 && errno == EINTR) continue;
     ++shared_.writes;
     if (wrote < 0 && would_block(errno)) return true;

@@ -98,13 +98,13 @@ class TcpStream final : public env::Stream, public std::enable_shared_from_this<
   env::Address local_;
   env::Address remote_;
   Life life_ = Life::connecting;
-  bool dirty_ = false;            // listed in shared_.dirty
-  bool paused_ = false;           // by pause_reading
+  bool dirty_ = false;   // listed in shared_.dirty
+  bool paused_ = false;  // by pause_reading
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
   bool tell_drained_ = false;
-  bool output_ended_ = false;     // we have closed our side
-  bool progress_ = false;         // bytes left since the linger timer was last looked at
+  bool output_ended_ = false;  // we have closed our side
+  bool progress_ = false;      // bytes left since the linger timer was last looked at
 };
 
 }  // namespace holdfast::os

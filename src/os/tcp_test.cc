@@ -261,7 +261,8 @@ TEST_F(TcpTest, RunningOutOfDescriptorsIsSurvived) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_TRUE(until([&] {
     return accepted.size() + static_cast<std::size_t>(clients[0]->closed + clients[1]->closed +
-                                                      clients[2]->closed) >= 3;
+                                                      clients[2]->closed) >=
+           3;
   }));
 }
 

@@ -21,10 +21,11 @@ std::string seal(const Envelope& envelope, std::string_view body) {
 Result<std::string_view> unseal(const Envelope& envelope, std::string_view name,
                                 std::string_view bytes) {
   const auto damaged = [&](std::uint64_t offset, std::string_view what) {
-    return Error{fmt::format("{}, offset {}: {} is damaged: {}. Nothing has been changed. Restore "
-                             "it (or the whole data folder) from a backup; if the cluster's other "
-                             "nodes are well, this node can also be replaced by a new one.",
-                             name, offset, envelope.what, what)};
+    return Error{
+        fmt::format("{}, offset {}: {} is damaged: {}. Nothing has been changed. Restore "
+                    "it (or the whole data folder) from a backup; if the cluster's other "
+                    "nodes are well, this node can also be replaced by a new one.",
+                    name, offset, envelope.what, what)};
   };
   Reader reader(bytes);
   const std::uint64_t magic = reader.u64();
@@ -33,10 +34,11 @@ Result<std::string_view> unseal(const Envelope& envelope, std::string_view name,
   if (!reader.ok()) return damaged(bytes.size(), "it ends too early");
   if (magic != envelope.magic) return damaged(0, "it does not begin as it should");
   if (version > envelope.version) {
-    return Error{fmt::format("{}: {} is written in version {} of its format; this program knows up "
-                             "to {}. Nothing has been changed. Start the newer program that wrote "
-                             "it.",
-                             name, envelope.what, version, envelope.version)};
+    return Error{
+        fmt::format("{}: {} is written in version {} of its format; this program knows up "
+                    "to {}. Nothing has been changed. Start the newer program that wrote "
+                    "it.",
+                    name, envelope.what, version, envelope.version)};
   }
   const std::string_view body = reader.raw(length);
   const std::uint64_t sum = reader.u64();

@@ -11,9 +11,9 @@ namespace holdfast::storage {
 
 struct GroupTrack {
   Epoch promise;
-  Index before;        // entries up to here are not needed any more
+  Index before;  // entries up to here are not needed any more
   Epoch before_epoch;
-  Index last;          // >= before
+  Index last;  // >= before
 
   bool operator==(const GroupTrack&) const = default;
 

@@ -55,9 +55,10 @@ Result<Identity> decode(std::string_view body) {
   }
   // The checksum was right, so whoever wrote this was not us.
   if (!reader.finished() || identity.folder_uid == 0) {
-    return Error{fmt::format("{}: the identity file makes no sense. Nothing has been changed. "
-                             "Restore it (or the whole data folder) from a backup.",
-                             kName)};
+    return Error{
+        fmt::format("{}: the identity file makes no sense. Nothing has been changed. "
+                    "Restore it (or the whole data folder) from a backup.",
+                    kName)};
   }
   return identity;
 }
@@ -72,11 +73,12 @@ Result<Identity> load_identity(env::Disk& disk) {
   if (found == files->end()) {
     for (const env::FileInfo& file : *files) {
       if (!file.name.starts_with(kLogPrefix) && !file.name.starts_with(kSnapshotPrefix)) continue;
-      return Error{fmt::format("the data folder has {} but no identity file ({}): it cannot be "
-                               "told whose data this is. Nothing has been changed. Put the file "
-                               "back (or the whole folder, from a backup), or start with an empty "
-                               "folder.",
-                               file.name, kName)};
+      return Error{
+          fmt::format("the data folder has {} but no identity file ({}): it cannot be "
+                      "told whose data this is. Nothing has been changed. Put the file "
+                      "back (or the whole folder, from a backup), or start with an empty "
+                      "folder.",
+                      file.name, kName)};
     }
     return Identity{};
   }
@@ -85,9 +87,10 @@ Result<Identity> load_identity(env::Disk& disk) {
   auto body = unseal(kEnvelope, kName, *bytes);
   if (!body) return body.error();
   if (bytes->size() != body->size() + kEnvelopeBytes) {
-    return Error{fmt::format("{}, offset {}: bytes follow the end of the identity file. Nothing "
-                             "has been changed. Restore it from a backup.",
-                             kName, body->size() + kEnvelopeBytes)};
+    return Error{
+        fmt::format("{}, offset {}: bytes follow the end of the identity file. Nothing "
+                    "has been changed. Restore it from a backup.",
+                    kName, body->size() + kEnvelopeBytes)};
   }
   return decode(*body);
 }

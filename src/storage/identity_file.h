@@ -14,18 +14,18 @@ namespace holdfast::storage {
 
 struct Member {
   NodeId node;
-  std::string address;     // client address, HOST:PORT, as listed at --join
+  std::string address;       // client address, HOST:PORT, as listed at --join
   std::string peer_address;  // HOST:PORT
-  std::uint64_t uid = 0;   // the folder that claimed this place; 0: nobody yet
+  std::uint64_t uid = 0;     // the folder that claimed this place; 0: nobody yet
   bool operator==(const Member&) const = default;
 };
 
 struct Identity {
-  std::uint64_t folder_uid = 0;   // minted at the folder's first start; a wiped folder has another
-  std::uint64_t cluster_id = 0;   // 0: not yet part of a cluster
-  NodeId node;                    // 0 until then
-  Incarnation incarnation;        // boot counter
-  std::vector<Member> members;    // the founding members, in order of their ids
+  std::uint64_t folder_uid = 0;  // minted at the folder's first start; a wiped folder has another
+  std::uint64_t cluster_id = 0;  // 0: not yet part of a cluster
+  NodeId node;                   // 0 until then
+  Incarnation incarnation;       // boot counter
+  std::vector<Member> members;   // the founding members, in order of their ids
 };
 
 // An identity with folder_uid 0 if the folder has no identity file. An error if the file is

@@ -106,9 +106,11 @@ void Log::State::adopt(const RecoveredLog& found, LogRecovery& recovered) {
     const GroupTrack& track = replay.track;
     queued_tracks[group] = track;
     written_tracks[group] = track;
-    recovered.groups.emplace_back(
-        group, GroupRecovery{track.promise, track.before, track.before_epoch,
-                             {replay.entries.begin(), replay.entries.end()}});
+    recovered.groups.emplace_back(group,
+                                  GroupRecovery{track.promise,
+                                                track.before,
+                                                track.before_epoch,
+                                                {replay.entries.begin(), replay.entries.end()}});
   }
 }
 
@@ -202,9 +204,9 @@ void Log::State::start_chain() {
     if (const auto alive = self.lock()) alive->on_chain_done(last, result);
   };
   const std::string name = segments->name();
-  disk.submit(env::Lane::log, {{env::WriteFile{name, chain.begin(), chain.take_parts()},
-                                env::SyncFile{name}},
-                               std::move(done)});
+  disk.submit(env::Lane::log,
+              {{env::WriteFile{name, chain.begin(), chain.take_parts()}, env::SyncFile{name}},
+               std::move(done)});
 }
 
 // True: the segment that is written has room for a record of this size. Goes on to the next

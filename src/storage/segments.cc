@@ -61,15 +61,15 @@ Result<void> Segments::copy_tail(const RecoveredLog& recovered) {
   operations.push_back(env::SyncFolder{});
   auto done = disk_.run(operations);
   if (!done) {
-    return Error{fmt::format("{}. At each start the end of the log is copied to a fresh file, "
-                             "which needs {} bytes. The log itself is whole and unchanged.",
-                             done.error().message, size())};
+    return Error{
+        fmt::format("{}. At each start the end of the log is copied to a fresh file, "
+                    "which needs {} bytes. The log itself is whole and unchanged.",
+                    done.error().message, size())};
   }
   return {};
 }
 
-std::vector<env::DiskOperation> Segments::creation(std::uint64_t number,
-                                                   std::uint64_t size) const {
+std::vector<env::DiskOperation> Segments::creation(std::uint64_t number, std::uint64_t size) const {
   const std::string temporary = segment_temporary_name(options_.prefix, number);
   return {env::RemoveFile{temporary}, env::CreateFile{temporary, size}};
 }
@@ -119,12 +119,11 @@ void Segments::on_created(const Result<void>& result) {
   const std::uint64_t next = number() + 1;
   const std::string temporary = segment_temporary_name(options_.prefix, next);
   const SegmentHeader header{kLogVersion, options_.folder_id, next, next_size_};
-  disk_.submit(env::Lane::background,
-               {{env::WriteFile{temporary, 0, {SharedBytes(encode(header))}},
-                 env::SyncFile{temporary},
-                 env::RenameFile{temporary, segment_name(options_.prefix, next)},
-                 env::SyncFolder{}},
-                then(&Segments::on_prepared)});
+  disk_.submit(
+      env::Lane::background,
+      {{env::WriteFile{temporary, 0, {SharedBytes(encode(header))}}, env::SyncFile{temporary},
+        env::RenameFile{temporary, segment_name(options_.prefix, next)}, env::SyncFolder{}},
+       then(&Segments::on_prepared)});
 }
 
 void Segments::on_prepared(const Result<void>& result) {
@@ -151,8 +150,7 @@ void Segments::remove_unneeded(const std::function<Index(GroupId)>& forgotten) {
   std::vector<env::DiskOperation> operations;
   while (removing_ + 1 < live_.size() && !needed(live_[removing_])) {
     // One by one: after a crash no younger file may be missing while an older one is there.
-    operations.push_back(
-        env::RemoveFile{segment_name(options_.prefix, live_[removing_].number)});
+    operations.push_back(env::RemoveFile{segment_name(options_.prefix, live_[removing_].number)});
     operations.push_back(env::SyncFolder{});
     ++removing_;
   }

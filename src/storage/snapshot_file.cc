@@ -66,11 +66,12 @@ std::string trailer(std::uint64_t chunks, std::uint64_t bytes, std::uint64_t all
 }
 
 Error damaged(std::string_view name, std::uint64_t offset, std::string_view what) {
-  return {fmt::format("{}, offset {}: the snapshot is damaged: {}. Nothing has been changed. "
-                      "Entries before it are no longer in the log, so this node cannot go on "
-                      "without it: restore the data folder from a backup; if the cluster's other "
-                      "nodes are well, this node can also be replaced by a new one.",
-                      name, offset, what)};
+  return {
+      fmt::format("{}, offset {}: the snapshot is damaged: {}. Nothing has been changed. "
+                  "Entries before it are no longer in the log, so this node cannot go on "
+                  "without it: restore the data folder from a backup; if the cluster's other "
+                  "nodes are well, this node can also be replaced by a new one.",
+                  name, offset, what)};
 }
 
 struct OpenedHeader {
@@ -165,8 +166,8 @@ struct SnapshotWriter::State {
   env::Disk& disk;
   std::string name;
   std::string temporary;
-  std::uint64_t bytes = 0;    // of the file so far
-  std::uint64_t all = 0;      // as ChunkReader's
+  std::uint64_t bytes = 0;  // of the file so far
+  std::uint64_t all = 0;    // as ChunkReader's
   std::uint64_t chunks = 0;
   std::uint64_t pending = 0;  // bytes of jobs that are not done
   bool finished = false;
@@ -181,18 +182,24 @@ struct SnapshotWriter::State {
     operations.push_back(env::WriteFile{temporary, bytes, std::move(parts)});
     bytes += size;
     pending += size;
-    disk.submit(env::Lane::background,
-                {std::move(operations), [self, size](Result<void> result) {
-                   self->pending -= size;
-                   if (!result && self->first_error.ok()) self->first_error = result;
-                 }});
+    disk.submit(env::Lane::background, {std::move(operations), [self, size](Result<void> result) {
+                                          self->pending -= size;
+                                          if (!result && self->first_error.ok())
+                                            self->first_error = result;
+                                        }});
   }
 };
 
 SnapshotWriter::SnapshotWriter(env::Disk& disk, const SnapshotHeader& header)
-    : state_(std::make_shared<State>(State{
-          disk, snapshot_name(header.group, header.mark.index),
-          snapshot_temporary_name(header.group, header.mark.index), 0, 0, 0, 0, false, {}})) {
+    : state_(std::make_shared<State>(State{disk,
+                                           snapshot_name(header.group, header.mark.index),
+                                           snapshot_temporary_name(header.group, header.mark.index),
+                                           0,
+                                           0,
+                                           0,
+                                           0,
+                                           false,
+                                           {}})) {
   SharedBytes bytes(encode(header));
   state_->all = checksum(bytes.view());
   state_->append(state_, {std::move(bytes)});
@@ -221,9 +228,8 @@ void SnapshotWriter::finish(Done done) {
   auto name_it = [self = state_, done = std::move(done)](Result<void> result) {
     if (result.ok()) result = self->first_error;
     if (!result) {
-      self->disk.submit(env::Lane::background,
-                        {{env::RemoveFile{self->temporary}},
-                         [done, result](Result<void>) { done(result); }});
+      self->disk.submit(env::Lane::background, {{env::RemoveFile{self->temporary}},
+                                                [done, result](Result<void>) { done(result); }});
       return;
     }
     self->disk.submit(env::Lane::background,

@@ -28,9 +28,9 @@ inline constexpr std::size_t kSnapshotChunkMax = 16 << 20;
 struct SnapshotHeader {
   GroupId group;
   consensus::SnapshotMark mark;
-  ClusterTime stamp;             // cluster time of the state
+  ClusterTime stamp;  // cluster time of the state
   WallTime wall;
-  std::uint32_t semantics = 1;   // version of the commands' meaning
+  std::uint32_t semantics = 1;  // version of the commands' meaning
 };
 
 // Writes one snapshot; chunks in order, then finish. Abandoned if destroyed before.

@@ -237,8 +237,7 @@ class TestDisk final : public env::Disk {
   Result<void> act(const env::ReadFile& o) {
     const auto file = find(o.name);
     if (!file) return Error{"no file " + o.name};
-    const std::size_t begin =
-        std::min(static_cast<std::size_t>(o.offset), file->now.size());
+    const std::size_t begin = std::min(static_cast<std::size_t>(o.offset), file->now.size());
     *o.out = file->now.substr(begin, static_cast<std::size_t>(o.length));
     return {};
   }
