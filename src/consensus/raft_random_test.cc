@@ -73,6 +73,15 @@ class World {
     return nodes[random_.below(nodes.size())];
   }
 
+  // Of several, also one that has been deposed and does not know it.
+  std::uint64_t any_leader() {
+    std::vector<std::uint64_t> leaders;
+    for (const auto node : cluster_.nodes()) {
+      if (cluster_.up(node) && cluster_.role(node) == Role::leader) leaders.push_back(node);
+    }
+    return leaders.empty() ? 0 : leaders[random_.below(leaders.size())];
+  }
+
   void act() {
     // Good and bad times take turns: without the good ones hardly anything is ever committed.
     if (random_.below(150) == 0) calm_ = !calm_;
@@ -85,9 +94,9 @@ class World {
     } else if (what < 750) {
       if (cluster_.up(node)) pass_time(node);
     } else if (what < 860) {
-      propose(random_.below(10) == 0 ? node : cluster_.leader());
+      propose(random_.below(10) == 0 ? node : any_leader());
     } else if (what < 920) {
-      read(random_.below(10) == 0 ? node : cluster_.leader());
+      read(random_.below(10) == 0 ? node : any_leader());
     } else {
       disturb(node, what);
     }
@@ -102,11 +111,15 @@ class World {
       } else {
         cluster_.restart(node);
       }
-    } else if (what < 945) {
+    } else if (what < 940) {
       cluster_.cut_link(node, any_node());
-    } else if (what < 955) {
+    } else if (what < 945) {
+      cluster_.isolate(node);
+    } else if (what < 953) {
       cluster_.heal();
-    } else if (what < 970) {
+    } else if (what < 965) {
+      if (cluster_.up(node)) coup(node);
+    } else if (what < 973) {
       if (cluster_.up(node)) compact(node);
     } else if (what < 980) {
       const auto leader = cluster_.leader();
@@ -114,6 +127,16 @@ class World {
     } else if (cluster_.up(node)) {
       cluster_.input(node, PeerLiveness{NodeId(any_node()), random_.below(2) == 0});
     }
+  }
+
+  // Somebody campaigns while the leader is at work, and others believe that there is none.
+  void coup(std::uint64_t node) {
+    for (const auto other : cluster_.nodes()) {
+      if (cluster_.up(other) && (other == node || random_.below(3) != 0)) {
+        cluster_.input(other, PeerLiveness{cluster_.protocol(other).leader(), false});
+      }
+    }
+    cluster_.elapse(node, milliseconds(51));
   }
 
   void deliver() {

@@ -96,6 +96,32 @@ TEST(RaftScenariosCcf, former_candidate_double_vote) {
   EXPECT_EQ(cluster.role(3), Role::follower);
 }
 
+TEST(RaftScenariosCcf, a_vote_that_a_crash_could_take_back_is_not_sent) {
+  // 1 votes for 3 and crashes before its promise is on the disk. Had the vote left, 1 could now
+  // help 2 to lead an epoch below that of 3, beside it.
+  Cluster cluster({});
+  cluster.input(1, Received{vote_request(3, 1, epoch(5, 3), 0, {})});
+  EXPECT_TRUE(votes(cluster, 1, 3).empty());
+  cluster.crash(1, 0);
+  EXPECT_TRUE(cluster.network().empty());
+  cluster.restart(1);
+  cluster.input(1, Received{vote_request(2, 1, epoch(5, 2), 0, {})});
+  cluster.sync(1);
+  EXPECT_EQ(votes(cluster, 1, 2), std::vector<bool>{true});
+}
+
+TEST(RaftScenariosCcf, old_grants_of_a_pre_vote_do_not_count) {
+  Cluster cluster({});
+  cluster.campaign(1);
+  Message grant;
+  grant.kind = MessageKind::pre_vote_reply;
+  grant.from = NodeId(2);
+  grant.to = NodeId(1);
+  grant.epoch = epoch(4, 1);
+  cluster.input(1, Received{grant});
+  EXPECT_EQ(cluster.epoch(1), Epoch{});
+}
+
 TEST(RaftScenariosCcf, delayed_vote_requests) {
   // A request of an election long over moves nobody, and is answered so that its sender moves up.
   Cluster cluster({});

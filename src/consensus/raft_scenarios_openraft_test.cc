@@ -185,6 +185,20 @@ TEST(RaftScenariosOpenraft, t90_issue_1892_inconsistent_snapshot) {
   EXPECT_EQ(cluster.status(3).first, Index(1));
 }
 
+TEST(RaftScenariosOpenraft, t90_issue_1892_a_snapshot_older_than_ones_own_is_not_installed) {
+  Cluster cluster({});
+  cluster.elect(1);
+  cluster.propose(1, "a");
+  cluster.propose(1, "b");
+  cluster.stabilize();
+  cluster.compact(1, 2);
+  cluster.compact(3, 3);
+  cluster.send_snapshot(1, 3);
+  cluster.stabilize();
+  EXPECT_FALSE(cluster.installing(3));
+  EXPECT_EQ(cluster.status(3).first, Index(4));
+}
+
 TEST(RaftScenariosOpenraft, while_a_snapshot_is_installed_nothing_is_appended) {
   Cluster cluster({});
   cluster.elect(1);
