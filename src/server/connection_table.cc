@@ -1,6 +1,5 @@
 #include "server/connection_table.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/connection.h"
@@ -39,18 +38,13 @@ Connection* ConnectionTable::find(ConnectionId id) {
   return found == connections_.end() ? nullptr : found->second.get();
 }
 
-std::vector<std::shared_ptr<Connection>> ConnectionTable::sorted() const {
-  std::vector<std::shared_ptr<Connection>> all;
-  all.reserve(connections_.size());
-  for (const auto& [id, connection] : connections_) all.push_back(connection);
-  std::sort(all.begin(), all.end(),
-            [](const auto& a, const auto& b) { return a->id() < b->id(); });
-  return all;
-}
-
 void ConnectionTable::for_each(const std::function<void(Connection&)>& visit) {
-  for (const auto& connection : sorted()) {
-    if (!connection->closed()) visit(*connection);
+  // Whoever is visited may end itself or others: the next is looked up anew. What has gone is kept
+  // until the turn's end.
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    const std::uint64_t id = next->first;
+    if (!next->second->closed()) visit(*next->second);
+    next = connections_.upper_bound(id);
   }
 }
 

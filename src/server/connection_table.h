@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -66,9 +66,7 @@ class ConnectionTable {
   void remove(ConnectionId id);
   Connection* find(ConnectionId id);
   std::size_t size() const { return connections_.size(); }
-  // In the order of their ids, which is the order in which they came.
-  std::vector<std::shared_ptr<Connection>> sorted() const;
-  // Whoever closes while this runs is skipped.
+  // In the order in which they came. Whoever closes while this runs is skipped.
   void for_each(const std::function<void(Connection&)>& visit);
 
   // ---- what is to be done at the turn's end
@@ -98,7 +96,8 @@ class ConnectionTable {
   static constexpr std::string_view kPasswordSetting = "requirepass-hash";
 
  private:
-  std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
+  // Ordered, since what concerns all of them is done in the same order in every run.
+  std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;
   std::vector<std::shared_ptr<Connection>> flushes_;
   std::vector<std::shared_ptr<Connection>> attention_;
   std::vector<std::shared_ptr<Connection>> gone_;
