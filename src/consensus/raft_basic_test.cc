@@ -1,6 +1,9 @@
 // The first things first: groups of one and three elect, replicate, commit, read and recover.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+
 #include "consensus/testing/cluster.h"
 
 namespace holdfast::consensus {
@@ -77,6 +80,38 @@ TEST(RaftBasic, the_news_of_a_dead_leader_brings_the_next_one_at_once) {
   cluster.input(3, PeerLiveness{NodeId(1), false});
   cluster.run(milliseconds(100));
   EXPECT_NE(cluster.leader(), 0u);
+}
+
+// Virtual milliseconds from the leader's death to the next one's first commit, without the network.
+std::int64_t failover_ms(std::uint64_t seed, bool known) {
+  Cluster cluster({.seed = seed});
+  cluster.elect(1);
+  cluster.propose(1, "a");
+  cluster.run(milliseconds(200));
+  cluster.crash(1);
+  for (const auto node : {2u, 3u}) {
+    if (known) cluster.input(node, PeerLiveness{NodeId(1), false});
+  }
+  std::int64_t passed = 0;
+  const auto before = cluster.newest_commit();
+  while (cluster.newest_commit() == before && passed < 10000) {
+    cluster.run(milliseconds(5));
+    passed += 5;
+  }
+  return passed;
+}
+
+TEST(RaftBasic, failover_keeps_its_budget) {
+  std::int64_t worst_known = 0;
+  std::int64_t worst_silent = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    worst_known = std::max(worst_known, failover_ms(seed, true));
+    worst_silent = std::max(worst_silent, failover_ms(seed, false));
+  }
+  std::printf("worst of 100: %lld ms when the death is known, %lld ms when it is only silence\n",
+              static_cast<long long>(worst_known), static_cast<long long>(worst_silent));
+  EXPECT_LE(worst_known, 100);
+  EXPECT_LE(worst_silent, 700);
 }
 
 }  // namespace

@@ -129,8 +129,19 @@ class World {
     }
   }
 
-  // Somebody campaigns while the leader is at work, and others believe that there is none.
+  // Somebody campaigns while the leader is at work, and others believe that there is none. Half of
+  // the time by an order that no leader gave: without pre-vote, whatever its log.
   void coup(std::uint64_t node) {
+    const Epoch epoch = cluster_.epoch(node);
+    if (random_.below(2) == 0 && epoch && epoch.node != NodeId(node)) {
+      Message order;
+      order.kind = MessageKind::campaign_now;
+      order.from = epoch.node;
+      order.to = NodeId(node);
+      order.epoch = epoch;
+      cluster_.input(node, Received{order});
+      return;
+    }
     for (const auto other : cluster_.nodes()) {
       if (cluster_.up(other) && (other == node || random_.below(3) != 0)) {
         cluster_.input(other, PeerLiveness{cluster_.protocol(other).leader(), false});
