@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace holdfast::os {
@@ -22,6 +24,8 @@ constexpr const char* kLockName = "lock";
 // Open files that are kept; above this the cache starts anew. A log has a handful.
 constexpr std::size_t kOpenFilesMax = 64;
 constexpr std::size_t kZeroBlock = 1 << 20;
+constexpr int kLockAttempts = 60;
+constexpr auto kLockPause = std::chrono::milliseconds(50);
 
 std::string reason() { return ::strerror(errno); }
 
@@ -80,11 +84,17 @@ Result<std::unique_ptr<Descriptor>> lock_folder(const std::string& path, int fol
                     "there, or name another data folder with --data.",
                     path, reason(), ::geteuid())};
   }
-  if (retry_interrupted([&] { return ::flock(lock->get(), LOCK_EX | LOCK_NB); }) != 0) {
+  // A process that was just killed holds its lock until the sync that it was in returns.
+  for (int attempt = 0; ::flock(lock->get(), LOCK_EX | LOCK_NB) != 0; ++attempt) {
+    if ((errno == EWOULDBLOCK || errno == EINTR) && attempt < kLockAttempts) {
+      std::this_thread::sleep_for(kLockPause);
+      continue;
+    }
+    const std::string why = errno == EWOULDBLOCK ? "it holds the lock" : reason();
     return Error{
-        fmt::format("the data folder {} is in use by another process ({}). Stop that "
-                    "one, or name another data folder with --data.",
-                    path, errno == EWOULDBLOCK ? "it holds the lock" : reason())};
+        fmt::format("the data folder {} is in use by another process ({}). Stop that one, or name "
+                    "another data folder with --data.",
+                    path, why)};
   }
   return lock;
 }
