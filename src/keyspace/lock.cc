@@ -159,15 +159,16 @@ void rejoin(Core& core, Waiter& waiter, const AcquireRequest& request, ClusterTi
 
 // The wait was withdrawn: nobody listens any more.
 void withdraw_wait(Core& core, Waiter& waiter) {
+  // First, since being told makes it an answered record.
+  forget_wait(core, waiter.lock->slot, waiter.once_id, 0);
   tell(core, waiter, nullptr);
-  forget_once(core, waiter.lock->slot, waiter.once_id);
   core.next_revision();
   leave_queue(core, waiter);
 }
 
 // The grant that ended a wait reached nobody: its token is burnt.
 void withdraw_grant(Core& core, Lock& lock, ClusterTime now) {
-  forget_once(core, lock.slot, lock.hold->once_id);
+  forget_wait(core, lock.slot, lock.hold->once_id, lock.hold->grant.token);
   hand_over(core, lock, now);
 }
 

@@ -21,7 +21,9 @@ void schedule_waiter(Core& core, Waiter& waiter);
 // A wait under this id has ended: its record gets the answer. No record, nothing to do.
 void settle_once(Core& core, Slot slot, std::string_view id, const Grant* grant, ClusterTime now);
 // The wait or its grant was withdrawn: a repeat is to run anew.
-void forget_once(Core& core, Slot slot, std::string_view id);
+// The record of a wait that was dropped, or of the grant with this token that was withdrawn. A later
+// use of the same id, after the record's time was over, is another command's and stays.
+void forget_wait(Core& core, Slot slot, std::string_view id, std::uint64_t token);
 void forget_once(Core& core, Slot slot, OnceEntry& entry);
 
 }  // namespace holdfast::keyspace

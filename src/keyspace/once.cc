@@ -68,9 +68,14 @@ void settle_once(Core& core, Slot slot, std::string_view id, const Grant* grant,
   schedule(core, slot, entry);
 }
 
-void forget_once(Core& core, Slot slot, std::string_view id) {
+void forget_wait(Core& core, Slot slot, std::string_view id, std::uint64_t token) {
   if (id.empty()) return;
-  if (OnceEntry* entry = find_entry(core, slot, id)) forget_once(core, slot, *entry);
+  OnceEntry* entry = find_entry(core, slot, id);
+  if (entry == nullptr) return;
+  const OnceRecord& record = entry->record;
+  const bool meant = record.state == OnceState::waiting ||
+                     (record.state == OnceState::granted && record.grant.token == token);
+  if (meant) forget_once(core, slot, *entry);
 }
 
 void forget_once(Core& core, Slot slot, OnceEntry& entry) {

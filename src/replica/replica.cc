@@ -13,22 +13,36 @@ namespace {
 // With deadlines pending, cluster time enters the log at least this often, so that a new leader's
 // clock cannot be far behind what clients have seen.
 constexpr Duration kStampInterval = seconds(10);
+constexpr Duration kPulsePause = milliseconds(10);
 
-// What came from another node must not be able to stop this one.
-bool may_be_run(const CommandRecord& record) {
+bool is_internal_read(commands::Args args) {
+  return args.front() == "_DURABLE" || args.front() == "_REVISIONS";
+}
+
+bool may_be_written(commands::Args args) {
+  const auto* spec = commands::find_command(args);
+  return spec != nullptr && (spec->read != nullptr || spec->write != nullptr) &&
+         (spec->is(commands::kInternal) || !commands::refuse_words(args));
+}
+
+bool may_be_read(commands::Args args) {
+  if (is_internal_read(args)) return true;
+  const auto* spec = commands::find_command(args);
+  return spec != nullptr && spec->read != nullptr && !spec->is(commands::kWrapper) &&
+         !commands::refuse_words(args);
+}
+
+// What came from another node must not be able to stop this one, nor, once it is in the log, all.
+bool may_be_run(const CommandRecord& record, bool write) {
   // An EXEC of nothing still tells whether what it watched has changed.
   if (record.commands.empty()) return record.transaction();
   if (!record.transaction() && record.commands.size() != 1) return false;
   const bool under_once =
       record.transaction() && commands::once_over_exec(record.commands).has_value();
+  if (under_once && !write) return false;
   return std::all_of(record.commands.begin() + (under_once ? 1 : 0), record.commands.end(),
-                     [](const auto& words) {
-                       const commands::Args args(words);
-                       if (args.front() == "_DURABLE" || args.front() == "_REVISIONS") return true;
-                       const auto* spec = commands::find_command(args);
-                       return spec != nullptr &&
-                              (spec->read != nullptr || spec->write != nullptr) &&
-                              (spec->is(commands::kInternal) || !commands::refuse_words(args));
+                     [write](const auto& words) {
+                       return write ? may_be_written(words) : may_be_read(words);
                      });
 }
 
@@ -69,10 +83,10 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   }
   if (write && !s.log.may_accept()) return Accepted::no_space;
   const auto origin = decode_origin(record);
-  CHECK(origin.ok());
+  if (!origin.ok()) return Accepted::not_leader;
   if (origin->node != s.options.protocol.self) {
     CommandRecord decoded;
-    if (!decode_record(record, decoded).ok() || !may_be_run(decoded)) return Accepted::not_leader;
+    if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write)) return Accepted::not_leader;
   }
   if (write) {
     s.proposals.add_write(record);
@@ -95,7 +109,7 @@ std::size_t Replica::replicas_with(Index index) const { return state_->replicas_
 // ---- turns ----------------------------------------------------------------------------------------
 
 bool Replica::State::pulse_due() const {
-  if (!leading() || proposals.entry_running()) return false;
+  if (!leading() || proposals.entry_running() || now < pulse_again) return false;
   const ClusterTime next = machine.keyspace().next_deadline();
   if (next == ClusterTime::never()) return false;
   return next <= time.at(now) || now - last_stamp_logged >= kStampInterval;
@@ -103,15 +117,18 @@ bool Replica::State::pulse_due() const {
 
 void Replica::State::propose_gathered() {
   if (pulse_due()) proposals.want_entry();
+  bool refused = false;
   auto turns = std::move(proposals.gathered());
   proposals.gathered().clear();
   while (!turns.empty()) {
     Turn turn = std::move(turns.front());
     turns.pop_front();
-    if (!leading()) {
+    // Once one is refused those behind it are, too, or they would take effect before it.
+    refused = refused || !leading();
+    if (refused) {
       tell_not_done(turn, true);
     } else if (turn.entry) {
-      propose(std::move(turn));
+      refused = !propose(std::move(turn));
     } else {
       turn.ticket = ++last_ticket;
       const auto ticket = turn.ticket;
@@ -122,7 +139,7 @@ void Replica::State::propose_gathered() {
   }
 }
 
-void Replica::State::propose(Turn turn) {
+bool Replica::State::propose(Turn turn) {
   const WallTime wall = clock.wall();
   turn.payload = SharedBytes(turn.writes.finish({.semantics = kSemantics,
                                                  .stamp = time.advance(now, wall),
@@ -132,7 +149,10 @@ void Replica::State::propose(Turn turn) {
   consensus::Effects effects;
   engine->step(now, consensus::Propose{.payload = turn.payload}, effects);
   CHECK(effects.proposed.has_value(), "the engine leaves a proposal without an answer");
-  if (effects.proposed->refusal) {
+  const bool taken = !effects.proposed->refusal;
+  if (!taken) {
+    // A pulse that was refused is not tried at the speed of the loop.
+    pulse_again = now + kPulsePause;
     tell_not_done(turn, true);
   } else {
     turn.index = effects.proposed->index;
@@ -142,6 +162,7 @@ void Replica::State::propose(Turn turn) {
     proposals.under_way(std::move(turn));
   }
   carry_out(effects);
+  return taken;
 }
 
 void Replica::end_turn(Instant now) {
@@ -161,12 +182,12 @@ void Replica::end_turn(Instant now) {
 Instant Replica::wake_at() const {
   const State& s = *state_;
   if (s.snapshots.can_advance()) return s.now;
-  if (!s.hold_apply && s.applied < s.engine->commit()) return s.now;
+  if (s.can_apply()) return s.now;
   if (!std::as_const(s.proposals).gathered().empty()) return s.now;
   Instant wake = s.engine->wake_at();
   const ClusterTime next = s.machine.keyspace().next_deadline();
   if (s.leading() && next != ClusterTime::never() && !s.proposals.entry_running()) {
-    wake = std::min(wake, s.now + s.time.until(next, s.now));
+    wake = std::min(wake, std::max(s.pulse_again, s.now + s.time.until(next, s.now)));
     wake = std::min(wake, s.last_stamp_logged + kStampInterval);
   }
   return wake;

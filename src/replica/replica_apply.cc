@@ -14,12 +14,15 @@ constexpr std::size_t kSnapshotBacklog = 64 << 20;
 
 }  // namespace
 
+bool Replica::State::can_apply() const {
+  return !hold_apply && applied < engine->commit() &&
+         machine.keyspace().snapshot_backlog() <= kSnapshotBacklog;
+}
+
 void Replica::State::apply_committed() {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
-  while (!hold_apply && applied < engine->commit() && entries < kEntriesPerTurn &&
-         bytes < kBytesPerTurn) {
-    if (machine.keyspace().snapshot_backlog() > kSnapshotBacklog) break;
+  while (can_apply() && entries < kEntriesPerTurn && bytes < kBytesPerTurn) {
     // A copy of the entry shares its payload: a step below may change the tail.
     const consensus::Entry entry = engine->log().at(applied.next());
     apply_entry(entry);
@@ -45,6 +48,7 @@ void Replica::State::apply_entry(const consensus::Entry& entry) {
     }();
     const BatchReader batch(entry.payload.view());
     CHECK(batch.ok(), "entry {} is not a batch", entry.index);
+    applied_stamp = batch.header().stamp;
     machine.begin_entry(batch.header(), entry.index);
     deliver_events();
     if (own) {
@@ -151,6 +155,7 @@ void Replica::State::deliver_events() {
 
 void Replica::State::maybe_begin_snapshot() {
   if (snapshots.making() || hold_apply || applied == Index()) return;
+  if (snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
   const auto& tail = engine->log();
   // An entry costs memory beyond its payload.
   constexpr std::uint64_t kEntryOverhead = 64;
@@ -162,7 +167,7 @@ void Replica::State::maybe_begin_snapshot() {
   if (!epoch) return;
   snapshots.begin({.group = options.protocol.group,
                    .mark = {applied, *epoch, status.membership},
-                   .stamp = machine.entry().stamp,
+                   .stamp = applied_stamp,
                    .wall = clock.wall(),
                    .semantics = kSemantics},
                   machine.keyspace());

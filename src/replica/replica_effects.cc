@@ -149,6 +149,8 @@ void Replica::State::install(const consensus::SnapshotMark& mark) {
   time.logged(header->stamp, now);
   snapshots.adopt({name, mark.index, arrived.size()});
   applied = mark.index;
+  applied_epoch = mark.epoch;
+  applied_stamp = header->stamp;
   written = mark.index;
   hold_apply = true;
   outbox.outcomes_lost(options.protocol.group);

@@ -59,12 +59,14 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
   start.promise = recovered.promise;
   start.mark.membership = founding;
   std::unique_ptr<keyspace::Keyspace> keyspace;
+  ClusterTime applied_stamp{};
   ClusterTime stamp{clock.wall().ms};
   if (*file) {
     auto loaded = load(disk, **file, prng.next());
     if (!loaded) return loaded.error();
     start.mark = loaded->header.mark;
     stamp = loaded->header.stamp;
+    applied_stamp = stamp;
     keyspace = std::move(loaded->keyspace);
   } else if (recovered.before != Index()) {
     return Error{fmt::format(
@@ -102,6 +104,7 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
   if (*file) state->snapshots.adopt(**file);
   state->applied = start.mark.index;
   state->applied_epoch = start.mark.epoch;
+  state->applied_stamp = applied_stamp;
   state->written = start.mark.index + start.entries.size();
   state->engine = consensus::make_protocol(options.protocol, std::move(start), now, prng.fork());
   CHECK(state->engine != nullptr, "this build has no such engine");

@@ -40,10 +40,11 @@ struct Replica::State final : DurabilityView {
 
   // ---- the leader's turns (replica.cc)
   void propose_gathered();
-  void propose(Turn turn);
+  bool propose(Turn turn);  // false: refused, and its commands were told so
   bool pulse_due() const;
 
   // ---- apply (replica_apply.cc)
+  bool can_apply() const;
   void apply_committed();
   void apply_entry(const consensus::Entry& entry);
   void apply_as_follower(std::string_view payload);
@@ -81,9 +82,11 @@ struct Replica::State final : DurabilityView {
   Instant now;              // of this turn
   Index applied;
   Epoch applied_epoch;      // of the newest applied entry
+  ClusterTime applied_stamp;  // of the newest applied batch
   Index written;            // last index handed to the log on disk
   consensus::ReadTicket last_ticket = 0;
   Instant last_stamp_logged;
+  Instant pulse_again;      // not before, after one was refused
   std::uint64_t proposed = 0;
   bool hold_apply = false;  // a peer's snapshot is being installed
 

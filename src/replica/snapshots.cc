@@ -64,7 +64,10 @@ void Snapshots::finished(Result<void> result) {
 }
 
 void Snapshots::adopt(const storage::SnapshotFile& file) {
-  if (newest_ && newest_->name == file.name) return;
+  if (newest_ && newest_->name == file.name) {
+    newest_ = file;
+    return;
+  }
   if (previous_) {
     disk_.submit(env::Lane::background,
                  {{env::RemoveFile{previous_->name}, env::SyncFolder{}},

@@ -40,10 +40,17 @@ void StateMachine::begin_entry(const BatchHeader& header, Index index) {
   header_ = header;
   index_ = index;
   sequence_ = 0;
+  read_sequence_ = 0;
   keyspace_->expire_due(header.stamp, header.expire_bound);
 }
 
 std::uint64_t StateMachine::next_random() { return mix(header_.random, ++sequence_); }
+
+// Only the leader that proposed the entry runs reads in it, so they have a sequence of their own:
+// what the entry's commands draw must be the same on every replica.
+std::uint64_t StateMachine::next_random_of_read() {
+  return mix(~header_.random, ++read_sequence_);
+}
 
 bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& origin) {
   const auto decoded = decode_record(bytes, record_);
@@ -118,7 +125,7 @@ void StateMachine::read_in_entry(std::string_view bytes, std::string& reply, Ori
   commands::ReadContext context{.keyspace = *keyspace_,
                                 .now = {header_.stamp, header_.wall},
                                 .reply = writer,
-                                .random = next_random(),
+                                .random = next_random_of_read(),
                                 .inside_entry = true};
   run_read(context);
 }

@@ -61,13 +61,15 @@ class StateMachine {
   bool internal_read(commands::ReadContext& context, commands::Args args);
   bool watches_hold() const;
   std::uint64_t next_random();
+  std::uint64_t next_random_of_read();
 
   std::uint64_t hash_seed_;
   const DurabilityView& durability_;
   std::unique_ptr<keyspace::Keyspace> keyspace_;
   BatchHeader header_;
   Index index_;
-  std::uint64_t sequence_ = 0;  // of random numbers within the entry
+  std::uint64_t sequence_ = 0;       // of random numbers for the entry's commands
+  std::uint64_t read_sequence_ = 0;  // and for reads that ride along
   std::uint64_t commands_run_ = 0;
   CommandRecord record_;        // reused
 };

@@ -25,7 +25,7 @@ void Departures::add(NodeId node, Incarnation incarnation, ClusterTime since, In
 
 void Departures::forget(NodeId node, Incarnation incarnation) {
   std::erase_if(departures_, [&](const Departure& gone) {
-    return gone.node == node && gone.incarnation == incarnation;
+    return gone.node == node && gone.incarnation >= incarnation;
   });
 }
 

@@ -27,7 +27,7 @@ class Departures {
 
   // The process was last heard at `since`. Ignored if it, or a later one of the node, is known.
   void add(NodeId node, Incarnation incarnation, ClusterTime since, Instant due);
-  // It was not gone after all.
+  // This process of the node is there: neither it nor a later one is gone.
   void forget(NodeId node, Incarnation incarnation);
 
   using Submit = std::function<bool(std::string_view record)>;

@@ -23,10 +23,8 @@ class ForwardOrder {
     found->second = origin.request;
     return true;
   }
-  void on_refused(const Origin& origin) {
-    std::uint64_t& newest = refused_[key(origin)];
-    if (newest < origin.request) newest = origin.request;
-  }
+  // Also lowers it: a repeat that is refused again makes those behind it wait for it again.
+  void on_refused(const Origin& origin) { refused_[key(origin)] = origin.request; }
   void on_accepted(const Origin& origin) {
     if (!refused_.empty()) refused_.erase(key(origin));
   }
@@ -39,7 +37,7 @@ class ForwardOrder {
     return {origin.node, origin.incarnation, origin.connection};
   }
 
-  std::map<Key, std::uint64_t> refused_;  // the newest request that was refused
+  std::map<Key, std::uint64_t> refused_;  // the request that was refused last
 };
 
 }  // namespace holdfast::server

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace holdfast::server {
+namespace {
+
+// A member that is there has been heard of by then, even if it was started a little later.
+constexpr Duration kUnheardAfter = seconds(10);
+
+}  // namespace
 
 Node::Node(NodeOptions options, env::Clock& clock, env::Disk& disk, env::Network& network,
            Trace& trace)
@@ -32,8 +38,8 @@ void Node::on_turn_end() {
   if (peers_ && !ended_) peers_->on_turn_end(turn);
   if (replica_ && !ended_) {
     report_departures(turn);
-    if (setting("requirepass") != password_) {
-      password_ = setting("requirepass");
+    if (setting("requirepass-hash") != password_) {
+      password_ = setting("requirepass-hash");
       clients_->settings_changed();
     }
   }
@@ -48,14 +54,25 @@ void Node::report_departures(Instant turn) {
   if (replica_->role() != consensus::Role::leader) return;
   // Whoever waited through an earlier process of this node has lost its connection as well.
   if (!std::exchange(reported_own_past_, true) && identity_.incarnation.value > 1) {
-    departures_.add(identity_.node, Incarnation(identity_.incarnation.value - 1),
-                    replica_->status().cluster_time,
+    departures_.add(identity_.node, Incarnation(identity_.incarnation.value - 1), opened_at_,
                     turn + milliseconds(options_.config.waiter_grace_ms));
   }
+  report_unheard(turn);
   const Origin self{identity_.node, identity_.incarnation, {}, 0};
   departures_.on_turn_end(turn, replica_->epoch(), self, [this](std::string_view record) {
     return replica_->submit(record, true, Epoch{}) == replica::Accepted::yes;
   });
+}
+
+// A member that never came back while this process lived: whatever process of it there was is gone.
+void Node::report_unheard(Instant turn) {
+  if (reported_unheard_ || turn - started_ < kUnheardAfter) return;
+  reported_unheard_ = true;
+  for (const auto& member : identity_.members) {
+    if (member.node == identity_.node || peers_->last_heard(member.node) != Instant{}) continue;
+    departures_.add(member.node, Incarnation(INT64_MAX), opened_at_,
+                    turn + milliseconds(options_.config.waiter_grace_ms));
+  }
 }
 
 Instant Node::wake_at() const {
@@ -95,6 +112,7 @@ Services::Routed Node::route(std::string_view record, bool write, Epoch under) {
   }
   if (!peers_->forward(leads, record, write, under)) return Routed::no_leader;
   forwarded_under_ = under;
+  forwarded_to_ = leads;
   return Routed::sent;
 }
 

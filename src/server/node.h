@@ -90,6 +90,7 @@ class Node final : public env::TurnHandler,
 
  private:
   void report_departures(Instant turn);
+  void report_unheard(Instant turn);
 
   // ---- node_start.cc
   Result<void> look_at_folder();
@@ -154,7 +155,10 @@ class Node final : public env::TurnHandler,
   ForwardOrder forward_order_;
   Departures departures_;
   bool reported_own_past_ = false;
-  Epoch forwarded_under_;    // something was forwarded under it since the leader was linked
+  bool reported_unheard_ = false;
+  ClusterTime opened_at_;    // cluster time when this process opened the replica
+  Epoch forwarded_under_;    // the last command that was forwarded went under this epoch ...
+  NodeId forwarded_to_;      // ... to this node; 0: nothing since the link to it was made
   std::string password_;     // the setting as clients were last told
   std::optional<Instant> ending_since_;
   bool end_now_ = false;

@@ -43,6 +43,12 @@ void Node::on_peer_liveness(NodeId node, bool alive) {
   const Incarnation process = peers_->incarnation(node);
   if (alive) {
     departures_.forget(node, process);
+    // Met for the first time by this process: what the node's earlier processes left behind, as
+    // after a power cut that took all of them, nobody else will report.
+    if (process.value > 1) {
+      departures_.add(node, Incarnation(process.value - 1), opened_at_,
+                      now() + milliseconds(options_.config.waiter_grace_ms));
+    }
   } else {
     const Instant heard = peers_->last_heard(node);
     const std::int64_t silent_ms = heard == Instant{} ? 0 : (now() - heard).ms();
@@ -56,10 +62,13 @@ void Node::on_peer_liveness(NodeId node, bool alive) {
 // epoch could tell which. Under the same epoch a later command of the same connection could
 // overtake one that is then sent again: so nobody waits for them any longer.
 void Node::on_peer_linked(NodeId node) {
-  if (!replica_ || node != replica_->leader()) return;
-  if (forwarded_under_ && forwarded_under_ == replica_->epoch()) clients_->forwards_lost();
-  forwarded_under_ = Epoch{};
-  clients_->leader_changed();
+  if (!replica_) return;
+  // Asked of the node that they went to: that it leads may not be known again yet.
+  if (node == forwarded_to_) {
+    if (forwarded_under_ == replica_->epoch()) clients_->forwards_lost();
+    forwarded_to_ = NodeId{};
+  }
+  if (node == replica_->leader()) clients_->leader_changed();
 }
 
 void Node::on_snapshot(GroupId group, Index index, std::string content) {
@@ -87,6 +96,8 @@ void Node::outcome(const Origin& origin, replica::Verdict verdict, std::string_v
                    Index index) {
   if (ended_) return;
   if (origin.node != identity_.node) {
+    // Taken at first, refused when the turn was proposed: what was sent behind it must not pass it.
+    if (verdict == replica::Verdict::not_done) forward_order_.on_refused(origin);
     peers_->send_outcome(origin, verdict, reply, index);
   } else if (origin.incarnation != identity_.incarnation) {
     return;  // of a process that this one follows; its clients are gone

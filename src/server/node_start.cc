@@ -301,6 +301,7 @@ Result<void> Node::serve() {
                                         recovered, founding_membership(identity_), prng_.next());
   if (!replica) return replica.error();
   replica_ = *std::move(replica);
+  opened_at_ = replica_->status().cluster_time;
   trace_.info("serving", {{"node", fmt::to_string(identity_.node.value)},
                           {"incarnation", fmt::to_string(identity_.incarnation.value)},
                           {"cluster", fmt::format("{:016x}", identity_.cluster_id)},

@@ -197,6 +197,7 @@ void Requests::outcome(std::uint64_t number, replica::Verdict verdict, std::stri
       settle_answer(position, reply);
       return;
     case replica::Verdict::blocked:
+      done_up_to_ = std::max(done_up_to_, position);  // it has taken effect: it is queued
       set_state(position, Request::State::blocked);
       return;
     case replica::Verdict::not_done:

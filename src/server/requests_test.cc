@@ -281,6 +281,18 @@ TEST_F(RequestsTest, WhatFollowsABlockedCommandWaitsForItsAnswer) {
   EXPECT_EQ(told(client), "+OK\r\n+PONG\r\n");
 }
 
+// Being queued is an effect: what was sent before it and was not done can no longer be done first.
+TEST_F(RequestsTest, ACommandThatWasNotDoneIsNotDoneBehindAWaitThatWasQueued) {
+  TestClient client(clients);
+  client.say("SET a 1\r\nLOCK.ACQUIRE l me TTL 1000 WAIT 60000");
+  ASSERT_EQ(node.routed.size(), 2u);
+  end(0, Verdict::not_done);
+  end(1, Verdict::blocked);
+  turn();
+  EXPECT_EQ(node.routed.size(), 2u);
+  EXPECT_TRUE(told(client).starts_with("-NOLEADER the leader changed before this command was done"));
+}
+
 TEST_F(RequestsTest, AnAcquireThatDoesNotWaitHoldsNobodyUp) {
   TestClient client(clients);
   client.say("LOCK.ACQUIRE l me TTL 1000\r\nSET a 1");
