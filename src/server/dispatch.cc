@@ -63,6 +63,10 @@ const Dispatch::Row* Dispatch::row(const commands::CommandSpec& spec) const {
 void Dispatch::run(Connection& connection, const std::vector<std::string_view>& words) {
   Session& session = connection.session;
   const commands::CommandSpec* spec = commands::find_command(words);
+  if (spec == nullptr && commands::is_http(words)) {
+    connection.kill("it speaks HTTP: a web page may be behind it, so nothing that follows is obeyed");
+    return;
+  }
   const Row* local = spec == nullptr ? nullptr : row(*spec);
   if (local != nullptr && local->after_others && !connection.requests.empty() &&
       (!session.transaction.open || local->never_queued)) {

@@ -9,6 +9,16 @@ namespace {
 using replica::Verdict;
 using SessionTest = ClientsTest;
 
+TEST_F(SessionTest, HttpIsNotObeyed) {
+  for (const char* line : {"POST / HTTP/1.1", "Host: 127.0.0.1:7379"}) {
+    TestClient client(clients);
+    client.say(std::string(line) + "\r\nSET a 1");
+    EXPECT_EQ(told(client), "");
+    EXPECT_TRUE(client.stream->closed) << line;
+    EXPECT_TRUE(node.routed.empty());
+  }
+}
+
 TEST_F(SessionTest, SmallTalk) {
   TestClient client(clients);
   EXPECT_EQ(ask(client, "PING"), "+PONG\r\n");
