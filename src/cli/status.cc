@@ -91,9 +91,9 @@ struct Row {
 };
 
 Row row_of(const Info& info, std::string address, std::string lag) {
-  return {field(info, "holdfast_node"),          std::move(address),
-          field(info, "holdfast_role"),          field(info, "holdfast_epoch"),
-          field(info, "holdfast_commit_index"),  field(info, "holdfast_applied_index"),
+  return {field(info, "holdfast_node"),           std::move(address),
+          field(info, "holdfast_role"),           field(info, "holdfast_epoch"),
+          field(info, "holdfast_commit_index"),   field(info, "holdfast_applied_index"),
           field(info, "holdfast_snapshot_index"), std::move(lag)};
 }
 
@@ -166,7 +166,8 @@ void print_json(const Status& status) {
         nodes.empty() ? "" : ",", json(row.node), json(row.address), json(row.role),
         json(row.epoch), json(row.commit), json(row.applied), json(row.snapshot), json(row.lag));
   }
-  fmt::print(R"({{"cluster":{},"groups":[{{"group":0,"leader":{},"replicas":[{}]}}]}})" "\n",
+  fmt::print(R"({{"cluster":{},"groups":[{{"group":0,"leader":{},"replicas":[{}]}}]}})"
+             "\n",
              json(status.cluster), json(status.leader), nodes);
 }
 

@@ -60,8 +60,8 @@ Result<server::ConfigLayer> file_layer(const std::string& path) {
       const std::string origin = fmt::format("{}:{}", path, line);
       auto value = text_of(node);
       if (!value) {
-        return Error{fmt::format("{}: {} has a value of a kind that no setting has", origin,
-                                 key.str())};
+        return Error{
+            fmt::format("{}: {} has a value of a kind that no setting has", origin, key.str())};
       }
       layer.values.push_back({std::string(key.str()), *std::move(value), origin});
     }

@@ -74,9 +74,10 @@ int server(const ServerFlags& flags) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Holdfast: a replicated server for locks, counters and what many machines must agree "
-               "on. It speaks the Redis protocol.",
-               "holdfast");
+  CLI::App app(
+      "Holdfast: a replicated server for locks, counters and what many machines must agree "
+      "on. It speaks the Redis protocol.",
+      "holdfast");
   app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
   app.require_subcommand(1);
   ServerFlags flags;

@@ -61,9 +61,9 @@ class Turns final : public env::TurnHandler {
 int run_server(const server::Config& config) {
   raise_file_limit();
   os::SystemClock clock;
-  os::StderrTrace trace(os::parse_level(config.log_level).value_or(Level::info),
-                        config.log_format == "json" ? os::TraceFormat::json
-                                                    : os::TraceFormat::text);
+  os::StderrTrace trace(
+      os::parse_level(config.log_level).value_or(Level::info),
+      config.log_format == "json" ? os::TraceFormat::json : os::TraceFormat::text);
   os::EventLoop loop(clock);
   auto disk = os::FileDisk::open(config.data, loop);
   if (!disk) return say(disk.error().message);

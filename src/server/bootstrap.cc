@@ -70,9 +70,10 @@ Result<Bootstrap> Bootstrap::make(const storage::Identity& identity, const env::
     return same_address(place.client, listen);
   });
   if (self == list.end()) {
-    return Error{fmt::format("--join {} does not name this node, which listens on {}. Give every "
-                             "node the same list, with each node's --listen address in it.",
-                             text(list), listen.text())};
+    return Error{
+        fmt::format("--join {} does not name this node, which listens on {}. Give every "
+                    "node the same list, with each node's --listen address in it.",
+                    text(list), listen.text())};
   }
   const auto place = static_cast<std::uint32_t>(self - list.begin());
   return Bootstrap(identity, std::move(list), place, cluster_id);
@@ -139,9 +140,9 @@ std::optional<storage::Identity> Bootstrap::on_answer(std::uint32_t from,
   if (answer.kind != Kind::adopted || answer.cluster_id == 0) return std::nullopt;
 
   // What another node says is believed only as far as it fits what this one was told.
-  const auto self = std::find_if(
-      answer.members.begin(), answer.members.end(),
-      [&answer](const storage::Member& member) { return member.node == answer.node; });
+  const auto self =
+      std::find_if(answer.members.begin(), answer.members.end(),
+                   [&answer](const storage::Member& member) { return member.node == answer.node; });
   if (self == answer.members.end() || self->uid != identity_.folder_uid) return std::nullopt;
   const auto address = env::Address::parse(self->address);
   if (!address || !same_address(*address, list_[place_].client)) return std::nullopt;
@@ -170,11 +171,11 @@ std::string Bootstrap::waiting_for() const {
 FoundingReaction answer_report(const storage::Identity& self, const FoundingReport& report) {
   if (report.place >= report.list.size()) return {std::nullopt, refusal(self.cluster_id, "?")};
   const env::Address& asking = report.list[report.place].client;
-  const auto found = std::find_if(
-      self.members.begin(), self.members.end(), [&asking](const storage::Member& member) {
-        const auto address = env::Address::parse(member.address);
-        return address && same_address(*address, asking);
-      });
+  const auto found = std::find_if(self.members.begin(), self.members.end(),
+                                  [&asking](const storage::Member& member) {
+                                    const auto address = env::Address::parse(member.address);
+                                    return address && same_address(*address, asking);
+                                  });
   if (found == self.members.end()) {
     return {std::nullopt,
             refusal(self.cluster_id, fmt::format("{} is none of the founding nodes of this cluster",
@@ -204,8 +205,7 @@ storage::Identity found_alone(const storage::Identity& identity, const Place& se
   storage::Identity founded = identity;
   founded.cluster_id = cluster_id;
   founded.node = NodeId(1);
-  founded.members = {
-      {NodeId(1), self.client.text(), self.peer().text(), identity.folder_uid}};
+  founded.members = {{NodeId(1), self.client.text(), self.peer().text(), identity.folder_uid}};
   return founded;
 }
 

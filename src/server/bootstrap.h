@@ -1,5 +1,6 @@
-// How an empty folder gets into a cluster: the founding of one from a list of places, and asking for
-// one's place in one that exists. Pure: messages in, effects out; node_start.cc carries them out.
+// How an empty folder gets into a cluster: the founding of one from a list of places, and asking
+// for one's place in one that exists. Pure: messages in, effects out; node_start.cc carries them
+// out.
 //
 // Every empty node tells every place of its list "I am the empty folder U at place P of this list",
 // again and again, until it is adopted. The first place of the list is the founder. It founds when
@@ -7,12 +8,14 @@
 // had the time to say that there is a cluster already. It names the cluster, gives node ids 1 … N
 // in the order of the list, and stores all this, before anyone hears of it.
 //
-// A place belongs to the folder that claimed it first, for good: a wiped node is a new node, because
-// it may have promised and acknowledged what it no longer knows. Places that nobody had claimed at
-// the founding are given away by the founder alone, who stores each claim before it answers.
+// A place belongs to the folder that claimed it first, for good: a wiped node is a new node,
+// because it may have promised and acknowledged what it no longer knows. Places that nobody had
+// claimed at the founding are given away by the founder alone, who stores each claim before it
+// answers.
 //
-// So there is never a second cluster from one list, as long as the founder's folder is kept: if that
-// is wiped while everyone else who was in the cluster is out of reach, nobody is left to object.
+// So there is never a second cluster from one list, as long as the founder's folder is kept: if
+// that is wiped while everyone else who was in the cluster is out of reach, nobody is left to
+// object.
 #pragma once
 
 #include <cstdint>
@@ -105,8 +108,8 @@ class Bootstrap {
   std::uint64_t cluster_id_ = 0;
   std::vector<std::uint64_t> uids_;  // by place: the empty folder that reported, 0 if none
   std::optional<Instant> majority_since_;
-  bool cluster_exists_ = false;      // somebody listed has one: never found another
-  std::string refusal_;              // the last one, for people
+  bool cluster_exists_ = false;  // somebody listed has one: never found another
+  std::string refusal_;          // the last one, for people
 };
 
 // What a node that has a cluster answers.

@@ -41,7 +41,8 @@ std::optional<FoundingReport> decode_report(std::string_view body) {
   report.place = reader.u32();
   const std::uint64_t count = reader.varint();
   if (count > kMaxPlaces) return std::nullopt;
-  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) report.list.push_back(read_place(reader));
+  for (std::uint64_t i = 0; i < count && reader.ok(); ++i)
+    report.list.push_back(read_place(reader));
   if (!reader.finished() || report.folder_uid == 0 || report.place >= count) return std::nullopt;
   return report;
 }

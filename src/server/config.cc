@@ -13,8 +13,8 @@ constexpr std::int64_t kMinute = 60'000;
 constexpr std::int64_t kMebi = 1 << 20;
 
 Error refused(const Setting& setting, std::string_view value) {
-  return Error{fmt::format("{} = '{}' is not possible: it is {}", setting.name, value,
-                           setting.range)};
+  return Error{
+      fmt::format("{} = '{}' is not possible: it is {}", setting.name, value, setting.range)};
 }
 
 std::optional<std::int64_t> to_number(std::string_view text) {
@@ -224,9 +224,10 @@ Result<void> check_together(const Config& config) {
   }
   for (const Place& place : config.join) {
     if (place.peer_port == 0 && place.client.port > 65535 - kPeerPortOffset) {
-      return Error{fmt::format("join: the peer port of {0} would be {1}, which is no port; write "
-                               "{0}@PEERPORT",
-                               place.client.text(), place.client.port + kPeerPortOffset)};
+      return Error{
+          fmt::format("join: the peer port of {0} would be {1}, which is no port; write "
+                      "{0}@PEERPORT",
+                      place.client.text(), place.client.port + kPeerPortOffset)};
     }
   }
   return {};
@@ -298,9 +299,10 @@ const Setting* find_setting(std::string_view name) {
 Result<void> apply_setting(Config& config, std::string_view name, std::string_view value) {
   const Setting* setting = find_setting(name);
   if (setting == nullptr) {
-    return Error{fmt::format("there is no setting '{}' (its value would be '{}'); "
-                             "holdfast server --print-config lists those that exist",
-                             name, value)};
+    return Error{
+        fmt::format("there is no setting '{}' (its value would be '{}'); "
+                    "holdfast server --print-config lists those that exist",
+                    name, value)};
   }
   return setting->set(config, *setting, value);
 }

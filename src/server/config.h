@@ -51,10 +51,10 @@ struct Config {
   std::int64_t waiter_grace_ms = 1000;     // a waiter without connection keeps its place; online
   std::int64_t max_clients = 10000;        // online
   std::int64_t timeout_s = 0;              // idle clients are closed; 0: never; online
-  std::int64_t max_value_bytes = 64 << 20; // 1 MiB … 512 MiB ("proto-max-bulk-len"); at restart
-  std::int64_t segment_bytes = 64 << 20;   // of the log; at restart
+  std::int64_t max_value_bytes = 64 << 20;  // 1 MiB … 512 MiB ("proto-max-bulk-len"); at restart
+  std::int64_t segment_bytes = 64 << 20;    // of the log; at restart
   std::int64_t snapshot_after_bytes = 64 << 20;  // at restart
-  bool protected_mode = true;              // refuse clients from elsewhere while there is no password
+  bool protected_mode = true;  // refuse clients from elsewhere while there is no password
 
   // Where this node meets others. Never off loopback: the links carry no secret yet.
   env::Address peer_listen() const;
@@ -62,15 +62,15 @@ struct Config {
 
 // ---- Settings by name ---------------------------------------------------------------------------
 
-// One setting: how it is called in a TOML file and as --name; as a variable it is HOLDFAST_NAME with
-// underscores.
+// One setting: how it is called in a TOML file and as --name; as a variable it is HOLDFAST_NAME
+// with underscores.
 struct Setting {
   std::string_view name;
   std::string_view range;  // for people
   std::string_view help;
-  bool online = false;     // may change while the node runs
-  bool quoted = false;     // text in TOML
-  bool list = false;       // several, separated by commas
+  bool online = false;  // may change while the node runs
+  bool quoted = false;  // text in TOML
+  bool list = false;    // several, separated by commas
   Result<void> (*set)(Config&, const Setting&, std::string_view value) = nullptr;
   std::string (*get)(const Config&, const Setting&) = nullptr;
   std::int64_t Config::*number = nullptr;

@@ -49,8 +49,7 @@ TEST(Config, WhatDependsOnEachOtherIsCheckedTogether) {
 }
 
 TEST(Config, AListOfPlaces) {
-  const auto made =
-      make_config({{layer("join", "localhost:1,127.0.0.1:2@30,[::1]:4")}});
+  const auto made = make_config({{layer("join", "localhost:1,127.0.0.1:2@30,[::1]:4")}});
   ASSERT_TRUE(made.ok());
   ASSERT_EQ(made->config.join.size(), 3U);
   EXPECT_EQ(made->config.join[0].peer().text(), "localhost:10001");

@@ -13,13 +13,15 @@ constexpr Duration kRefusedPause = milliseconds(50);
 
 }  // namespace
 
-void Departures::add(NodeId node, Incarnation incarnation, ClusterTime since, Instant due) {
+void Departures::add(NodeId node, Incarnation incarnation, bool ended, Instant due) {
   const auto known = std::find_if(departures_.begin(), departures_.end(),
                                   [node](const Departure& gone) { return gone.node == node; });
+  const Departure departure{node, incarnation, ended, due};
   if (known == departures_.end()) {
-    departures_.push_back({node, incarnation, since, due, Epoch{}, 0});
-  } else if (known->incarnation < incarnation) {
-    *known = {node, incarnation, since, due, Epoch{}, 0};
+    departures_.push_back(departure);
+  } else if (known->incarnation < incarnation ||
+             (known->incarnation == incarnation && ended && !known->ended)) {
+    *known = departure;
   }
 }
 
@@ -29,22 +31,23 @@ void Departures::forget(NodeId node, Incarnation incarnation) {
   });
 }
 
-void Departures::on_turn_end(Instant now, Epoch epoch, const Origin& self, const Submit& submit) {
+void Departures::on_turn_end(const Turn& turn) {
   for (Departure& gone : departures_) {
-    if (gone.said_under == epoch || now < gone.due) continue;
+    if (!gone.since) gone.since = gone.ended ? turn.cluster_time() : ClusterTime::never();
+    if (gone.said_under == turn.epoch || turn.now < gone.due) continue;
     const std::string node = fmt::to_string(gone.node.value);
     const std::string incarnation = fmt::to_string(gone.incarnation.value);
-    const std::string since = fmt::to_string(gone.since.ms);
-    Origin origin = self;
+    const std::string since = fmt::to_string(gone.since->ms);
+    Origin origin = turn.self;
     origin.connection = kConnection;
     origin.request = ++last_request_;
     std::string record;
     replica::encode_command(0, origin, {"_NODE.GONE", node, incarnation, since}, record);
-    if (submit(record)) {
-      gone.said_under = epoch;
+    if (turn.submit(record)) {
+      gone.said_under = turn.epoch;
       gone.request = origin.request;
     } else {
-      gone.due = now + kRefusedPause;
+      gone.due = turn.now + kRefusedPause;
     }
   }
 }

@@ -1,5 +1,5 @@
-// Processes of this cluster that have ended: after `waiter-grace` the leader has an entry say so, and
-// whoever waited in a lock's queue through one of them leaves it.
+// Processes of this cluster that have ended: after `waiter-grace` the leader has an entry say so,
+// and whoever waited in a lock's queue through one of them leaves it.
 //
 // Every node keeps the list, because any may lead by the time the grace is over; the entry does no
 // harm if it comes twice. A process is a node with its incarnation, so a node that comes back does
@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,14 +26,21 @@ class Departures {
   // The connection under which the node itself says this; no client ever has it.
   static constexpr ConnectionId kConnection{UINT64_MAX};
 
-  // The process was last heard at `since`. Ignored if it, or a later one of the node, is known.
-  void add(NodeId node, Incarnation incarnation, ClusterTime since, Instant due);
+  // `ended`: surely so; otherwise it is only silent, and may yet tell its clients what is on its
+  // way to them. Adds nothing if a later process of the node is known.
+  void add(NodeId node, Incarnation incarnation, bool ended, Instant due);
   // This process of the node is there: neither it nor a later one is gone.
   void forget(NodeId node, Incarnation incarnation);
 
-  using Submit = std::function<bool(std::string_view record)>;
+  struct Turn {
+    Instant now;
+    Epoch epoch;
+    Origin self;
+    std::function<ClusterTime()> cluster_time;
+    std::function<bool(std::string_view record)> submit;
+  };
   // On the leader: submits what is due, once in an epoch.
-  void on_turn_end(Instant now, Epoch epoch, const Origin& self, const Submit& submit);
+  void on_turn_end(const Turn& turn);
   void on_outcome(std::uint64_t request, replica::Verdict verdict);
   // For a leader.
   Instant wake_at(Epoch epoch) const;
@@ -41,9 +49,13 @@ class Departures {
   struct Departure {
     NodeId node;
     Incarnation incarnation;
-    ClusterTime since;
+    bool ended = false;
     Instant due;
-    Epoch said_under;           // 0: not yet
+    // Locks granted to its waiters since then reached nobody and are withdrawn. Set when this node
+    // leads and knows of the end: a leader has seen every stamp before its own, so no grant that
+    // the process can have told of is later. Never, for one that is only silent.
+    std::optional<ClusterTime> since = std::nullopt;
+    Epoch said_under = {};      // 0: not yet
     std::uint64_t request = 0;  // that said so
   };
 

@@ -25,9 +25,7 @@ struct FoundingLinks::Asked final : OutgoingLane::Events {
              links.network_, *this) {}
 
   bool on_welcome(const Hello&) override { return true; }
-  void on_lane_up(PeerLane) override {
-    lane.link()->send(FrameKind::report, owner.report_);
-  }
+  void on_lane_up(PeerLane) override { lane.link()->send(FrameKind::report, owner.report_); }
   void on_lane_down(PeerLane, std::string_view) override {}
   void on_refused(PeerLane, std::string_view reason) override {
     if (std::exchange(complaint, reason) != reason) {
@@ -47,8 +45,7 @@ struct FoundingLinks::Asked final : OutgoingLane::Events {
   std::string complaint;
 };
 
-FoundingLinks::FoundingLinks(const Hello& self, env::Network& network, Trace& trace,
-                             Events& events)
+FoundingLinks::FoundingLinks(const Hello& self, env::Network& network, Trace& trace, Events& events)
     : self_(self), network_(network), trace_(trace), events_(events) {}
 
 FoundingLinks::~FoundingLinks() {

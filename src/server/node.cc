@@ -54,23 +54,28 @@ void Node::report_departures(Instant turn) {
   if (replica_->role() != consensus::Role::leader) return;
   // Whoever waited through an earlier process of this node has lost its connection as well.
   if (!std::exchange(reported_own_past_, true) && identity_.incarnation.value > 1) {
-    departures_.add(identity_.node, Incarnation(identity_.incarnation.value - 1), opened_at_,
+    departures_.add(identity_.node, Incarnation(identity_.incarnation.value - 1), true,
                     turn + milliseconds(options_.config.waiter_grace_ms));
   }
   report_unheard(turn);
-  const Origin self{identity_.node, identity_.incarnation, {}, 0};
-  departures_.on_turn_end(turn, replica_->epoch(), self, [this](std::string_view record) {
-    return replica_->submit(record, true, Epoch{}) == replica::Accepted::yes;
-  });
+  departures_.on_turn_end({.now = turn,
+                           .epoch = replica_->epoch(),
+                           .self = {identity_.node, identity_.incarnation, {}, 0},
+                           .cluster_time = [this] { return replica_->status().cluster_time; },
+                           .submit =
+                               [this](std::string_view record) {
+                                 return replica_->submit(record, true, Epoch{}) ==
+                                        replica::Accepted::yes;
+                               }});
 }
 
-// A member that never came back while this process lived: whatever process of it there was is gone.
+// A member that never came back while this process lived: nobody shall wait behind its waiters.
 void Node::report_unheard(Instant turn) {
   if (reported_unheard_ || turn - started_ < kUnheardAfter) return;
   reported_unheard_ = true;
   for (const auto& member : identity_.members) {
     if (member.node == identity_.node || peers_->last_heard(member.node) != Instant{}) continue;
-    departures_.add(member.node, Incarnation(INT64_MAX), opened_at_,
+    departures_.add(member.node, Incarnation(INT64_MAX), false,
                     turn + milliseconds(options_.config.waiter_grace_ms));
   }
 }

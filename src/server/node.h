@@ -3,7 +3,8 @@
 // process, node_outbox.cc what the replica and the peers say.
 //
 // A turn: the founding's messages, the peers' timers, the clients' batch, the replica's end of turn
-// (which proposes, reads, applies and starts the log's sync). What all of them sent leaves after it.
+// (which proposes, reads, applies and starts the log's sync). What all of them sent leaves after
+// it.
 //
 // Threads: the loop's. Does not own the world that it is given.
 #pragma once
@@ -61,8 +62,8 @@ class Node final : public env::TurnHandler,
   // Listens, finds out who this folder is, and serves or asks for a place in a cluster. An error is
   // for people; the process then ends.
   Result<void> start();
-  // Hands leadership over, lets clients finish (at most two seconds), then calls `stopped`. A second
-  // call ends it at once.
+  // Hands leadership over, lets clients finish (at most two seconds), then calls `stopped`. A
+  // second call ends it at once.
   void shut_down();
 
   void on_turn_end() override;
@@ -139,10 +140,10 @@ class Node final : public env::TurnHandler,
   storage::Identity identity_;
 
   std::unique_ptr<FoundingLinks> founding_;
-  std::optional<Bootstrap> bootstrap_;         // while the folder is empty
-  std::optional<storage::Identity> adopted_;   // to be established and served at the turn's end
-  bool serve_soon_ = false;                    // established; to be served at the turn's end
-  Instant say_at_;                             // when to say again what is waited for
+  std::optional<Bootstrap> bootstrap_;        // while the folder is empty
+  std::optional<storage::Identity> adopted_;  // to be established and served at the turn's end
+  bool serve_soon_ = false;                   // established; to be served at the turn's end
+  Instant say_at_;                            // when to say again what is waited for
 
   std::unique_ptr<storage::Log> log_;
   storage::LogRecovery recovery_;
@@ -156,13 +157,12 @@ class Node final : public env::TurnHandler,
   Departures departures_;
   bool reported_own_past_ = false;
   bool reported_unheard_ = false;
-  ClusterTime opened_at_;    // cluster time when this process opened the replica
-  Epoch forwarded_under_;    // the last command that was forwarded went under this epoch ...
-  NodeId forwarded_to_;      // ... to this node; 0: nothing since the link to it was made
-  std::string password_;     // the setting as clients were last told
+  Epoch forwarded_under_;  // the last command that was forwarded went under this epoch ...
+  NodeId forwarded_to_;    // ... to this node; 0: nothing since the link to it was made
+  std::string password_;   // the setting as clients were last told
   std::optional<Instant> ending_since_;
   bool end_now_ = false;
-  bool ended_ = false;       // failed or stopped: nothing is done any more
+  bool ended_ = false;  // failed or stopped: nothing is done any more
 };
 
 }  // namespace holdfast::server

@@ -16,8 +16,8 @@ void Node::on_peer_message(consensus::Message message, ClusterTime stamp) {
 void Node::on_forward(NodeId from, std::string_view record, bool write, Epoch under) {
   const auto origin = replica::decode_origin(record);
   if (!origin || origin->node != from) {
-    trace_.warning("forwarded command dropped", {{"node", fmt::to_string(from.value)},
-                                                 {"reason", "its record makes no sense"}});
+    trace_.warning("forwarded command dropped",
+                   {{"node", fmt::to_string(from.value)}, {"reason", "its record makes no sense"}});
     return;
   }
   replica::Accepted accepted = replica::Accepted::not_leader;
@@ -46,13 +46,11 @@ void Node::on_peer_liveness(NodeId node, bool alive) {
     // Met for the first time by this process: what the node's earlier processes left behind, as
     // after a power cut that took all of them, nobody else will report.
     if (process.value > 1) {
-      departures_.add(node, Incarnation(process.value - 1), opened_at_,
+      departures_.add(node, Incarnation(process.value - 1), true,
                       now() + milliseconds(options_.config.waiter_grace_ms));
     }
   } else {
-    const Instant heard = peers_->last_heard(node);
-    const std::int64_t silent_ms = heard == Instant{} ? 0 : (now() - heard).ms();
-    departures_.add(node, process, replica_->status().cluster_time.plus_ms(-silent_ms),
+    departures_.add(node, process, peers_->ended(node),
                     now() + milliseconds(options_.config.waiter_grace_ms));
   }
   replica_->peer_liveness(node, alive);
@@ -86,8 +84,8 @@ void Node::send(GroupId, const consensus::Message& message, ClusterTime stamp) {
 }
 
 void Node::send_snapshot(GroupId group, NodeId to) {
-  // Without a stored snapshot there is nothing to send: an empty file that no receiver accepts makes
-  // the transfer end as not delivered, and the replica asks again.
+  // Without a stored snapshot there is nothing to send: an empty file that no receiver accepts
+  // makes the transfer end as not delivered, and the replica asks again.
   const auto& stored = replica_->stored_snapshot();
   peers_->send_snapshot(group, to, stored ? *stored : storage::SnapshotFile{});
 }

@@ -68,9 +68,10 @@ Result<void> Node::look_at_folder() {
   if (!files) return files.error();
   for (const env::FileInfo& file : *files) {
     if (is_ours(file.name)) continue;
-    return Error{fmt::format("the data folder {} holds files that are not Holdfast's ({}). Nothing "
-                             "has been changed. Name an empty folder with --data.",
-                             options_.config.data, file.name)};
+    return Error{
+        fmt::format("the data folder {} holds files that are not Holdfast's ({}). Nothing "
+                    "has been changed. Name an empty folder with --data.",
+                    options_.config.data, file.name)};
   }
   identity_.folder_uid = fresh_id();
   return {};
@@ -100,15 +101,17 @@ Result<void> Node::may_start() const {
       (founded || std::all_of(config.join.begin(), config.join.end(),
                               [](const Place& place) { return place.client.is_loopback(); }));
   if (nodes > 1 && !all_loopback) {
-    return Error{"nodes of one cluster must all listen on loopback (127.0.0.1): their links carry "
-                 "no secret yet, so the peer port does not leave this machine. Nothing has been "
-                 "changed. A single node may serve clients elsewhere with --bootstrap."};
+    return Error{
+        "nodes of one cluster must all listen on loopback (127.0.0.1): their links carry "
+        "no secret yet, so the peer port does not leave this machine. Nothing has been "
+        "changed. A single node may serve clients elsewhere with --bootstrap."};
   }
   if (!founded && config.join.empty() && !config.listen.is_loopback() && !config.bootstrap) {
-    return Error{fmt::format("the data folder {} is empty, and {} can be reached from elsewhere. To "
-                             "make a new cluster of this one node there, add --bootstrap; to take "
-                             "part in another, name its nodes with --join.",
-                             config.data, config.listen.text())};
+    return Error{
+        fmt::format("the data folder {} is empty, and {} can be reached from elsewhere. To "
+                    "make a new cluster of this one node there, add --bootstrap; to take "
+                    "part in another, name its nodes with --join.",
+                    config.data, config.listen.text())};
   }
   if (!founded || nodes == 1) return {};
   const storage::Member& member = identity_.members.at(identity_.node.value - 1);
@@ -163,9 +166,10 @@ Result<void> Node::begin() {
     bootstrap = *std::move(made);
     const Place& self = bootstrap->list()[bootstrap->place()];
     if (self.peer().port != config.peer_listen().port) {
-      return Error{fmt::format("--join says that {} meets other nodes at port {}, but --peer-port "
-                               "says {}",
-                               self.client.text(), self.peer().port, config.peer_listen().port)};
+      return Error{
+          fmt::format("--join says that {} meets other nodes at port {}, but --peer-port "
+                      "says {}",
+                      self.client.text(), self.peer().port, config.peer_listen().port)};
     }
   }
   if (auto stored = storage::store_identity(disk_, identity_); !stored) return stored;
@@ -200,9 +204,8 @@ Result<void> Node::open_log(bool must_exist) {
   if (!log) return log.error();
   log_ = *std::move(log);
   if (recovery_.torn_bytes > 0) {
-    trace_.info("unfinished last write cut off",
-                {{"bytes", fmt::to_string(recovery_.torn_bytes)},
-                 {"meaning", "it was never acknowledged"}});
+    trace_.info("unfinished last write cut off", {{"bytes", fmt::to_string(recovery_.torn_bytes)},
+                                                  {"meaning", "it was never acknowledged"}});
   }
   return {};
 }
@@ -246,8 +249,8 @@ FoundingAnswer Node::on_founding_report(const FoundingReport& report) {
   FoundingReaction reaction =
       empty ? bootstrap_->on_report(report, now()) : answer_report(identity_, report);
   if (!reaction.store) return reaction.answer;
-  const auto done = empty ? establish(*reaction.store)
-                          : storage::store_identity(disk_, *reaction.store);
+  const auto done =
+      empty ? establish(*reaction.store) : storage::store_identity(disk_, *reaction.store);
   if (!done) {
     fail(done.error().message);
     return {};
@@ -301,7 +304,6 @@ Result<void> Node::serve() {
                                         recovered, founding_membership(identity_), prng_.next());
   if (!replica) return replica.error();
   replica_ = *std::move(replica);
-  opened_at_ = replica_->status().cluster_time;
   trace_.info("serving", {{"node", fmt::to_string(identity_.node.value)},
                           {"incarnation", fmt::to_string(identity_.incarnation.value)},
                           {"cluster", fmt::format("{:016x}", identity_.cluster_id)},

@@ -109,9 +109,10 @@ Result<Hello> decode_hello(std::string_view body) {
   }
   const std::uint16_t version = reader.u16();
   if (version > kPeerVersion) {
-    return Error{fmt::format("version {} of the peer protocol is newer than the {} spoken here; "
-                             "upgrade the older node",
-                             version, kPeerVersion)};
+    return Error{
+        fmt::format("version {} of the peer protocol is newer than the {} spoken here; "
+                    "upgrade the older node",
+                    version, kPeerVersion)};
   }
   Hello hello;
   const std::uint8_t lane = reader.u8();

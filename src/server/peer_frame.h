@@ -19,13 +19,13 @@
 namespace holdfast::server {
 
 enum class FrameKind : std::uint8_t {
-  hello = 1,     // first on every connection, from the node that dialled
-  welcome = 2,   // the answer: who was reached
-  refused = 3,   // the other answer: why not; then the connection ends
-  ping = 4,      // "I live"; control lane
-  message = 5,   // between replicas of a group
-  forward = 6,   // a client's command, to the leader
-  outcome = 7,   // how it ended, to where it came from
+  hello = 1,    // first on every connection, from the node that dialled
+  welcome = 2,  // the answer: who was reached
+  refused = 3,  // the other answer: why not; then the connection ends
+  ping = 4,     // "I live"; control lane
+  message = 5,  // between replicas of a group
+  forward = 6,  // a client's command, to the leader
+  outcome = 7,  // how it ended, to where it came from
   snapshot_begin = 8,
   snapshot_chunk = 9,
   snapshot_end = 10,

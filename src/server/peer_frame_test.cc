@@ -24,7 +24,8 @@ std::vector<Frame> decode_in_pieces(FrameDecoder& decoder, std::string_view byte
 
 TEST(PeerFrame, ArrivesWholeHoweverItIsCut) {
   const std::string large(20'000, 'x');
-  const std::string bytes = make_frame(FrameKind::ping, "") + make_frame(FrameKind::message, large) +
+  const std::string bytes = make_frame(FrameKind::ping, "") +
+                            make_frame(FrameKind::message, large) +
                             make_frame(FrameKind::forward, "abc") + make_frame(FrameKind::ping, "");
   for (const std::size_t piece : {1UL, 2UL, 3UL, 5UL, 7UL, 1000UL, 20'009UL, 1'000'000UL}) {
     FrameDecoder decoder;
@@ -61,9 +62,9 @@ TEST(PeerFrame, ALengthIsBoundedBeforeItIsUsed) {
 }
 
 TEST(PeerFrame, EmptyAndUnknownFramesAreErrors) {
-  for (const std::string_view bytes : {std::string_view("\0\0\0\0\4", 5),
-                                       std::string_view("\1\0\0\0\0", 5),
-                                       std::string_view("\1\0\0\0\x63", 5)}) {
+  for (const std::string_view bytes :
+       {std::string_view("\0\0\0\0\4", 5), std::string_view("\1\0\0\0\0", 5),
+        std::string_view("\1\0\0\0\x63", 5)}) {
     FrameDecoder decoder;
     decoder.feed(bytes);
     EXPECT_FALSE(decoder.next());
@@ -103,8 +104,9 @@ TEST(PeerFrame, ANewerVersionIsRefusedClearly) {
   body += "whatever a newer version adds";
   const auto refused = decode_hello(body);
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().message,
-            "version 2 of the peer protocol is newer than the 1 spoken here; upgrade the older node");
+  EXPECT_EQ(
+      refused.error().message,
+      "version 2 of the peer protocol is newer than the 1 spoken here; upgrade the older node");
 }
 
 TEST(PeerFrame, SomethingElseIsToldApart) {

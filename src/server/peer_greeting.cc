@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "server/peers_state.h"
 
@@ -9,11 +10,7 @@ namespace holdfast::server {
 
 Hello Peers::State::greeting(PeerLane lane, NodeId reaching) const {
   const storage::Identity& identity = options.identity;
-  return {lane,
-          identity.cluster_id,
-          identity.node,
-          identity.folder_uid,
-          identity.incarnation,
+  return {lane,    identity.cluster_id, identity.node, identity.folder_uid, identity.incarnation,
           reaching};
 }
 
@@ -28,21 +25,24 @@ std::string Peers::State::objection(const Hello& hello) const {
                        hello.reaching);
   }
   if (hello.node == self.node) {
-    return fmt::format("there are two nodes {}: one of them is a copy of the other's data folder, "
-                       "or dials itself",
-                       self.node);
+    return fmt::format(
+        "there are two nodes {}: one of them is a copy of the other's data folder, "
+        "or dials itself",
+        self.node);
   }
   const Peer* peer = find(hello.node);
   if (peer == nullptr) return fmt::format("node {} is not a member of this cluster", hello.node);
   if (peer->uid != 0 && peer->uid != hello.folder_uid) {
-    return fmt::format("the place of node {} belongs to data folder {:016x}, not to {:016x}; "
-                       "a wiped node is a new node",
-                       hello.node, peer->uid, hello.folder_uid);
+    return fmt::format(
+        "the place of node {} belongs to data folder {:016x}, not to {:016x}; "
+        "a wiped node is a new node",
+        hello.node, peer->uid, hello.folder_uid);
   }
   if (hello.incarnation < peer->incarnation) {
-    return fmt::format("node {} says that this is its start number {}, but number {} has been seen: "
-                       "an older copy of its data folder, or a process that should have ended",
-                       hello.node, hello.incarnation, peer->incarnation);
+    return fmt::format(
+        "node {} says that this is its start number {}, but number {} has been seen: "
+        "an older copy of its data folder, or a process that should have ended",
+        hello.node, hello.incarnation, peer->incarnation);
   }
   return {};
 }
@@ -58,13 +58,13 @@ void Peers::State::meet(Peer& peer, const Hello& hello) {
       lane->cut();
       lane->retry_soon();
     }
-    declare(peer, false, "started again");
+    declare_gone(peer, true, "started again");
   }
   peer.incarnation = hello.incarnation;
   peer.uid = hello.folder_uid;
   peer.heard = true;
   peer.complaint.clear();
-  declare(peer, true, "connected");
+  declare_alive(peer, "connected");
 }
 
 void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
@@ -106,20 +106,32 @@ void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
 }
 
 void Peers::State::look_for_end(Peer& peer, std::string_view reason) {
-  if (peer.cut_off()) declare(peer, false, reason);
+  if (peer.cut_off()) declare_gone(peer, true, reason);
 }
 
-void Peers::State::declare(Peer& peer, bool alive, std::string_view reason) {
-  if (peer.alive == alive) return;
-  peer.alive = alive;
-  const Level level = alive ? Level::info : Level::warning;
+void Peers::State::declare_alive(Peer& peer, std::string_view reason) {
+  if (std::exchange(peer.alive, true)) return;
+  peer.ended = false;
+  tell(peer, reason);
+}
+
+void Peers::State::declare_gone(Peer& peer, bool ended, std::string_view reason) {
+  // That a silent one has ended after all is news.
+  if (!peer.alive && (peer.ended || !ended || !peer.incarnation)) return;
+  peer.alive = false;
+  peer.ended = ended;
+  tell(peer, reason);
+}
+
+void Peers::State::tell(const Peer& peer, std::string_view reason) {
+  const Level level = peer.alive ? Level::info : Level::warning;
   if (trace.enabled(level)) {
-    trace.write(level, alive ? "peer alive" : "peer gone",
+    trace.write(level, peer.alive ? "peer alive" : "peer gone",
                 {{"node", fmt::to_string(peer.node.value)},
                  {"incarnation", fmt::to_string(peer.incarnation.value)},
                  {"reason", std::string(reason)}});
   }
-  events.on_peer_liveness(peer.node, alive);
+  events.on_peer_liveness(peer.node, peer.alive);
 }
 
 // ---- The lanes that we dial ---------------------------------------------------------------------
@@ -154,8 +166,8 @@ void Peer::on_refused(PeerLane, std::string_view reason) {
   if (complaint == reason) return;
   complaint = reason;
   if (reason == kNotYet) return;
-  owner.trace.warning("refused by peer", {{"node", fmt::to_string(node.value)},
-                                          {"reason", complaint}});
+  owner.trace.warning("refused by peer",
+                      {{"node", fmt::to_string(node.value)}, {"reason", complaint}});
 }
 
 bool Peer::cut_off() const {

@@ -4,7 +4,8 @@
 // owner finds out by the greeting. OutgoingLane keeps one lane to one peer open: dials, greets,
 // dials again after a pause that doubles.
 //
-// Threads: the loop's. Time: told at the end of a turn, so what happens in a turn gets its time then.
+// Threads: the loop's. Time: told at the end of a turn, so what happens in a turn gets its time
+// then.
 #pragma once
 
 #include <cstddef>
@@ -113,8 +114,8 @@ class OutgoingLane final : private PeerLink::Owner {
   bool up_ = false;
   bool lost_ = false;  // in this turn: the pause begins at its end
   Duration pause_;
-  Instant dial_at_;       // valid without a link
-  Instant give_up_at_;    // valid while greeting
+  Instant dial_at_;     // valid without a link
+  Instant give_up_at_;  // valid while greeting
 };
 
 }  // namespace holdfast::server

@@ -114,7 +114,7 @@ void Peers::State::on_frame(PeerLink& link, Frame frame) {
     return;
   }
   peer->heard = true;
-  if (!peer->alive) declare(*peer, true, "heard again");
+  declare_alive(*peer, "heard again");
   if (!take(*peer, frame)) {
     const std::string reason =
         fmt::format("a frame of kind {} that makes no sense", static_cast<int>(frame.kind));
@@ -165,8 +165,8 @@ bool Peers::State::take_message(Peer& peer, const Frame& frame) {
   const ClusterTime stamp{Reader(frame.body.view()).i64()};
   auto message = consensus::decode_message(frame.body.part(kStamp, frame.body.size() - kStamp));
   if (!message) {
-    trace.warning("message not understood", {{"node", fmt::to_string(peer.node.value)},
-                                             {"reason", message.error().message}});
+    trace.warning("message not understood",
+                  {{"node", fmt::to_string(peer.node.value)}, {"reason", message.error().message}});
     return false;
   }
   if (message->from != peer.node || message->to != options.identity.node) return false;
@@ -185,9 +185,8 @@ bool Peers::State::take_snapshot_part(Peer& peer, const Frame& frame) {
     case FrameKind::snapshot_chunk: {
       const auto chunk = decode_snapshot_chunk(body);
       if (!chunk) return false;
-      receiver.on_chunk(
-          peer.node, *chunk,
-          frame.body.part(kSnapshotChunkHeader, body.size() - kSnapshotChunkHeader));
+      receiver.on_chunk(peer.node, *chunk,
+                        frame.body.part(kSnapshotChunkHeader, body.size() - kSnapshotChunkHeader));
       return true;
     }
     case FrameKind::snapshot_end: {
@@ -229,7 +228,7 @@ void Peers::State::on_turn_end(Instant now) {
   for (auto& [node, peer] : peers) {
     if (std::exchange(peer->heard, false)) peer->last_heard = now;
     if (peer->alive && now - peer->last_heard >= options.peer_timeout) {
-      declare(*peer, false, "silent");
+      declare_gone(*peer, false, "silent");
     }
     peer->control.on_turn_end(now);
     peer->data.on_turn_end(now);
@@ -276,8 +275,8 @@ void Peers::members_changed(const storage::Identity& identity) {
 void Peers::send(const consensus::Message& message, ClusterTime stamp) {
   Peer* peer = state_->find(message.to);
   if (peer == nullptr) return;
-  PeerLink* link = lane_of(message.kind) == PeerLane::data ? state_->data_link(*peer)
-                                                           : peer->control.link();
+  PeerLink* link =
+      lane_of(message.kind) == PeerLane::data ? state_->data_link(*peer) : peer->control.link();
   if (link == nullptr) return;  // agreement copes with what is lost
   std::string head;
   Writer(head).i64(stamp.ms);
@@ -324,6 +323,11 @@ bool Peers::connected(NodeId node) const {
 bool Peers::alive(NodeId node) const {
   const Peer* peer = state_->find(node);
   return peer != nullptr && peer->alive;
+}
+
+bool Peers::ended(NodeId node) const {
+  const Peer* peer = state_->find(node);
+  return peer != nullptr && !peer->alive && peer->ended;
 }
 
 Instant Peers::last_heard(NodeId node) const {

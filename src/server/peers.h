@@ -2,9 +2,9 @@
 //
 // Each node dials every other: one connection for small and urgent things (heartbeats, votes,
 // liveness) and one for data (entries, forwards, outcomes, snapshots), so that a megabyte of
-// entries never delays a heartbeat. A connection starts with a handshake: protocol version, cluster,
-// node, folder, incarnation; what does not fit is refused with a reason in both logs. What arrives
-// from an incarnation older than the newest seen is dropped. Format: docs/formats/peer.md.
+// entries never delays a heartbeat. A connection starts with a handshake: protocol version,
+// cluster, node, folder, incarnation; what does not fit is refused with a reason in both logs. What
+// arrives from an incarnation older than the newest seen is dropped. Format: docs/formats/peer.md.
 //
 // A connection carries one way: what a node says travels on those it dialled, what it hears arrives
 // on those it accepted. A peer counts as gone when nothing connects to it any more, either way
@@ -42,12 +42,12 @@ class PeerEvents {
   // How a command of one of our connections ended at the leader.
   virtual void on_outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
                           Index index) = 0;
-  // alive=false: its connections were reset or it has been silent for `peer_timeout`; also told when
-  // it returns with a new incarnation (false, then true). Meanwhile Peers::incarnation() is still
-  // that of the one that is gone.
+  // alive=false: its connections were reset or it has been silent for `peer_timeout`; also told
+  // when it returns with a new incarnation (false, then true). Told again when one that was silent
+  // turns out to have ended. Meanwhile Peers::incarnation() is still that of the one that is gone.
   virtual void on_peer_liveness(NodeId node, bool alive) = 0;
-  // Commands may (again) be forwarded to it. What was forwarded before and has no outcome yet may be
-  // lost.
+  // Commands may (again) be forwarded to it. What was forwarded before and has no outcome yet may
+  // be lost.
   virtual void on_peer_linked(NodeId /*node*/) {}
   // A snapshot has arrived whole, verified, durable under its final name.
   virtual void on_snapshot(GroupId group, Index index, std::string content) = 0;
@@ -58,10 +58,10 @@ class Peers {
  public:
   struct Options {
     storage::Identity identity;
-    Duration reconnect = milliseconds(100);     // first pause, doubled up to ten times as long
+    Duration reconnect = milliseconds(100);      // first pause, doubled up to ten times as long
     Duration peer_timeout = milliseconds(1000);  // silence after which a peer counts as gone
-    std::size_t output_limit = 256 << 20;       // bytes queued for one peer; beyond, its link is cut
-    PeerLink::Owner* founding = nullptr;        // gets connections of the founding lane
+    std::size_t output_limit = 256 << 20;  // bytes queued for one peer; beyond, its link is cut
+    PeerLink::Owner* founding = nullptr;   // gets connections of the founding lane
   };
   Peers(Options options, env::Network& network, env::Disk& disk, Trace& trace, PeerEvents& events);
   ~Peers();
@@ -78,9 +78,12 @@ class Peers {
                     Index index);
   void send_snapshot(GroupId group, NodeId to, const storage::SnapshotFile& file);
 
-  bool connected(NodeId node) const;      // commands may be forwarded to it
+  bool connected(NodeId node) const;  // commands may be forwarded to it
   bool alive(NodeId node) const;
-  Instant last_heard(NodeId node) const;  // Instant{} if never
+  // Not alive, and surely so: its connections were reset, or it has been started again. A peer that
+  // is only silent may go on later where it stopped.
+  bool ended(NodeId node) const;
+  Instant last_heard(NodeId node) const;       // Instant{} if never
   Incarnation incarnation(NodeId node) const;  // the newest seen; 0 if never
   void on_turn_end(Instant now);
   Instant wake_at() const;

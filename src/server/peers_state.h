@@ -30,12 +30,13 @@ struct Peer final : OutgoingLane::Events {
   OutgoingLane control;
   OutgoingLane data;
   std::vector<std::shared_ptr<PeerLink>> incoming;  // greeted, at most one for each lane
-  Incarnation incarnation;  // the newest seen
+  Incarnation incarnation;                          // the newest seen
   bool alive = false;
-  bool heard = false;       // in this turn
+  bool ended = false;  // not alive, and not only silent
+  bool heard = false;  // in this turn
   Instant last_heard;
   Instant ping_at;
-  std::string complaint;    // the last refusal, so that it is not repeated in the log
+  std::string complaint;  // the last refusal, so that it is not repeated in the log
   SnapshotSender snapshots;
 };
 
@@ -57,7 +58,9 @@ class Peers::State final : public PeerLink::Owner {
   void on_hello(PeerLink& link, const Frame& frame);
   // A link of the peer has ended: gone if it was the last.
   void look_for_end(Peer& peer, std::string_view reason);
-  void declare(Peer& peer, bool alive, std::string_view reason);
+  void declare_alive(Peer& peer, std::string_view reason);
+  void declare_gone(Peer& peer, bool ended, std::string_view reason);
+  void tell(const Peer& peer, std::string_view reason);
 
   // ---- what arrives
   void on_frame(PeerLink& link, Frame frame) override;

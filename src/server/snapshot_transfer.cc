@@ -52,8 +52,14 @@ void SnapshotSender::on_turn_end(PeerLink* link, Instant now) {
   if (!current_ && !waiting_.empty()) {
     auto [group, file] = std::move(waiting_.front());
     waiting_.pop_front();
-    current_ = Transfer{.id = ++next_id_, .group = group, .file = std::move(file), .read = 0,
-                        .begun = false, .ended = false, .reading = false, .chunk = std::nullopt,
+    current_ = Transfer{.id = ++next_id_,
+                        .group = group,
+                        .file = std::move(file),
+                        .read = 0,
+                        .begun = false,
+                        .ended = false,
+                        .reading = false,
+                        .chunk = std::nullopt,
                         .progress_at = now};
   }
   if (current_ && now - current_->progress_at > kStalled) {
@@ -64,8 +70,8 @@ void SnapshotSender::on_turn_end(PeerLink* link, Instant now) {
     Transfer& transfer = *current_;
     if (!std::exchange(transfer.begun, true)) {
       link->send(FrameKind::snapshot_begin,
-                 encode_snapshot_begin({transfer.id, transfer.group, transfer.file.index,
-                                        transfer.file.size}));
+                 encode_snapshot_begin(
+                     {transfer.id, transfer.group, transfer.file.index, transfer.file.size}));
     }
     if (transfer.chunk) {
       const std::uint64_t offset = transfer.read - transfer.chunk->size();
@@ -100,9 +106,9 @@ void SnapshotSender::read_chunk() {
       return;
     }
     // A newer snapshot may have taken its place: the group asks again and gets that one.
-    trace_.warning("snapshot not delivered",
-                   {{"file", current_->file.name},
-                    {"reason", result ? "the file is shorter than it was" : result.error().message}});
+    trace_.warning("snapshot not delivered", {{"file", current_->file.name},
+                                              {"reason", result ? "the file is shorter than it was"
+                                                                : result.error().message}});
     finish(false);
   };
   disk_.submit(env::Lane::background,
@@ -147,7 +153,8 @@ void SnapshotReceiver::on_begin(NodeId from, const SnapshotBegin& begin) {
                                   {"group", fmt::to_string(begin.group.value)},
                                   {"index", fmt::to_string(begin.index.value)},
                                   {"bytes", fmt::to_string(begin.size)}});
-  disk_.submit(env::Lane::background, {{env::RemoveFile{current_->temporary}}, [](Result<void>) {}});
+  disk_.submit(env::Lane::background,
+               {{env::RemoveFile{current_->temporary}}, [](Result<void>) {}});
 }
 
 void SnapshotReceiver::on_chunk(NodeId from, const SnapshotChunk& chunk, SharedBytes bytes) {
@@ -186,8 +193,7 @@ void SnapshotReceiver::on_end(NodeId from, std::uint64_t id) {
 }
 
 void SnapshotReceiver::store(std::shared_ptr<Transfer> transfer) {
-  const std::string name =
-      storage::snapshot_name(transfer->begin.group, transfer->begin.index);
+  const std::string name = storage::snapshot_name(transfer->begin.group, transfer->begin.index);
   const auto done = [this, alive = alive_, transfer](Result<void> result) {
     if (!*alive || current_ != transfer) return;
     if (!result) {
@@ -198,10 +204,10 @@ void SnapshotReceiver::store(std::shared_ptr<Transfer> transfer) {
     arrived_(transfer->begin.group, transfer->begin.index, std::move(transfer->content));
     tell_(transfer->from, {transfer->begin.transfer, true});
   };
-  disk_.submit(env::Lane::background, {{env::SyncFile{transfer->temporary},
-                                        env::RenameFile{transfer->temporary, name},
-                                        env::SyncFolder{}},
-                                       done});
+  disk_.submit(env::Lane::background,
+               {{env::SyncFile{transfer->temporary}, env::RenameFile{transfer->temporary, name},
+                 env::SyncFolder{}},
+                done});
 }
 
 void SnapshotReceiver::on_link_lost(NodeId from) {
@@ -213,7 +219,8 @@ void SnapshotReceiver::abandon(std::string_view why, bool tell_sender) {
   trace_.warning("snapshot abandoned", {{"from", fmt::to_string(transfer->from.value)},
                                         {"index", fmt::to_string(transfer->begin.index.value)},
                                         {"reason", std::string(why)}});
-  disk_.submit(env::Lane::background, {{env::RemoveFile{transfer->temporary}}, [](Result<void>) {}});
+  disk_.submit(env::Lane::background,
+               {{env::RemoveFile{transfer->temporary}}, [](Result<void>) {}});
   if (tell_sender) tell_(transfer->from, {transfer->begin.transfer, false});
 }
 

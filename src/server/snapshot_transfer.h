@@ -51,12 +51,12 @@ class SnapshotSender {
     std::uint64_t id = 0;
     GroupId group;
     storage::SnapshotFile file;
-    std::uint64_t read = 0;     // bytes read so far
+    std::uint64_t read = 0;  // bytes read so far
     bool begun = false;
-    bool ended = false;         // everything is sent, the result is awaited
+    bool ended = false;  // everything is sent, the result is awaited
     bool reading = false;
     std::optional<SharedBytes> chunk;  // read, not yet sent
-    Instant progress_at;        // when it last moved
+    Instant progress_at;               // when it last moved
   };
 
   void read_chunk();
@@ -70,7 +70,7 @@ class SnapshotSender {
   std::optional<Transfer> current_;
   std::deque<std::pair<GroupId, storage::SnapshotFile>> waiting_;
   std::vector<std::pair<GroupId, bool>> ended_;  // to be reported
-  bool blocked_ = false;  // on the link's output
+  bool blocked_ = false;                         // on the link's output
   Instant blocked_until_;
 };
 

@@ -1,5 +1,5 @@
-// Whatever bytes a stranger sends to the peer port: frames are the same however they are cut, memory
-// follows what came, and no body crashes its decoder.
+// Whatever bytes a stranger sends to the peer port: frames are the same however they are cut,
+// memory follows what came, and no body crashes its decoder.
 #include <cstdint>
 #include <string>
 #include <string_view>
