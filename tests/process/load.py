@@ -16,6 +16,9 @@ import wire
 
 LOCKS = ["yard", "pier", "dock"]
 LOCK_TTL = 1500
+CLOCK_RATE = 1 - 500e-6  # cluster time may run faster than ours by as much while it is slewed...
+GRAIN = 0.001            # ...and counts in whole milliseconds
+
 PATIENCE = 1.5  # seconds for an answer; commands that wait get that on top
 INSISTENCE = 30.0  # seconds in which what is repeated must be answered
 
@@ -54,6 +57,11 @@ class Journal:
     problems: list = dataclasses.field(default_factory=list)      # promises seen broken on the way
 
 
+def surely_until(asked, milliseconds):
+    """Until when a lock is held that had so much time left after it was asked for."""
+    return asked + milliseconds / 1000 * CLOCK_RATE - GRAIN
+
+
 class Client(threading.Thread):
     def __init__(self, number, prefix, addresses, stop):
         super().__init__(daemon=True)
@@ -67,6 +75,7 @@ class Client(threading.Thread):
         self.at = number
         self.connection = None
         self.register = 0  # the last value of this client's own register that was acknowledged
+        self.doubtful = set()  # those whose writing was answered by nobody
 
     def run(self):
         turns = [self.count, self.keep, self.count_once, self.write_and_read, self.hold_a_lock]
@@ -88,12 +97,14 @@ class Client(threading.Thread):
         self.connection = None
         self.at += 1
 
+    def address(self):
+        return self.addresses[self.at % len(self.addresses)]
+
     def ask(self, *words, wait=0.0):
         """The answer and when it was asked for; raises Refused, Unknown, or wire.ErrorReply."""
         if self.connection is None:
             try:
-                address = self.addresses[self.at % len(self.addresses)]
-                self.connection = wire.Connection(*address, timeout=PATIENCE)
+                self.connection = wire.Connection(*self.address(), timeout=PATIENCE)
             except OSError:
                 self.leave()
                 time.sleep(0.01)
@@ -163,8 +174,8 @@ class Client(threading.Thread):
             self.journal.kept[key] = "unknown"
 
     def write_and_read(self):
-        """Nobody else writes this register, so a read through any node shows the last acknowledged
-        value or one tried since."""
+        """Nobody else writes this register. So a read through any node shows the last acknowledged
+        value, or one whose fate is unknown: such a write may take effect at any later time."""
         key = f"{self.prefix}register:{self.number}"
         value = next(self.turns)
         try:
@@ -172,15 +183,18 @@ class Client(threading.Thread):
             self.register = value
             if self.random.random() < 0.3:
                 self.leave()
-        except (Refused, Unknown):
+        except Refused:
             pass
+        except Unknown:
+            self.doubtful.add(value)
         try:
-            read, _ = self.ask("GET", key)
+            read, asked = self.ask("GET", key)
         except (Refused, Unknown):
             return
-        if not self.register <= int(read or 0) <= value:
+        if int(read or 0) not in {self.register, *self.doubtful}:
             self.journal.problems.append(
-                f"{key} was read as {read}; acknowledged: {self.register}, last tried: {value}")
+                f"{key} was read as {read} at port {self.address()[1]}, asked at {asked:.3f}, answered at "
+                f"{time.monotonic():.3f}; acknowledged: {self.register}, unknown: {self.doubtful}")
 
     # --- Locks ------------------------------------------------------------------------------
 
@@ -205,14 +219,14 @@ class Client(threading.Thread):
         if answer is None:
             return None
         token, ttl = answer[0], answer[1]
-        grant = Grant(name, token, time.monotonic(), asked + ttl / 1000)
+        grant = Grant(name, token, time.monotonic(), surely_until(asked, ttl))
         self.journal.grants.append(grant)
         return grant
 
     def renew(self, grant):
         try:
             left, asked = self.write("LOCK.RENEW", grant.name, grant.token, "TTL", LOCK_TTL)
-            grant.valid_until = max(grant.valid_until, asked + left / 1000)
+            grant.valid_until = max(grant.valid_until, surely_until(asked, left))
         except (Refused, Unknown):
             pass
         except wire.ErrorReply as error:

@@ -32,7 +32,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent():
+def die_with_parent():
     """However this test ends, its nodes do not outlive it."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -119,7 +119,7 @@ class Cluster:
             command += ["--join", ",".join(self.endpoints())]
         with open(self.log(node), "a") as log:
             self.processes[node] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                                    stderr=log, preexec_fn=_die_with_parent)
+                                                    stderr=log, preexec_fn=die_with_parent)
 
     def kill(self, *nodes):
         """kill -9, all of them before waiting for any."""

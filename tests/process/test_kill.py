@@ -103,6 +103,8 @@ def stop_leader(cluster, load, seconds):
         time.sleep(max(0, moment + seconds - time.monotonic()))
     finally:
         cluster.resume(node)
+    port, woke = cluster.address(node)[1], time.monotonic()
+    print(f"          port {port} stopped at {moment:.3f}, woke at {woke:.3f}")
     sleeper.read()
     cluster.wait_until_level()
     return outage
