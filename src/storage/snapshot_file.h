@@ -22,8 +22,9 @@
 
 namespace holdfast::storage {
 
-// The longest chunk; the maker cuts its encoding into such pieces.
-inline constexpr std::size_t kSnapshotChunkMax = 16 << 20;
+// The longest chunk. A maker aims at far less, but the largest single thing (a value of 512 MiB, a
+// lock with all the waiters it may have) must fit into one.
+inline constexpr std::size_t kSnapshotChunkMax = std::size_t{1} << 30;
 
 struct SnapshotHeader {
   GroupId group;

@@ -93,7 +93,7 @@ class Snapshots(unittest.TestCase):
             cluster.kill(away)
             for turn in range(10):
                 write(connection, turn * 500, 500)
-            connection.call("SET", "large", "y" * (12 * MIB))
+            connection.call("SET", "large", "y" * (30 * MIB))
             write(connection, 5000, 500)
             for _ in range(3):
                 cluster.start(away)
@@ -104,7 +104,7 @@ class Snapshots(unittest.TestCase):
             self.make_leader(cluster, away)
             connection = cluster.connect(away)
             self.assertEqual(held(connection), expected(5500))
-            self.assertEqual(connection.call("STRLEN", "large"), 12 * MIB)
+            self.assertEqual(connection.call("STRLEN", "large"), 30 * MIB)
 
     # --- Tools ------------------------------------------------------------------------------
 
