@@ -81,7 +81,7 @@ def write(comparison, targets, words, pipelines, loads, rows_of, disk, binary):
         parts += [
             "## Beside etcd",
             "`etcdctl check perf --load …` (60 s each) against three nodes of etcd; `redis-benchmark -r "
-            "100000 SET` with keys of 256 bytes and values of 1024, etcd's sizes there, against three nodes "
+            "100000 SET` with keys of 276 bytes and values of 1024, etcd's sizes there, against three nodes "
             "of Holdfast, before and after each of etcd's loads. The loads allow at most 150, 1000, 8000 and "
             "15000 writes per second (s, m, l, xl).",
             beside_etcd(comparison, loads, rows_of),
