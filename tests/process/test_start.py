@@ -77,6 +77,9 @@ class OneNode(unittest.TestCase):
         self.refuse(self.data)
 
     def test_folder_where_nobody_may_write(self):
+        if not os.path.ismount("/sys"):
+            print("SKIP: a folder that even root may not make: /sys is not mounted here")
+            self.skipTest("/sys is not mounted here")
         self.refuse("cannot make the data folder /sys/holdfast-data",
                     flags=("--listen", address(self.port), "--data", "/sys/holdfast-data"))
 
