@@ -1,6 +1,6 @@
 // Where events for people go. main/ gives a sink that writes to stderr, the simulator another.
 //
-//   trace.info("leader elected", {{"epoch", fmt::to_string(epoch)}});
+//   trace.info("leader elected", {{"epoch", fmt::format("{}", epoch)}});
 #pragma once
 
 #include <initializer_list>
