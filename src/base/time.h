@@ -50,6 +50,9 @@ struct ClusterTime {
 
   constexpr auto operator<=>(const ClusterTime&) const = default;
   constexpr ClusterTime plus_ms(std::int64_t count) const { return {ms + count}; }
+  // Whether a deadline lies behind. Stamps are cut to whole milliseconds, so only the next one says
+  // that the whole span was given: what was promised N ms lasts at least N.
+  constexpr bool passed(ClusterTime now) const { return ms < now.ms; }
   static constexpr ClusterTime never() { return {std::numeric_limits<std::int64_t>::max()}; }
 };
 

@@ -200,7 +200,7 @@ void scan(ReadContext& context, Args args) {
 
 // How many keys there are; due ones do not count. Walks only if something is due.
 std::size_t count_keys(ReadContext& context) {
-  if (context.keyspace.next_deadline() > context.now.cluster) return context.keyspace.size();
+  if (!context.keyspace.next_deadline().passed(context.now.cluster)) return context.keyspace.size();
   std::size_t count = 0;
   context.keyspace.for_each([&](const Object& object) {
     if (visible(context, object)) ++count;

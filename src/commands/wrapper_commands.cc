@@ -111,7 +111,7 @@ OnceScope scope_of(Args args) {
 
 const OnceRecord* live_record(const WriteContext& context, const OnceScope& scope) {
   const OnceRecord* record = context.keyspace.once().find(scope.slot, scope.id);
-  return record != nullptr && record->until > context.now.cluster ? record : nullptr;
+  return record != nullptr && !record->until.passed(context.now.cluster) ? record : nullptr;
 }
 
 std::string in_neutral(std::string_view error) {

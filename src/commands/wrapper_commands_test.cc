@@ -172,7 +172,7 @@ TEST_F(WrapperTest, IdsBeyondTheLimitAreRefusedAndNoneIsForgottenEarly) {
   }
   EXPECT_TRUE(run({"ONCE", "id", "INCR", "n"}).starts_with("-LIMIT nothing was done"));
   EXPECT_EQ(value_of("n"), "(none)");
-  now_ = now_.plus_ms(5);
+  now_ = now_.plus_ms(6);
   keyspace_.expire_due(now_, 1);
   EXPECT_EQ(run({"ONCE", "id", "INCR", "n"}), ":1\r\n");
 }

@@ -37,6 +37,10 @@ class StreamHandler {
   virtual void on_connected() {}
   // Bytes arrived. The view is valid during the call only.
   virtual void on_bytes(std::string_view bytes) = 0;
+  // The peer will send nothing more, but may still be reading (it has shut down its side). True: the
+  // stream stays open for what is still to be said, and the handler closes it; false: on_closed
+  // follows.
+  virtual bool on_end_of_input() { return false; }
   // The output that had passed the high-water mark has been written out.
   virtual void on_drained() {}
   // The peer closed, the connection broke or could not be made. The last call; the stream is gone.

@@ -246,7 +246,7 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
   std::size_t ended = 0;
   for (; ended < bound; ++ended) {
     const Deadline* first = core.deadlines.first();
-    if (first == nullptr || first->when > now) break;
+    if (first == nullptr || !first->when.passed(now)) break;
     const Deadline due = *first;
     switch (due.kind) {
       case DeadlineKind::key:

@@ -47,7 +47,7 @@ struct Object {
   std::uint64_t created = 0;   // revision of the change that created it
   std::uint64_t modified = 0;  // revision of the last change
 
-  bool due(ClusterTime now) const { return expiry.deadline <= now; }
+  bool due(ClusterTime now) const { return expiry.deadline.passed(now); }
 };
 
 // What happened to somebody who is not the sender of the command being applied: a waiter was

@@ -38,8 +38,8 @@ TEST(Keyspace, OverwritingKeepsTheExpiryAndANewKeyHasNone) {
   keyspace.put(key, Value::string("x"));
   keyspace.set_expiry(key, {ClusterTime{100}, WallTime{5}});
   keyspace.put(key, Value::string("y"));
-  EXPECT_TRUE(keyspace.find(key)->due(ClusterTime{100}));
-  EXPECT_FALSE(keyspace.find(key)->due(ClusterTime{99}));
+  EXPECT_TRUE(keyspace.find(key)->due(ClusterTime{101}));
+  EXPECT_FALSE(keyspace.find(key)->due(ClusterTime{100}));
   EXPECT_EQ(keyspace.expiring(), 1u);
   keyspace.erase(key);
   keyspace.put(key, Value::string("z"));
@@ -54,12 +54,12 @@ TEST(Keyspace, DueKeysEndInOrderAndWithinTheBound) {
     keyspace.set_expiry(key_named(name), {ClusterTime{name[0] == 'c' ? 10 : 20}, {}});
   }
   EXPECT_EQ(keyspace.next_deadline(), ClusterTime{10});
-  EXPECT_EQ(keyspace.expire_due(ClusterTime{9}, 100), 0u);
-  EXPECT_EQ(keyspace.expire_due(ClusterTime{20}, 1), 1u);
+  EXPECT_EQ(keyspace.expire_due(ClusterTime{10}, 100), 0u);  // not before it is past
+  EXPECT_EQ(keyspace.expire_due(ClusterTime{21}, 1), 1u);
   EXPECT_EQ(keyspace.find(key_named("c")), nullptr);
-  EXPECT_EQ(keyspace.expire_due(ClusterTime{20}, 3), 3u);
+  EXPECT_EQ(keyspace.expire_due(ClusterTime{21}, 3), 3u);
   EXPECT_EQ(keyspace.size(), 1u);
-  EXPECT_EQ(keyspace.expire_due(ClusterTime{20}, 3), 1u);
+  EXPECT_EQ(keyspace.expire_due(ClusterTime{21}, 3), 1u);
   EXPECT_EQ(keyspace.next_deadline(), ClusterTime::never());
   EXPECT_EQ(keyspace.expired_keys(), 5u);
 }
@@ -115,7 +115,7 @@ TEST(Keyspace, MemoryOfEverythingGoesBackToWhereItWas) {
     keyspace.clear();
     // The last to end are names of locks, ten minutes after their last hold.
     while (keyspace.next_deadline() != ClusterTime::never()) {
-      keyspace.expire_due(keyspace.next_deadline(), 1000);
+      keyspace.expire_due(keyspace.next_deadline().plus_ms(1), 1000);
     }
     Keyspace other(seed);
     for (int lock = 0; lock < 6; ++lock) {
@@ -176,7 +176,7 @@ TEST(Keyspace, AgreesWithAMapUnderRandomChanges) {
           }
           keyspace.expire_due(ClusterTime{now}, 1000);
           std::erase_if(model, [&](const auto& each) {
-            return each.second.deadline != 0 && each.second.deadline <= now;
+            return each.second.deadline != 0 && each.second.deadline < now;
           });
           break;
       }
@@ -217,7 +217,7 @@ TEST(Keyspace, KeysEndInOrderOfDeadlineSlotAndCreation) {
     for (const auto& next : expected) {
       EXPECT_EQ(keyspace.next_deadline().ms, std::get<0>(next));
       EXPECT_NE(keyspace.find(key_named(std::get<3>(next))), nullptr);
-      EXPECT_EQ(keyspace.expire_due(ClusterTime{10}, 1), 1u);
+      EXPECT_EQ(keyspace.expire_due(ClusterTime{11}, 1), 1u);
       EXPECT_EQ(keyspace.find(key_named(std::get<3>(next))), nullptr);
     }
   }

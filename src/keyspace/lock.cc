@@ -106,7 +106,7 @@ void hand_over(Core& core, Lock& lock, ClusterTime now) {
   core.next_revision();
   while (lock.queue != nullptr) {
     Waiter& first = lock.queue->order.front();
-    if (first.deadline <= now) {
+    if (first.deadline.passed(now)) {
       end_wait(core, first, now);
       continue;
     }
@@ -124,7 +124,7 @@ void hand_over(Core& core, Lock& lock, ClusterTime now) {
 // Ends a hold that is past its deadline but beyond the bound of what this entry expired, so that a
 // command never sees it.
 void end_if_due(Core& core, Lock& lock, ClusterTime now) {
-  while (lock.hold.has_value() && lock.hold->grant.deadline <= now) hand_over(core, lock, now);
+  while (lock.hold.has_value() && lock.hold->grant.deadline.passed(now)) hand_over(core, lock, now);
 }
 
 // The holder has shown that he knows of his grant: it cannot be withdrawn as unattended any more.
@@ -304,7 +304,7 @@ ReleaseOutcome LockTable::release(Key name, std::uint64_t token, ClusterTime now
     hand_over(core, *lock, now);
     return ReleaseOutcome::released;
   }
-  const bool again = lock->released_token == token && now < lock->released_until;
+  const bool again = lock->released_token == token && !lock->released_until.passed(now);
   return again ? ReleaseOutcome::repeated : ReleaseOutcome::lost;
 }
 
@@ -313,7 +313,7 @@ std::optional<std::int64_t> LockTable::remaining(Key name, std::uint64_t token,
   const Lock* lock = find_lock(state_->core, name);
   if (lock == nullptr || !lock->hold.has_value()) return std::nullopt;
   const Grant& grant = lock->hold->grant;
-  if (grant.token != token || grant.deadline <= now) return std::nullopt;
+  if (grant.token != token || grant.deadline.passed(now)) return std::nullopt;
   return grant.deadline.ms - now.ms;
 }
 
@@ -323,7 +323,7 @@ bool LockTable::holds(Key name, std::uint64_t token, ClusterTime now) const {
 
 bool LockTable::due(Key name, ClusterTime now) const {
   const Lock* lock = find_lock(state_->core, name);
-  return lock != nullptr && lock->hold.has_value() && lock->hold->grant.deadline <= now;
+  return lock != nullptr && lock->hold.has_value() && lock->hold->grant.deadline.passed(now);
 }
 
 std::optional<LockInfo> LockTable::info(Key name, ClusterTime now) const {
@@ -341,7 +341,7 @@ std::optional<LockInfo> LockTable::info(Key name, ClusterTime now) const {
   }
   if (lock->queue == nullptr) return info;
   for (const Waiter& waiter : lock->queue->order) {
-    if (waiter.deadline <= now) {
+    if (waiter.deadline.passed(now)) {
       info.due = true;
       continue;
     }

@@ -65,7 +65,7 @@ class Model {
   }
   void end_waits(ModelLock& lock, std::int64_t now) {
     std::erase_if(lock.queue, [&](const ModelWaiter& waiter) {
-      if (waiter.deadline > now) return false;
+      if (waiter.deadline >= now) return false;
       told.emplace(waiter.origin, false);
       return true;
     });
@@ -73,7 +73,7 @@ class Model {
   void expire(std::int64_t now) {
     for (auto& [name, lock] : locks_) {
       end_waits(lock, now);
-      if (lock.hold && lock.hold->deadline <= now) hand_over(lock, now);
+      if (lock.hold && lock.hold->deadline < now) hand_over(lock, now);
     }
   }
   AcquireOutcome acquire(ModelLock& lock, const AcquireRequest& request, std::int64_t now) {

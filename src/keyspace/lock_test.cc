@@ -54,9 +54,9 @@ TEST_F(LockTest, IsGrantedOnceAndRefusedToOthers) {
   EXPECT_EQ(granted.grant.fence, granted.grant.token);
   EXPECT_EQ(granted.grant.deadline, ClusterTime{100});
   EXPECT_EQ(acquire("b").outcome, AcquireOutcome::refused);
-  EXPECT_TRUE(locks().holds(name_, granted.grant.token, ClusterTime{99}));
-  EXPECT_FALSE(locks().holds(name_, granted.grant.token, ClusterTime{100}));
-  EXPECT_TRUE(locks().due(name_, ClusterTime{100}));
+  EXPECT_TRUE(locks().holds(name_, granted.grant.token, ClusterTime{100}));
+  EXPECT_FALSE(locks().holds(name_, granted.grant.token, ClusterTime{101}));
+  EXPECT_TRUE(locks().due(name_, ClusterTime{101}));
   EXPECT_EQ(locks().held(), 1u);
 }
 
@@ -92,7 +92,7 @@ TEST_F(LockTest, ARepeatedReleaseAnswersAsBeforeUntilTheNextGrantButOne) {
   EXPECT_EQ(locks().release(name_, first, now_), ReleaseOutcome::repeated);
   token_of("b");
   EXPECT_EQ(locks().release(name_, first, now_), ReleaseOutcome::repeated);
-  at(100);  // b's time is up
+  at(101);  // b's time is up
   EXPECT_EQ(locks().release(name_, first, now_), ReleaseOutcome::repeated);
   token_of("c");
   EXPECT_EQ(locks().release(name_, first, now_), ReleaseOutcome::lost);
@@ -102,10 +102,10 @@ TEST_F(LockTest, ARepeatedReleaseAnswersAsBeforeUntilTheNextGrantButOne) {
 TEST_F(LockTest, ARepeatedReleaseIsForgottenAfterTenMinutes) {
   const std::uint64_t token = token_of("a");
   locks().release(name_, token, now_);
-  at(LockTable::kRememberedMs - 1);
+  at(LockTable::kRememberedMs);
   EXPECT_EQ(locks().release(name_, token, now_), ReleaseOutcome::repeated);
   EXPECT_TRUE(locks().info(name_, now_).has_value());
-  at(LockTable::kRememberedMs);
+  at(LockTable::kRememberedMs + 1);
   EXPECT_EQ(locks().release(name_, token, now_), ReleaseOutcome::lost);
   EXPECT_FALSE(locks().info(name_, now_).has_value());
   EXPECT_GT(token_of("b"), token);
@@ -119,10 +119,10 @@ TEST_F(LockTest, OnlyTheHoldersTokenReleasesAndRenews) {
   EXPECT_FALSE(locks().renew(key_named("other"), token, 50, now_).has_value());
   now_ = {80};
   EXPECT_EQ(locks().renew(name_, token, 500, now_), 500);
-  at(579);
-  EXPECT_EQ(holder(), "a");
-  EXPECT_EQ(locks().remaining(name_, token, now_), 1);
   at(580);
+  EXPECT_EQ(holder(), "a");
+  EXPECT_EQ(locks().remaining(name_, token, now_), 0);
+  at(581);
   EXPECT_EQ(holder(), "");
   EXPECT_FALSE(locks().renew(name_, token, 500, now_).has_value());
   EXPECT_EQ(locks().release(name_, token, now_), ReleaseOutcome::lost);
@@ -131,10 +131,10 @@ TEST_F(LockTest, OnlyTheHoldersTokenReleasesAndRenews) {
 TEST_F(LockTest, AHoldThatIsDueEndsBeforeACommandSeesIt) {
   const std::uint64_t token = token_of("a");
   acquire("b", 1000);
-  now_ = {100};  // not expired: beyond the bound of its entry
+  now_ = {101};  // not expired: beyond the bound of its entry
   EXPECT_EQ(locks().release(name_, token, now_), ReleaseOutcome::lost);
   EXPECT_EQ(holder(), "b");
-  now_ = {300};
+  now_ = {301};
   EXPECT_EQ(acquire("c").outcome, AcquireOutcome::granted);
   EXPECT_EQ(keyspace_.take_events().size(), 1u);
 }
@@ -143,9 +143,9 @@ TEST_F(LockTest, AWaitEndsAtItsDeadlineAndIsTold) {
   acquire("a");
   acquire("b", 50);
   const Origin origin = last_origin_;
-  at(49);
-  EXPECT_TRUE(keyspace_.take_events().empty());
   at(50);
+  EXPECT_TRUE(keyspace_.take_events().empty());
+  at(51);
   const auto events = keyspace_.take_events();
   ASSERT_EQ(events.size(), 1u);
   EXPECT_FALSE(events[0].granted);
@@ -269,7 +269,7 @@ TEST_F(LockTest, AHundredThousandMayWaitAndLeaveInAnyOrderQuickly) {
     ASSERT_EQ(locks().release(name_, last, now_), ReleaseOutcome::released);
     last = keyspace_.take_events().back().grant.token;
   }
-  now_ = {1000};
+  now_ = {1001};
   keyspace_.expire_due(now_, LockTable::kMaxWaiters);
   EXPECT_EQ(locks().waiting(), 0u);
   EXPECT_EQ(holder(), "w95000");
@@ -302,9 +302,9 @@ TEST_F(LockOnceTest, TheRecordIsCompletedWhenTheWaitEnds) {
   EXPECT_TRUE(locks().holds(name_, record("one")->grant.token, now_));
   EXPECT_EQ(record("two")->state, OnceState::waiting);
   locks().renew(name_, record("one")->grant.token, 5000, now_);
-  at(1000);
+  at(1001);
   EXPECT_EQ(record("two")->state, OnceState::not_granted);
-  at(1000 + OnceTable::kKeptMs);
+  at(1002 + OnceTable::kKeptMs);
   EXPECT_EQ(keyspace_.once().size(), 0u);
 }
 

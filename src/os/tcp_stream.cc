@@ -111,7 +111,7 @@ void TcpStream::learn_addresses() {
 
 void TcpStream::pause_reading(bool paused) {
   paused_ = paused;
-  if (!paused && life_ == Life::open) wait_readable();
+  if (!paused && life_ == Life::open && !input_ended_) wait_readable();
 }
 
 void TcpStream::wait_readable() {
@@ -141,6 +141,9 @@ void TcpStream::on_readable(const ErrorCode& error) {
 
 // The peer has nothing more to say. It may still be reading: what is queued for it is sent.
 void TcpStream::on_end_of_input() {
+  input_ended_ = true;
+  const auto reader = handler_;  // may let go of itself by closing
+  if (reader->on_end_of_input() || life_ != Life::open) return;
   if (output_.empty()) return end(true, "closed by the peer");
   const auto handler = std::exchange(handler_, nullptr);
   begin_closing();

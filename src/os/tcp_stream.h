@@ -100,6 +100,7 @@ class TcpStream final : public env::Stream, public std::enable_shared_from_this<
   Life life_ = Life::connecting;
   bool dirty_ = false;   // listed in shared_.dirty
   bool paused_ = false;  // by pause_reading
+  bool input_ended_ = false;
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
   bool tell_drained_ = false;

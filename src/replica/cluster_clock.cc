@@ -44,9 +44,9 @@ ClusterTime ClusterClock::advance(Instant now, WallTime wall) {
 Duration ClusterClock::until(ClusterTime deadline, Instant now) const {
   if (deadline == ClusterTime::never()) return {INT64_MAX / 2};
   const std::int64_t now_ms = ns_at(now) / kMs;
-  if (deadline.ms <= now_ms) return {0};
+  if (deadline.passed({now_ms})) return {0};
   if (deadline.ms - now_ms > INT64_MAX / 2 / kMs) return {INT64_MAX / 2};
-  return {deadline.ms * kMs - ns_at(now)};
+  return {(deadline.ms + 1) * kMs - ns_at(now)};
 }
 
 }  // namespace holdfast::replica

@@ -26,7 +26,7 @@ class ClusterClock {
   ClusterTime at(Instant now) const;
   // For the leader: moves on, slewing towards the wall. Never back.
   ClusterTime advance(Instant now, WallTime wall);
-  // How long until `deadline`, as seen from now; 0 if it is past.
+  // How long until `deadline` has passed, as seen from now; 0 if it has.
   Duration until(ClusterTime deadline, Instant now) const;
 
  private:

@@ -46,7 +46,7 @@ TEST(ClusterClock, AFollowerTakesTheLeadersTimeButNotBehindItsOwnLog) {
 
 TEST(ClusterClock, TellsHowLongUntilADeadline) {
   ClusterClock clock({1000}, at_ms(0));
-  EXPECT_EQ(clock.until({1500}, at_ms(100)), milliseconds(400));
+  EXPECT_EQ(clock.until({1500}, at_ms(100)), milliseconds(401));
   EXPECT_EQ(clock.until({900}, at_ms(100)), milliseconds(0));
   EXPECT_GT(clock.until(ClusterTime::never(), at_ms(0)), seconds(1'000'000));
 }

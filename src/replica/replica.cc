@@ -112,7 +112,7 @@ bool Replica::State::pulse_due() const {
   if (!leading() || proposals.entry_running() || now < pulse_again) return false;
   const ClusterTime next = machine.keyspace().next_deadline();
   if (next == ClusterTime::never()) return false;
-  return next <= time.at(now) || now - last_stamp_logged >= kStampInterval;
+  return next.passed(time.at(now)) || now - last_stamp_logged >= kStampInterval;
 }
 
 void Replica::State::propose_gathered() {

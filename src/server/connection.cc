@@ -55,6 +55,15 @@ void Connection::on_bytes(std::string_view bytes) {
   process();
 }
 
+// A client that only shut down its side (`printf … | nc -N`) still gets its answers.
+bool Connection::on_end_of_input() {
+  if (closed()) return false;
+  input_ended_ = true;
+  if (requests.blocked()) return false;
+  process();
+  return true;
+}
+
 void Connection::on_drained() { attend(); }
 
 void Connection::on_closed(bool, std::string_view) {
@@ -78,7 +87,10 @@ void Connection::process() {
     }
     request_begin_ = received_ - parser_.buffered();
     const resp::Parsed parsed = parser_.next(words_);
-    if (parsed == resp::Parsed::need_more) break;
+    if (parsed == resp::Parsed::need_more) {
+      if (input_ended_) finish();
+      break;
+    }
     if (parsed == resp::Parsed::error) {
       on_protocol_error();
     } else {
@@ -128,10 +140,17 @@ void Connection::defer(const std::vector<std::string_view>& words) {
 }
 
 void Connection::on_attention() {
+  end_if_gone();
   if (closed()) return;
   requests.pump();
   process();
   table_.want_flush(*this);
+}
+
+// Whoever has nothing more to say and would wait for somebody else's release looks the same as one
+// who has died, and may not keep a place in a queue.
+void Connection::end_if_gone() {
+  if (input_ended_ && requests.blocked()) kill("closed by the peer while it waited");
 }
 
 void Connection::sweep(Instant now) {

@@ -32,6 +32,7 @@ class Connection final : public env::StreamHandler,
 
   // ---- from the network
   void on_bytes(std::string_view bytes) override;
+  bool on_end_of_input() override;
   void on_drained() override;
   void on_closed(bool clean, std::string_view reason) override;
 
@@ -85,6 +86,7 @@ class Connection final : public env::StreamHandler,
   bool may_read_on() const;
   void update_reading();
   void on_protocol_error();
+  void end_if_gone();
   void close_when_done();
   void detach();
 
@@ -101,6 +103,7 @@ class Connection final : public env::StreamHandler,
   std::uint64_t request_begin_ = 0;  // where the present command began in them
   std::uint64_t refuse_below_ = 0;   // commands that began before this are refused
   bool followers_wait_ = false;
+  bool input_ended_ = false;  // nothing more will come
   bool finishing_ = false;
   bool reading_paused_ = false;
   bool processing_ = false;

@@ -142,6 +142,26 @@ TEST_F(ConnectionTest, QuitClosesAfterAllBeforeIsAnswered) {
   EXPECT_TRUE(client.stream->closed);
 }
 
+TEST_F(ConnectionTest, AClientThatOnlyEndsItsInputGetsItsAnswers) {
+  TestClient client(clients);
+  client.say("SET a 1\r\nPING");
+  EXPECT_TRUE(client.handler->on_end_of_input());
+  turn();
+  EXPECT_FALSE(client.stream->closed);
+  answer(0, "+OK\r\n");
+  EXPECT_EQ(told(client), "+OK\r\n+PONG\r\n");
+  EXPECT_TRUE(client.stream->closed);
+}
+
+TEST_F(ConnectionTest, AClientThatEndsItsInputWithNothingUnderWayIsClosed) {
+  TestClient client(clients);
+  client.handler->on_bytes("*2\r\n$4\r\nINCR");
+  EXPECT_TRUE(client.handler->on_end_of_input());
+  turn();
+  EXPECT_TRUE(client.stream->closed);
+  EXPECT_TRUE(node.routed.empty());
+}
+
 TEST_F(ConnectionTest, AnOutcomeForAClientThatHasGoneHurtsNobody) {
   TestClient client(clients);
   client.say("SET a 1");

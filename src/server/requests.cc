@@ -324,7 +324,10 @@ void Requests::set_state(std::uint64_t position, Request::State state) {
     while (ring_.at(first_held_).state != Request::State::held);
   }
   if (state == Request::State::under_way) ++under_way_;
-  if (state == Request::State::blocked) ++blocked_;
+  if (state == Request::State::blocked) {
+    ++blocked_;
+    owner_.attend();  // one whose client has gone is to be ended
+  }
   if (state == Request::State::held) {
     if (held_++ == 0 || position < first_held_) first_held_ = position;
   } else {

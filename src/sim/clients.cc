@@ -76,6 +76,7 @@ void Clients::begin(Client& client) {
   client.busy = true;
   client.routed = false;
   client.ever_routed = false;
+  client.origin = {};  // a late outcome of the last operation is none of this one
   client.words = choose(client);
   client.called_ns = cluster_->schedule().now().ns;
   cluster_->schedule().after(milliseconds(kPatienceMs),

@@ -16,8 +16,7 @@ import wire
 
 LOCKS = ["yard", "pier", "dock"]
 LOCK_TTL = 1500
-CLOCK_RATE = 1 - 500e-6  # cluster time may run faster than ours by as much while it is slewed...
-GRAIN = 0.001            # ...and counts in whole milliseconds
+CLOCK_RATE = 1 - 500e-6  # cluster time may run faster than ours by as much while it is slewed
 
 PATIENCE = 1.5  # seconds for an answer; commands that wait get that on top
 INSISTENCE = 30.0  # seconds in which what is repeated must be answered
@@ -59,7 +58,7 @@ class Journal:
 
 def surely_until(asked, milliseconds):
     """Until when a lock is held that had so much time left after it was asked for."""
-    return asked + milliseconds / 1000 * CLOCK_RATE - GRAIN
+    return asked + milliseconds / 1000 * CLOCK_RATE
 
 
 class Client(threading.Thread):
