@@ -30,6 +30,7 @@ void StepChecker::check(const Protocol& protocol, const Effects& effects) {
   CHECK(status.epoch == protocol.epoch());
   CHECK(status.leader == protocol.leader());
   CHECK(status.commit == protocol.commit());
+  CHECK(status.durable == protocol.durable());
 
   if (effects.promise) CHECK(*effects.promise == status.epoch);
   CHECK((effects.write != 0) == (effects.promise.has_value() || effects.append.has_value()));

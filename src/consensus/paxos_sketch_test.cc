@@ -62,6 +62,7 @@ class PaxosSketch final : public Protocol {
   Epoch epoch() const override { return promise_; }
   NodeId leader() const override { return leader_; }
   Index commit() const override { return commit_; }
+  Index durable() const override { return writes_.durable_last(); }
   void check_invariants() const override { check_state(status(), log_); }
 
   Status status() const override {

@@ -253,11 +253,12 @@ class Protocol {
   // Entries from status().first to status().last. Valid until the next step.
   virtual const LogTail& log() const = 0;
   virtual Status status() const = 0;
-  // Cheap copies of what the hot path asks for.
+  // Cheap copies of what is asked for at every turn.
   virtual Role role() const = 0;
   virtual Epoch epoch() const = 0;
   virtual NodeId leader() const = 0;
   virtual Index commit() const = 0;
+  virtual Index durable() const = 0;
   // CHECKs what must hold between steps (invariants.cc). Tests call it after every step.
   virtual void check_invariants() const = 0;
 };

@@ -261,6 +261,7 @@ consensus::Role Replica::role() const { return state_->engine->role(); }
 Epoch Replica::epoch() const { return state_->engine->epoch(); }
 NodeId Replica::leader() const { return state_->engine->leader(); }
 Index Replica::applied() const { return state_->applied; }
+const consensus::Protocol& Replica::protocol() const { return *state_->engine; }
 const keyspace::Keyspace& Replica::keyspace() const { return state_->machine.keyspace(); }
 
 std::string_view Replica::setting(std::string_view name) const {

@@ -109,6 +109,8 @@ class Replica {
   Epoch epoch() const;
   NodeId leader() const;
   Index applied() const;
+  // The engine, to look at: its log and how far it is.
+  const consensus::Protocol& protocol() const;
   // For reads that need no agreement (INFO, DBSIZE of this replica) and for checkers.
   const keyspace::Keyspace& keyspace() const;
   // A setting that is in force here, "" if unset.
