@@ -1,0 +1,136 @@
+// What the observers of a cluster see, and what all of them need: the looks at its machines, and
+// the memory of what was seen before.
+//
+// A rule is a small class that objects when a property of agreement is broken. It is told every
+// look at which anything has changed, in the order of virtual time, and sees plain values; so a
+// test can make them up. observers.h looks at a running world and tells all rules.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "consensus/log_tail.h"
+#include "consensus/protocol.h"
+#include "sim/network.h"
+
+namespace holdfast::sim {
+
+// One replica after a turn.
+struct Sight {
+  MachineId machine = 0;
+  std::uint64_t process = 1;  // counts the starts of this machine
+  NodeId node;
+  Instant at;
+  consensus::Role role = consensus::Role::follower;
+  Epoch epoch;    // promised
+  NodeId leader;  // whom it follows, 0: nobody
+  Index commit;
+  Index applied;
+  Index durable;                            // of its own log, as its engine knows
+  Index snapshot;                           // its newest stored one
+  Index before;                             // its log holds what comes after this …
+  Index last;                               // … up to this,
+  Epoch last_epoch;                         // which is of this epoch
+  const consensus::LogTail* log = nullptr;  // valid during the call only
+
+  bool leads() const { return role == consensus::Role::leader; }
+};
+
+// The epochs of a machine's log by index. Outlives its processes: what the disk owes.
+class LogMirror {
+ public:
+  // Takes over what the sight shows. Returns the first index at which the log is new or has changed
+  // since; last + 1 if nowhere. The end of the log is compared, and all of it where that differs;
+  // `thorough`: all of it.
+  Index take(const Sight& sight, bool thorough);
+  // The epoch at `index`; Epoch{} if a snapshot covers it. REQUIRES: index <= last().
+  Epoch epoch_at(Index index) const { return epochs_.at(index.value); }
+  Index last() const { return Index(epochs_.size() - 1); }
+  // The machine holds the entry itself, or a snapshot that stands for it.
+  bool holds(Index index, Epoch epoch) const;
+
+ private:
+  std::vector<Epoch> epochs_ = {Epoch{}};  // [0]: before the log
+};
+
+// A sight beside what was seen of that machine before.
+struct Look {
+  const Sight& now;
+  // Null at the first sight of the machine. Its `log` is gone.
+  const Sight* before = nullptr;
+  // The process is another than before, or the first.
+  bool started = true;
+  // Entries from here on were not seen in this machine's log before.
+  Index changed_from;
+  // Look at everything again, not only at what is new.
+  bool thorough = false;
+};
+
+// What a rule objects to.
+struct Problem {
+  std::string_view rule;
+  std::string what;
+  Instant at;
+
+  // "election safety: nodes 1 and 2 both lead epoch 4.1"
+  std::string text() const;
+};
+
+class Problems {
+ public:
+  // Of one rule only the first are kept: one broken thing is seen at every turn.
+  static constexpr std::size_t kKeptOfEachRule = 3;
+
+  void add(std::string_view rule, Instant at, std::string what);
+  const std::vector<Problem>& all() const { return all_; }
+  bool none() const { return all_.empty(); }
+
+ private:
+  std::vector<Problem> all_;
+};
+
+// The machines of the cluster as they were seen last.
+class Memory {
+ public:
+  explicit Memory(std::uint32_t machines) : machines_(machines) {}
+
+  std::uint32_t machines() const { return static_cast<std::uint32_t>(machines_.size()); }
+  std::uint32_t majority() const { return machines() / 2 + 1; }
+  // Null: never seen.
+  const Sight* sight(MachineId machine) const;
+  const LogMirror& mirror(MachineId machine) const { return at(machine).mirror; }
+  // Whether the disk of a machine still owes what it had confirmed.
+  bool disk_trusted(MachineId machine) const { return at(machine).disk_trusted; }
+  void distrust_disk(MachineId machine) { machines_.at(machine - 1).disk_trusted = false; }
+
+  // Whether the sight shows anything that the last one of this machine did not.
+  bool changed(const Sight& sight) const;
+  // Takes the log over. remember() must follow when the rules have seen the look.
+  Look look(const Sight& sight, bool thorough);
+  void remember(const Sight& sight);
+
+ private:
+  struct Machine {
+    bool seen = false;
+    bool disk_trusted = true;
+    Sight sight;
+    LogMirror mirror;
+  };
+  const Machine& at(MachineId machine) const { return machines_.at(machine - 1); }
+
+  std::vector<Machine> machines_;
+};
+
+class Rule {
+ public:
+  virtual ~Rule() = default;
+  // `memory` holds the log of this look already, but everything else of the look before.
+  virtual void see(const Look& look, const Memory& memory, Problems& problems) = 0;
+};
+
+}  // namespace holdfast::sim
