@@ -1,0 +1,74 @@
+// What a run is made of, as text that people write: who works, what goes wrong, for how long.
+//
+//   # Partitions of every kind, healed at last.
+//   nodes 3
+//   length 60s
+//   mode safety
+//   promise live
+//   mix read 4 write 3 cas 1 add 2 once_add 1 lock 1
+//   clients 5 pipeline 4 think 20ms
+//   habits leave_ppm 20000 patience 9s
+//   wire delay_min 1ms delay_max 20ms lose_ppm 1000
+//   log segment_bytes 65536 snapshot_after_bytes 16384
+//   faults cut partition isolate bridge ring heal
+//   every 700ms damaged 0
+//
+// One setting a line, each at most once (but `fault`), what is left out keeps its default. Lines
+// `fault 1200ms cut 1 2` (fault.h) are played instead of faults drawn from the seed: that is how a
+// shrunk run is written down. `fault none` says that nothing is played.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "sim/client.h"
+#include "sim/fault.h"
+#include "sim/network.h"
+#include "workload/actor.h"
+
+namespace holdfast::sim {
+
+// What stands at the end of the faults.
+enum class Mode : std::uint8_t {
+  safety,    // everything is healed, everyone comes back
+  liveness,  // a core (a majority) is healed, all else stays for good as it is
+};
+
+// What the cluster owes after that (fault.h has the bounds).
+enum class Promise : std::uint8_t {
+  live,  // it serves again within a bounded time
+  safe,  // it may have stopped, and says why; it never lies
+};
+
+struct Scenario {
+  Scenario();
+
+  std::string name;  // not in the text: of its file
+  std::uint32_t nodes = 3;
+  Duration length = seconds(60);  // under faults
+  Mode mode = Mode::safety;
+  Promise promise = Promise::live;
+  workload::Mix mix;
+  Habits habits;
+  Wire wire;  // every link, before any fault
+  std::int64_t segment_bytes = 64 << 10;
+  std::int64_t snapshot_after_bytes = 16 << 10;
+  FaultMix faults;
+  bool scripted = false;  // `script` is played instead of drawing from `faults`
+  std::vector<Fault> script;
+
+  // The whole text form; parse(text()) gives the same scenario.
+  std::string text() const;
+  // An error names the line.
+  static Result<Scenario> parse(std::string_view text);
+};
+
+// A scenario of its own for each seed: some kinds of faults, some kinds of work, all within what
+// the protocol promises. For long runs, which should not only repeat what somebody thought of.
+Scenario swarm_scenario(std::uint64_t seed);
+
+}  // namespace holdfast::sim
