@@ -3,10 +3,26 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <new>
+
 namespace holdfast {
 
 std::uint64_t checksum(std::string_view bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
+ChecksumOfParts::ChecksumOfParts() {
+  static_assert(sizeof(XXH3_state_t) <= sizeof(state_) && alignof(XXH3_state_t) <= 64);
+  XXH3_64bits_reset(new (state_.data()) XXH3_state_t);
+}
+
+void ChecksumOfParts::add(std::string_view bytes) {
+  auto* state = std::launder(reinterpret_cast<XXH3_state_t*>(state_.data()));
+  XXH3_64bits_update(state, bytes.data(), bytes.size());
+}
+
+std::uint64_t ChecksumOfParts::value() const {
+  return XXH3_64bits_digest(std::launder(reinterpret_cast<const XXH3_state_t*>(state_.data())));
 }
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {

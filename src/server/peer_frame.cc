@@ -4,10 +4,13 @@
 
 #include <algorithm>
 
+#include "base/checksum.h"
 #include "base/codec.h"
 
 namespace holdfast::server {
 namespace {
+
+constexpr std::size_t kHeaderChecked = kFrameHeader - sizeof(std::uint32_t);
 
 constexpr std::string_view kMagic = "HOLDFAST";
 constexpr std::size_t kReasonBytes = 1000;
@@ -17,21 +20,29 @@ bool is_known(std::uint8_t kind) {
          kind <= static_cast<std::uint8_t>(FrameKind::answer);
 }
 
+// Of the bytes before it. The seed keeps bytes that lie in a body from passing as a header.
+std::uint32_t header_checksum(std::string_view checked) {
+  constexpr std::uint64_t kSeed = 0x656d617266;  // "frame"
+  return static_cast<std::uint32_t>(checksum(checked, kSeed));
+}
+
 }  // namespace
 
 // ---- Frames -------------------------------------------------------------------------------------
 
-std::string frame_header(FrameKind kind, std::size_t body_bytes) {
-  CHECK(body_bytes < kLargestFrame);
+std::string frame_header(FrameKind kind, std::size_t body_bytes, std::uint64_t body_checksum) {
+  CHECK(body_bytes <= kLargestFrame - kFrameHeader);
   std::string header;
   Writer writer(header);
-  writer.u32(static_cast<std::uint32_t>(body_bytes + 1));
+  writer.u32(static_cast<std::uint32_t>(body_bytes + kFrameHeader - kFrameLength));
   writer.u8(static_cast<std::uint8_t>(kind));
+  writer.u64(body_checksum);
+  writer.u32(header_checksum(header));
   return header;
 }
 
 std::string make_frame(FrameKind kind, std::string_view body) {
-  std::string frame = frame_header(kind, body.size());
+  std::string frame = frame_header(kind, body.size(), checksum(body));
   frame += body;
   return frame;
 }
@@ -52,22 +63,32 @@ void FrameDecoder::feed(std::string_view bytes) {
   buffer_.append(bytes);
 }
 
+bool FrameDecoder::fail(std::string error) {
+  error_ = std::move(error);
+  return false;
+}
+
 bool FrameDecoder::read_header() {
   if (buffer_.size() - position_ < kFrameHeader) return false;
-  Reader reader(std::string_view(buffer_).substr(position_, kFrameHeader));
+  const std::string_view header = std::string_view(buffer_).substr(position_, kFrameHeader);
+  Reader reader(header);
   const std::uint32_t length = reader.u32();
   const std::uint8_t kind = reader.u8();
-  if (length == 0 || length > limit_) {
-    error_ = fmt::format("a frame of {} bytes, where 1 to {} are allowed", length, limit_);
-    return false;
+  body_checksum_ = reader.u64();
+  if (reader.u32() != header_checksum(header.substr(0, kHeaderChecked))) {
+    return fail(
+        "the header of a frame fails its checksum: it was damaged on the way, or the other side is "
+        "not a Holdfast node of this version");
   }
-  if (!is_known(kind)) {
-    error_ = fmt::format("a frame of the unknown kind {}", kind);
-    return false;
+  constexpr std::uint32_t kShortest = kFrameHeader - kFrameLength;
+  if (length < kShortest || length > limit_) {
+    return fail(
+        fmt::format("a frame of {} bytes, where {} to {} are allowed", length, kShortest, limit_));
   }
+  if (!is_known(kind)) return fail(fmt::format("a frame of the unknown kind {}", kind));
   position_ += kFrameHeader;
   kind_ = static_cast<FrameKind>(kind);
-  missing_ = length - 1;
+  missing_ = length - kShortest;
   in_body_ = true;
   return true;
 }
@@ -80,6 +101,12 @@ std::optional<Frame> FrameDecoder::next() {
   missing_ -= taken;
   if (missing_ > 0) return std::nullopt;
   in_body_ = false;
+  if (checksum(body_) != body_checksum_) {
+    fail(
+        fmt::format("a frame of kind {} and {} bytes fails its checksum: it was damaged on the way",
+                    static_cast<int>(kind_), body_.size()));
+    return std::nullopt;
+  }
   Frame frame{kind_, SharedBytes(std::move(body_))};
   body_.clear();
   return frame;
@@ -114,6 +141,11 @@ Result<Hello> decode_hello(std::string_view body) {
                     "upgrade the older node",
                     version, kPeerVersion)};
   }
+  if (reader.ok() && version < kPeerVersion) {
+    return Error{fmt::format(
+        "version {} of the peer protocol is older than the {} spoken here; upgrade the older node",
+        version, kPeerVersion)};
+  }
   Hello hello;
   const std::uint8_t lane = reader.u8();
   hello.cluster = reader.u64();
@@ -121,7 +153,7 @@ Result<Hello> decode_hello(std::string_view body) {
   hello.folder_uid = reader.u64();
   hello.incarnation = Incarnation(reader.u64());
   hello.reaching = NodeId(reader.u64());
-  if (!reader.finished() || version == 0 || lane < 1 || lane > 3) {
+  if (!reader.finished() || lane < 1 || lane > 3) {
     return Error{"a damaged greeting"};
   }
   hello.lane = static_cast<PeerLane>(lane);

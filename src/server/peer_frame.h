@@ -2,7 +2,10 @@
 // connection. Format: docs/formats/peer.md.
 //
 // The decoder is fed bytes and asked for frames. Nothing a stranger sends is trusted: a length is
-// bounded before it is used, and memory follows the bytes that came, not those announced.
+// bounded before it is used, and memory follows the bytes that came, not those announced. Nothing
+// that a wire has changed gets through: the header has a checksum of its own, so that a damaged
+// length is not waited for, and the body's stands in it. TCP's sum misses what a faulty network
+// card or switch does to a packet before it computes that sum.
 #pragma once
 
 #include <cstdint>
@@ -40,14 +43,17 @@ struct Frame {
   SharedBytes body;
 };
 
-inline constexpr std::size_t kFrameHeader = 5;
+// Length of what follows it (u32), kind (u8), checksum of the body (u64), checksum of these (u32).
+inline constexpr std::size_t kFrameHeader = 17;
+inline constexpr std::size_t kFrameLength = 4;  // the first so many bytes of it
 // Before the greeting is over, and on the founding lane.
 inline constexpr std::uint32_t kSmallFrame = 64 * 1024;
 // Afterwards. An entry with one command of the longest words must fit.
 inline constexpr std::uint32_t kLargestFrame = 1u << 30;
 
-// Length and kind, to stand before a body of `body_bytes`. REQUIRES: the body is not too large.
-std::string frame_header(FrameKind kind, std::size_t body_bytes);
+// To stand before a body of this length and checksum (base/checksum.h, seed 0).
+// REQUIRES: the body is not too large.
+std::string frame_header(FrameKind kind, std::size_t body_bytes, std::uint64_t body_checksum);
 std::string make_frame(FrameKind kind, std::string_view body);
 
 class FrameDecoder {
@@ -64,12 +70,14 @@ class FrameDecoder {
 
  private:
   bool read_header();
+  bool fail(std::string error);
 
   std::uint32_t limit_ = kSmallFrame;
   std::string buffer_;        // bytes not yet looked at
   std::size_t position_ = 0;  // in buffer_
   bool in_body_ = false;
   FrameKind kind_ = FrameKind::ping;
+  std::uint64_t body_checksum_ = 0;
   std::size_t missing_ = 0;  // of the body
   std::string body_;
   std::string error_;
@@ -77,8 +85,8 @@ class FrameDecoder {
 
 // ---- Greeting -----------------------------------------------------------------------------------
 
-// Raised when an older node would misunderstand a newer one.
-inline constexpr std::uint16_t kPeerVersion = 1;
+// Raised when an older node would misunderstand a newer one. 2: frames carry checksums.
+inline constexpr std::uint16_t kPeerVersion = 2;
 
 enum class PeerLane : std::uint8_t {
   control = 1,   // small and urgent

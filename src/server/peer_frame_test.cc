@@ -27,7 +27,7 @@ TEST(PeerFrame, ArrivesWholeHoweverItIsCut) {
   const std::string bytes = make_frame(FrameKind::ping, "") +
                             make_frame(FrameKind::message, large) +
                             make_frame(FrameKind::forward, "abc") + make_frame(FrameKind::ping, "");
-  for (const std::size_t piece : {1UL, 2UL, 3UL, 5UL, 7UL, 1000UL, 20'009UL, 1'000'000UL}) {
+  for (const std::size_t piece : {1UL, 2UL, 3UL, 5UL, 7UL, 1000UL, 20'040UL, 1'000'000UL}) {
     FrameDecoder decoder;
     const auto frames = decode_in_pieces(decoder, bytes, piece);
     ASSERT_EQ(frames.size(), 4U) << piece;
@@ -43,13 +43,10 @@ TEST(PeerFrame, ArrivesWholeHoweverItIsCut) {
 
 TEST(PeerFrame, ALengthIsBoundedBeforeItIsUsed) {
   FrameDecoder decoder;
-  std::string bytes;
-  Writer writer(bytes);
-  writer.u32(kSmallFrame + 1);
-  writer.u8(static_cast<std::uint8_t>(FrameKind::ping));
+  const std::string bytes = frame_header(FrameKind::ping, kSmallFrame, 0);
   decoder.feed(bytes);
   EXPECT_FALSE(decoder.next());
-  EXPECT_NE(decoder.error().find("65537 bytes"), std::string::npos);
+  EXPECT_NE(decoder.error().find("65549 bytes"), std::string::npos) << decoder.error();
   decoder.feed(make_frame(FrameKind::ping, ""));
   EXPECT_FALSE(decoder.next()) << "an error is final";
 
@@ -61,15 +58,43 @@ TEST(PeerFrame, ALengthIsBoundedBeforeItIsUsed) {
   EXPECT_LT(large.buffered(), 100U) << "memory follows what came";
 }
 
-TEST(PeerFrame, EmptyAndUnknownFramesAreErrors) {
-  for (const std::string_view bytes :
-       {std::string_view("\0\0\0\0\4", 5), std::string_view("\1\0\0\0\0", 5),
-        std::string_view("\1\0\0\0\x63", 5)}) {
+TEST(PeerFrame, UnknownKindsAreErrors) {
+  for (const int kind : {0, 99}) {
     FrameDecoder decoder;
-    decoder.feed(bytes);
+    decoder.feed(make_frame(static_cast<FrameKind>(kind), "body"));
     EXPECT_FALSE(decoder.next());
-    EXPECT_NE(decoder.error(), "");
+    EXPECT_EQ(decoder.error(), "a frame of the unknown kind " + std::to_string(kind));
   }
+}
+
+// One flipped bit, wherever it is, ends the stream there: no frame behind it, none changed, and no
+// waiting for the bytes that a damaged length announces.
+TEST(PeerFrame, NoFlippedBitGetsThrough) {
+  const std::string first = make_frame(FrameKind::ping, "");
+  const std::string second = make_frame(FrameKind::forward, "a command of a client");
+  const std::string good = first + second + make_frame(FrameKind::outcome, "+OK");
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    std::string bytes = good;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    FrameDecoder decoder;
+    decoder.set_limit(kLargestFrame);
+    const auto frames = decode_in_pieces(decoder, bytes, 1 + bit % 50);
+    const std::size_t whole = bit / 8 < first.size()                   ? 0U
+                              : bit / 8 < first.size() + second.size() ? 1U
+                                                                       : 2U;
+    ASSERT_EQ(frames.size(), whole) << bit;
+    ASSERT_NE(decoder.error().find("fails its checksum"), std::string::npos) << bit;
+  }
+}
+
+TEST(PeerFrame, ABodyDoesNotPassUnderAnotherKind) {
+  std::string bytes = make_frame(FrameKind::snapshot_end, "12345678");
+  const std::string other = make_frame(FrameKind::forward, "12345678");
+  bytes[kFrameLength] = other[kFrameLength];
+  FrameDecoder decoder;
+  decoder.feed(bytes);
+  EXPECT_FALSE(decoder.next());
+  EXPECT_NE(decoder.error(), "");
 }
 
 TEST(PeerFrame, GarbageNeverCrashes) {
@@ -100,13 +125,15 @@ TEST(PeerFrame, GreetingsSurviveTheTrip) {
 
 TEST(PeerFrame, ANewerVersionIsRefusedClearly) {
   std::string body = encode_hello({});
-  body[8] = 2;
+  body[8] = 3;
   body += "whatever a newer version adds";
   const auto refused = decode_hello(body);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(
       refused.error().message,
-      "version 2 of the peer protocol is newer than the 1 spoken here; upgrade the older node");
+      "version 3 of the peer protocol is newer than the 2 spoken here; upgrade the older node");
+  body[8] = 1;
+  EXPECT_NE(decode_hello(body).error().message.find("older than the 2 spoken"), std::string::npos);
 }
 
 TEST(PeerFrame, SomethingElseIsToldApart) {

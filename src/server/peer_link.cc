@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/checksum.h"
+
 namespace holdfast::server {
 namespace {
 
@@ -34,8 +36,13 @@ void PeerLink::send(FrameKind kind, std::string_view body) {
 void PeerLink::send(FrameKind kind, std::string_view head, const std::vector<SharedBytes>& parts) {
   if (stream_ == nullptr) return;
   std::size_t size = head.size();
-  for (const SharedBytes& part : parts) size += part.size();
-  std::string small = frame_header(kind, size);
+  ChecksumOfParts body;
+  body.add(head);
+  for (const SharedBytes& part : parts) {
+    size += part.size();
+    body.add(part.view());
+  }
+  std::string small = frame_header(kind, size, body.value());
   small += head;
   for (const SharedBytes& part : parts) {
     if (part.size() < kShareFrom) {
@@ -51,7 +58,10 @@ void PeerLink::send(FrameKind kind, std::string_view head, const std::vector<Sha
 
 void PeerLink::send(FrameKind kind, std::string_view head, SharedBytes tail) {
   if (stream_ == nullptr) return;
-  std::string small = frame_header(kind, head.size() + tail.size());
+  ChecksumOfParts body;
+  body.add(head);
+  body.add(tail.view());
+  std::string small = frame_header(kind, head.size() + tail.size(), body.value());
   small += head;
   stream_->send(std::string_view(small));
   stream_->send(std::move(tail));
@@ -142,8 +152,10 @@ void OutgoingLane::on_link_open(PeerLink& link) {
 void OutgoingLane::on_frame(PeerLink& link, Frame frame) {
   if (frame.kind == FrameKind::refused) {
     const std::string reason = decode_refusal(frame.body.view());
+    const bool was_up = up_;
     cut();
     events_.on_refused(options_.hello.lane, reason);
+    if (was_up) events_.on_lane_down(options_.hello.lane, reason);
     return;
   }
   if (up_) {

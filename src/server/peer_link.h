@@ -48,6 +48,8 @@ class PeerLink final : public env::StreamHandler, public std::enable_shared_from
   void allow_large_frames() { decoder_.set_limit(kLargestFrame); }
 
   bool open() const { return stream_ != nullptr; }
+  // What arrived is no frame: damaged on the way, or sent by something else.
+  bool damaged() const { return !decoder_.error().empty(); }
   std::size_t pending() const { return stream_ == nullptr ? 0 : stream_->pending(); }
   std::string remote() const;
 

@@ -131,6 +131,10 @@ void Peers::State::on_link_closed(PeerLink& link, std::string_view reason) {
   const auto ours = std::find_if(peer->incoming.begin(), peer->incoming.end(),
                                  [&link](const auto& l) { return l.get() == &link; });
   if (ours == peer->incoming.end()) return;
+  if (link.damaged()) {
+    trace.warning("link cut", {{"node", fmt::to_string(peer->node.value)},
+                               {"reason", std::string(reason)}});
+  }
   if (link.peer.lane == PeerLane::data) receiver.on_link_lost(peer->node);
   peer->incoming.erase(ours);
   look_for_end(*peer, reason);

@@ -154,11 +154,17 @@ class Manners(unittest.TestCase):
 
     def test_frames_that_claim_too_much(self):
         connection = self.dial(self.port + 10000)
-        connection.sendall(b"\xff\xff\xff\xff\x05" + b"x" * 1000)
+        # A right header that announces 13 bytes more than strangers may send.
+        huge = b"\x0d\x00\x01\x00\x05" + b"\x00" * 8 + b"\x57\xba\xb6\xb3"
+        connection.sendall(huge + b"x" * 1000)
         self.assertIn(b"bytes, where", self.answer(connection))
         connection = self.dial(self.port + 10000)
-        connection.sendall(b"\x00\x01\x00\x00\x05" + b"x" * 0xff)
+        message = b"\x0e\x00\x00\x00\x05\x11\xcd\xb2\x80\x64\x6c\xf0\xea\x95\xf1\x4b\x26x"
+        connection.sendall(message)
         self.assertIn(b"the greeting comes first", self.answer(connection))
+        connection = self.dial(self.port + 10000)
+        connection.sendall(message[:-1] + b"y")
+        self.assertIn(b"fails its checksum", self.answer(connection))
         http = self.dial(self.port + 10000)
         http.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.answer(http)
