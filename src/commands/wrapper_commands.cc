@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/checksum.h"
+#include "base/mutation.h"
 #include "commands/arguments.h"
 #include "commands/errors.h"
 #include "commands/lock_commands.h"
@@ -64,7 +65,7 @@ std::optional<std::string> fenced_by(const WriteContext& context, Args args) {
         quoted(args[1]), floor);
   }
   // Once a context is told that EXEC has asked, the grant of that moment counts for all of it.
-  if (context.guards_checked ||
+  if (context.guards_checked || mutated(Mutation::guard_ignores_grant) ||
       keyspace.locks().holds(key_of(args[1]), *token, context.now.cluster)) {
     return std::nullopt;
   }
@@ -420,6 +421,7 @@ void run_once(WriteContext& context, const OnceScope& scope,
   run(kept);
   CHECK(!kept.blocked, "a command under ONCE waits");
   CHECK(resp::append_neutral(answer, context.reply), "a command's answer is no reply");
+  if (mutated(Mutation::once_not_kept)) return;
   store_answer(context, scope, std::move(answer));
 }
 

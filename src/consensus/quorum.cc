@@ -4,6 +4,8 @@
 #include <functional>
 #include <vector>
 
+#include "base/mutation.h"
+
 namespace holdfast::consensus {
 namespace {
 
@@ -14,7 +16,8 @@ std::uint64_t majority_reached(const std::vector<NodeId>& voters,
   values.reserve(voters.size());
   for (const NodeId voter : voters) values.push_back(value_of(voter));
   // The greatest first: the value in the middle has been reached by a majority.
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  const std::size_t half = mutated(Mutation::minority_commits) ? 0 : values.size() / 2;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(half);
   std::nth_element(values.begin(), middle, values.end(), std::greater<>());
   return *middle;
 }
@@ -28,7 +31,7 @@ VoteResult majority_votes(const std::vector<NodeId>& voters,
     if (!vote) continue;
     ++(*vote ? yes : no);
   }
-  const std::size_t majority = voters.size() / 2 + 1;
+  const std::size_t majority = voters.size() / 2 + (mutated(Mutation::minority_elects) ? 0 : 1);
   if (yes >= majority) return VoteResult::won;
   if (voters.size() - no < majority) return VoteResult::lost;
   return VoteResult::pending;

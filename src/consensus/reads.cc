@@ -1,8 +1,15 @@
 #include "consensus/reads.h"
 
+#include "base/mutation.h"
+
 namespace holdfast::consensus {
 
-void Reads::gather(ReadTicket ticket, Index index) { gathered_.push_back({ticket, index}); }
+void Reads::gather(ReadTicket ticket, Index index) {
+  if (mutated(Mutation::read_joins_old_round) && round_under_way()) {
+    return begun_.push_back({newest_round_, {ticket, index}});
+  }
+  gathered_.push_back({ticket, index});
+}
 
 void Reads::postpone(ReadTicket ticket) { postponed_.push_back(ticket); }
 

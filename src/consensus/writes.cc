@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 
 namespace holdfast::consensus {
 
@@ -23,6 +24,7 @@ void Writes::complete(WriteId write) {
 
 void Writes::cut(Index from) {
   last_ = std::min(last_, from.previous());
+  if (mutated(Mutation::cut_write_vouches)) return;
   for (Issued& one : under_way_) one.last = std::min(one.last, from.previous());
 }
 

@@ -3,10 +3,12 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "base/mutation.h"
 
 namespace holdfast::keyspace {
 
 bool Deadline::before(const Deadline& other) const {
+  if (mutated(Mutation::deadline_ties_open)) return when < other.when;
   return std::tie(when, slot, created, kind) <
          std::tie(other.when, other.slot, other.created, other.kind);
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "keyspace/guard.h"
 #include "keyspace/lock_queue.h"
 #include "keyspace/once.h"
@@ -55,7 +56,7 @@ Core::~Core() = default;
 
 SlotState& Core::change(Slot slot) {
   CHECK(slot.value < kSlotCount);
-  if (walk != nullptr) walk->before_change(*this, slot);
+  if (walk != nullptr && !mutated(Mutation::pre_images_skipped)) walk->before_change(*this, slot);
   auto& state = slots[slot.value];
   if (state == nullptr) state = std::make_unique<SlotState>(hash_seed);
   return *state;
@@ -269,6 +270,7 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
 }
 
 ClusterTime Keyspace::next_deadline() const {
+  if (mutated(Mutation::pulse_skipped)) return ClusterTime::never();
   const Deadline* first = state_->core.deadlines.first();
   return first == nullptr ? ClusterTime::never() : first->when;
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "keyspace/lock_queue.h"
 #include "keyspace/sizes.h"
 #include "keyspace/state.h"
@@ -60,7 +61,8 @@ const Grant& grant_to(Core& core, Lock& lock, Terms terms, ClusterTime now) {
   Hold hold;
   hold.owner = std::move(terms.owner);
   hold.value = std::move(terms.value);
-  hold.grant.token = hold.grant.fence = core.next_revision();
+  const bool restart = mutated(Mutation::tokens_restart);
+  hold.grant.token = hold.grant.fence = restart ? lock.last_token + 1 : core.next_revision();
   hold.grant.deadline = now.plus_ms(terms.ttl_ms);
   hold.since = now;
   hold.told = terms.told;
@@ -96,6 +98,12 @@ void tell(Core& core, const Waiter& waiter, const Grant* grant) {
       {waiter.origin, waiter.resp3, grant != nullptr, grant == nullptr ? Grant{} : *grant});
 }
 
+Waiter& next_in(Queue& queue) {
+  if (mutated(Mutation::last_waiter_first)) return queue.order.back();
+  if (mutated(Mutation::waiter_by_hash)) return *queue.by_owner.begin()->second;
+  return queue.order.front();
+}
+
 // The one place where a hold ends, whatever ended it. The first waiter whose wait is not over gets
 // the lock in the same step.
 void hand_over(Core& core, Lock& lock, ClusterTime now) {
@@ -104,8 +112,8 @@ void hand_over(Core& core, Lock& lock, ClusterTime now) {
   --core.held;
   core.memory += lock_memory(lock);
   core.next_revision();
-  while (lock.queue != nullptr) {
-    Waiter& first = lock.queue->order.front();
+  while (lock.queue != nullptr && !mutated(Mutation::waiter_forgotten)) {
+    Waiter& first = next_in(*lock.queue);
     if (first.deadline.passed(now)) {
       end_wait(core, first, now);
       continue;
@@ -117,7 +125,7 @@ void hand_over(Core& core, Lock& lock, ClusterTime now) {
     leave_queue(core, first);
     return;
   }
-  lock.forget_at = now.plus_ms(LockTable::kRememberedMs);
+  lock.forget_at = mutated(Mutation::tokens_restart) ? now : now.plus_ms(LockTable::kRememberedMs);
   schedule_lock(core, lock);
 }
 

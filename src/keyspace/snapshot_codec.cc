@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "base/mutation.h"
 #include "keyspace/lock_queue.h"
 
 namespace holdfast::keyspace {
@@ -154,8 +155,9 @@ void encode_item(Writer& writer, const StoredObject& object) {
   encode_value(writer, object.value);
   writer.varint(object.created);
   writer.varint(object.modified);
-  writer.u8(object.expiry.set() ? 1 : 0);
-  if (!object.expiry.set()) return;
+  const bool ends = object.expiry.set() && !mutated(Mutation::snapshot_without_deadlines);
+  writer.u8(ends ? 1 : 0);
+  if (!ends) return;
   writer.i64(object.expiry.deadline.ms);
   writer.i64(object.expiry.wall.ms);
 }
@@ -196,8 +198,9 @@ void encode_item(Writer& writer, const Lock& lock) {
   writer.u8(lock.hold.has_value() ? kHeld : 0);
   if (!lock.hold.has_value()) return;
   encode_hold(writer, *lock.hold);
-  writer.varint(lock.queue == nullptr ? 0 : lock.queue->order.size());
-  if (lock.queue == nullptr) return;
+  const bool queue = lock.queue != nullptr && !mutated(Mutation::snapshot_without_queues);
+  writer.varint(queue ? lock.queue->order.size() : 0);
+  if (!queue) return;
   for (const Waiter& waiter : lock.queue->order) encode_waiter(writer, waiter);
 }
 
@@ -292,7 +295,7 @@ void encode_header(Writer& writer, const Core& core) {
   writer.varint(core.totals.keys);
   writer.varint(core.totals.locks);
   writer.varint(core.totals.guards);
-  writer.varint(core.totals.once);
+  writer.varint(mutated(Mutation::snapshot_without_once) ? 0 : core.totals.once);
   writer.varint(core.revision);
   writer.varint(core.settings.size());
   for (const auto& [name, value] : core.settings) {
@@ -327,7 +330,7 @@ std::size_t section_size(PartKind section, const SlotTable<StoredObject>* keys,
     case PartKind::guards:
       return coordination->guards.size();
     case PartKind::once:
-      return coordination->once.size();
+      return mutated(Mutation::snapshot_without_once) ? 0 : coordination->once.size();
     default:
       break;
   }

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "base/ids.h"
+#include "base/mutation.h"
 
 namespace holdfast::server {
 
@@ -18,6 +19,7 @@ class ForwardOrder {
  public:
   // Whether the command came too early. If so it counts as refused.
   bool must_refuse(const Origin& origin) {
+    if (mutated(Mutation::refusal_forgotten)) return false;
     const auto found = refused_.find(key(origin));
     if (found == refused_.end() || origin.request <= found->second) return false;
     found->second = origin.request;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutation.h"
 #include "server/node.h"
 
 namespace holdfast::server {
@@ -152,7 +153,10 @@ Result<void> Node::listen() {
 
 // Every start counts, durably, before anything is said to anybody.
 Result<void> Node::begin() {
-  identity_.incarnation = Incarnation(identity_.incarnation.value + 1);
+  const bool first = identity_.incarnation.value == 0;
+  if (first || !mutated(Mutation::incarnation_reused)) {
+    identity_.incarnation = Incarnation(identity_.incarnation.value + 1);
+  }
   const Config& config = options_.config;
   if (identity_.cluster_id != 0 && identity_.members.size() == 1) {
     // Nobody else needs to find the only node where it was.

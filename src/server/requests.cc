@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "replica/command_record.h"
 #include "resp/number.h"
 #include "server/inner_command.h"
@@ -164,8 +165,9 @@ void Requests::pump() {
   while (held_ != 0 && !closed_) {
     const std::uint64_t position = first_held_;
     // One behind it may be done, or not: its fate decides what may become of this one.
-    if (position < last_routed_ && under_way_behind(position)) return;
-    if (position < done_up_to_) {
+    const bool minds = !mutated(Mutation::order_forgotten);
+    if (position < last_routed_ && under_way_behind(position) && minds) return;
+    if (position < done_up_to_ && minds) {
       settle_error(position, kOvertaken);
     } else if (route(position) == Routing::stays) {
       return;
@@ -251,7 +253,8 @@ void Requests::leader_changed() {
     for (std::uint64_t i = ring_.begin(); i < ring_.end(); ++i) {
       if (!ring_.contains(i)) continue;
       const Request& request = ring_.at(i);
-      if (request.state == Request::State::under_way && !request.write) hold(i);
+      const bool undone = !request.write || mutated(Mutation::not_done_at_change_of_leader);
+      if (request.state == Request::State::under_way && undone) hold(i);
     }
   }
   if (held_ != 0) owner_.attend();
@@ -265,6 +268,7 @@ void Requests::epoch_applied(Epoch epoch) {
 }
 
 void Requests::outcomes_lost() {
+  if (mutated(Mutation::install_says_nothing)) return;
   constexpr std::string_view kWhy =
       "this node fell behind and received the state without the outcomes in it";
   for (std::uint64_t i = ring_.begin(); i < ring_.end() && blocked_ != 0; ++i) {
@@ -281,7 +285,7 @@ void Requests::forwards_lost() {
 void Requests::lose_under_way(std::string_view why) {
   for (std::uint64_t i = ring_.begin(); i < ring_.end() && under_way_ != 0; ++i) {
     if (!ring_.contains(i) || ring_.at(i).state != Request::State::under_way) continue;
-    if (ring_.at(i).write) {
+    if (ring_.at(i).write && !mutated(Mutation::forward_resent)) {
       settle_unknown(i, why);
     } else {
       hold(i);
@@ -381,6 +385,7 @@ void Requests::settle_error(std::uint64_t position, std::string_view text) {
 }
 
 void Requests::settle_unknown(std::uint64_t position, std::string_view why) {
+  if (mutated(Mutation::unknown_told_not_done)) return settle_error(position, kRefusedAfterUnknown);
   ++table_.metrics.unknown;
   done_up_to_ = std::max(done_up_to_, position);
   refused_up_to_ = ring_.end() - 1;

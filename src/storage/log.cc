@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "base/mutation.h"
 #include "storage/chain.h"
 #include "storage/group_track.h"
 #include "storage/log_format.h"
@@ -127,7 +128,8 @@ void Log::write(const LogWrite& step, Done done) {
   header.group = step.group;
   if (step.promise) {
     header.kind = RecordKind::promise;
-    header.epoch = *step.promise;
+    const bool lost = mutated(Mutation::promise_not_written);
+    header.epoch = lost ? state.queued_tracks[step.group].promise : *step.promise;
     state.queue_record(header, {});
   }
   // Where there is nothing to cut, a record that says so is wanted only if nothing else is said.
@@ -205,7 +207,9 @@ void Log::State::start_chain() {
   };
   const std::string name = segments->name();
   disk.submit(env::Lane::log,
-              {{env::WriteFile{name, chain.begin(), chain.take_parts()}, env::SyncFile{name}},
+              {{env::WriteFile{name, chain.begin(), chain.take_parts()},
+                mutated(Mutation::log_not_synced) ? env::DiskOperation(env::SyncFolder{})
+                                                  : env::DiskOperation(env::SyncFile{name})},
                std::move(done)});
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/mutation.h"
 #include "storage/log_format.h"
 #include "storage/recovery.h"
 
@@ -85,6 +86,7 @@ class SegmentReader {
   }
 
   static bool whole(const RecordHeader& header, std::string_view payload, std::string_view record) {
+    if (mutated(Mutation::damage_accepted)) return true;
     return content_of(header, payload) == header.content &&
            all_zero(record.substr(kRecordHeaderBytes + payload.size()));
   }
@@ -139,6 +141,7 @@ class SegmentReader {
   // The header is good, what follows it is not: torn if a sector of it never arrived.
   Result<SegmentEnd> judge_cut_record(const RecordHeader& header, std::string_view payload) const {
     const std::uint64_t offset = header.place.offset;
+    if (mutated(Mutation::damage_cut_off)) return judge_torn(offset);
     if (count_zero_sectors(payload, offset + kRecordHeaderBytes) <= header.zero_sectors) {
       return damaged(offset, "the content of the record fails its checksum");
     }
@@ -155,7 +158,8 @@ class SegmentReader {
                               "folder {:016x}, offset {}",
                               header->place.segment, header->place.folder, header->place.offset));
     }
-    if (rest.size() < kRecordHeaderBytes || !header_sector_lost(offset)) {
+    const bool believed = mutated(Mutation::damage_cut_off);
+    if (rest.size() < kRecordHeaderBytes || !(header_sector_lost(offset) || believed)) {
       return damaged(offset, "the header of the record fails its checksum");
     }
     return judge_torn(offset);
@@ -179,7 +183,8 @@ class SegmentReader {
          at += kRecordAlignment) {
       if (bytes_[static_cast<std::size_t>(at)] == 0) continue;
       const auto header = record_at(at);
-      if (header && header->chain > offset) {
+      if (mutated(Mutation::torn_whatever_follows)) break;
+      if (header && header->chain > offset && !mutated(Mutation::damage_cut_off)) {
         return damaged(offset, fmt::format("the record is unreadable, and one at offset {} was "
                                            "written after it had reached the disk",
                                            at));

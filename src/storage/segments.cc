@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutation.h"
 #include "storage/log_format.h"
 
 namespace holdfast::storage {
@@ -119,11 +120,13 @@ void Segments::on_created(const Result<void>& result) {
   const std::uint64_t next = number() + 1;
   const std::string temporary = segment_temporary_name(options_.prefix, next);
   const SegmentHeader header{kLogVersion, options_.folder_id, next, next_size_};
-  disk_.submit(
-      env::Lane::background,
-      {{env::WriteFile{temporary, 0, {SharedBytes(encode(header))}}, env::SyncFile{temporary},
-        env::RenameFile{temporary, segment_name(options_.prefix, next)}, env::SyncFolder{}},
-       then(&Segments::on_prepared)});
+  const std::string name = segment_name(options_.prefix, next);
+  disk_.submit(env::Lane::background,
+               {{env::WriteFile{temporary, 0, {SharedBytes(encode(header))}},
+                 env::SyncFile{temporary}, env::RenameFile{temporary, name},
+                 mutated(Mutation::name_not_synced) ? env::DiskOperation(env::SyncFile{name})
+                                                    : env::DiskOperation(env::SyncFolder{})},
+                then(&Segments::on_prepared)});
 }
 
 void Segments::on_prepared(const Result<void>& result) {

@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "base/codec.h"
+#include "base/mutation.h"
 #include "storage/envelope.h"
 
 namespace holdfast::storage {
@@ -236,7 +237,10 @@ void SnapshotWriter::finish(Done done) {
                       {{env::RenameFile{self->temporary, self->name}, env::SyncFolder{}}, done});
   };
   state_->disk.submit(env::Lane::background,
-                      {{env::SyncFile{state_->temporary}}, std::move(name_it)});
+                      {{mutated(Mutation::snapshot_not_synced)
+                            ? env::DiskOperation(env::SyncFolder{})
+                            : env::DiskOperation(env::SyncFile{state_->temporary})},
+                       std::move(name_it)});
 }
 
 const std::string& SnapshotWriter::name() const { return state_->name; }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "consensus/quorum.h"
 #include "consensus/raft/raft.h"
 
@@ -45,6 +46,7 @@ void Raft::start_election(bool transfer) {
   votes_.clear();
   reset_election_timer();
   set_promise({promise_.round + 1, options_.self});
+  if (mutated(Mutation::campaign_before_sync)) votes_[options_.self] = true;
   ask_for_votes(MessageKind::vote_request, promise_, transfer);
 }
 
@@ -56,7 +58,7 @@ void Raft::ask_for_votes(MessageKind kind, Epoch epoch, bool transfer) {
     request.index = log_.last();
     request.index_epoch = log_.last_epoch();
     request.transfer = transfer;
-    if (kind == MessageKind::pre_vote_request) {
+    if (kind == MessageKind::pre_vote_request || mutated(Mutation::campaign_before_sync)) {
       send_now(std::move(request));  // promises nothing
     } else {
       send_after_sync(std::move(request));
@@ -80,7 +82,9 @@ void Raft::record_vote(NodeId from, bool granted) {
   }
   if (pre_vote_) return start_election(false);
   // Votes may suffice without one's own; entries of the epoch still have to wait for its promise.
-  if (writes_.durable_promise() == promise_) become_leader();
+  if (writes_.durable_promise() == promise_ || mutated(Mutation::campaign_before_sync)) {
+    become_leader();
+  }
 }
 
 void Raft::become_leader() {
@@ -103,7 +107,7 @@ void Raft::become_leader() {
   // An entry of its own, because only such entries commit by counting (3.6.2), and only when one
   // has committed does the leader know how far its predecessors had come (6.4).
   own_first_ = log_.last().next();
-  append_own(EntryKind::noop, SharedBytes());
+  if (!mutated(Mutation::noop_skipped)) append_own(EntryKind::noop, SharedBytes());
 }
 
 void Raft::become_follower(Epoch epoch, NodeId leader) {
@@ -175,6 +179,8 @@ bool Raft::hears_leader() const {
 }
 
 bool Raft::as_complete_as_ours(const Message& message) const {
+  if (mutated(Mutation::stale_log_elected)) return true;
+  if (mutated(Mutation::longest_log_elected)) return message.index >= log_.last();
   return std::pair(message.index_epoch, message.index) >= std::pair(log_.last_epoch(), log_.last());
 }
 
@@ -207,7 +213,8 @@ void Raft::on_vote_request(const Message& message) {
   const bool granted = as_complete_as_ours(message);
   Message reply = message_to(message.from, MessageKind::vote_reply);
   reply.refused = !granted;
-  send_after_sync(std::move(reply));
+  mutated(Mutation::vote_before_sync) ? send_now(std::move(reply))
+                                      : send_after_sync(std::move(reply));
   if (granted) {
     reset_election_timer();
   } else {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "consensus/quorum.h"
 #include "consensus/raft/raft.h"
 
@@ -19,7 +20,8 @@ void Raft::send_heartbeat(const Progress& peer) {
   Message message = message_to(peer.node(), MessageKind::heartbeat);
   // A heartbeat proves nothing about the receiver's log, so it may not speak of more than the
   // receiver is known to share.
-  message.commit = std::min(commit_, peer.match());
+  const bool unmatched = mutated(Mutation::heartbeat_commits_unmatched);
+  message.commit = unmatched ? commit_ : std::min(commit_, peer.match());
   message.read_round = reads_.newest_round();
   send_now(std::move(message));
 }
@@ -43,7 +45,11 @@ void Raft::on(ReadRequest input) {
     out_->reads_refused.push_back(input.ticket);
     return;
   }
-  if (commit_ < own_first_) return reads_.postpone(input.ticket);
+  if (mutated(Mutation::read_without_round)) {
+    return out_->readable.push_back({input.ticket, commit_});
+  }
+  const bool knows_commit = commit_ >= own_first_ || mutated(Mutation::read_before_own_commit);
+  if (!knows_commit) return reads_.postpone(input.ticket);
   reads_.gather(input.ticket, commit_);
   // Time stands still within a turn of the host. The first read of a turn starts a round; the
   // others came after it had begun, so they share another, which the turn's Tick starts.

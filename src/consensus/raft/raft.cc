@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "consensus/quorum.h"
 
 namespace holdfast::consensus {
@@ -22,12 +23,17 @@ Duration max_advance(const ProtocolOptions& options) {
   return options.heartbeat_interval + options.heartbeat_interval / 2;
 }
 
+Epoch known_promise(const ProtocolOptions& options, const Recovered& recovered) {
+  const bool own = recovered.promise.node == options.self;
+  return own && mutated(Mutation::own_epochs_forgotten) ? Epoch{} : recovered.promise;
+}
+
 }  // namespace
 
 Raft::Raft(const ProtocolOptions& options, Recovered recovered, Instant now, Prng prng)
     : options_(options),
       // An entry is written after the promise of its epoch: it proves that promise.
-      promise_(std::max({recovered.promise, recovered.mark.epoch,
+      promise_(std::max({known_promise(options, recovered), recovered.mark.epoch,
                          recovered.entries.empty() ? Epoch{} : recovered.entries.back().epoch})),
       log_(recovered.mark.index, recovered.mark.epoch),
       writes_(promise_, recovered.mark.index + recovered.entries.size()),
@@ -94,7 +100,9 @@ void Raft::on(Tick) {
   }
   if (transfer_to_ && elapsed_ >= transfer_deadline_) transfer_to_ = {};
   if (elapsed_ >= heartbeat_deadline_) {
-    if (!quorum_is_active()) return become_follower(promise_, {});
+    if (!quorum_is_active() && !mutated(Mutation::leader_never_gives_up)) {
+      return become_follower(promise_, {});
+    }
     send_heartbeats();
   } else if (reads_.any_gathered()) {
     start_read_round();
@@ -121,7 +129,10 @@ void Raft::on(LogFaultFound) {
 void Raft::on(Received&& input) {
   Message& message = input.message;
   if (!plausible(message)) return;
-  if (message.epoch < promise_) return answer_older(message);
+  if (message.epoch < promise_) {
+    if (!mutated(Mutation::older_epochs_unanswered)) answer_older(message);
+    return;
+  }
   if (message.epoch > promise_ && message.kind != MessageKind::pre_vote_request) {
     // Thesis 4.2.3: who hears a leader ignores candidates, or a server that was cut off for a while
     // could depose it on its return. Ignoring includes their epoch.

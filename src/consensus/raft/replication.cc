@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "consensus/quorum.h"
 #include "consensus/raft/raft.h"
 
@@ -107,19 +108,24 @@ void Raft::on_refused(Progress& peer, const Message& message) {
   // where our epochs are not later than that: the rest of those epochs is skipped in one step. A
   // guess is never taken for a match: the next append proves it, or is refused in its turn.
   const Index guess = log_.last_not_above(message.hint, message.hint_epoch);
+  if (mutated(Mutation::hint_taken_for_match)) peer.on_ack(guess, log_.first());
   if (peer.on_refusal(message.index, guess)) replicate_to(peer, true);
 }
 
 void Raft::update_commit() {
   const auto match_of = [this](NodeId node) -> std::uint64_t {
     // This replica's own disk is one of many, and may be the slowest: no commit waits for it.
-    if (node == options_.self) return writes_.durable_last().value;
+    if (node == options_.self) {
+      const bool early = mutated(Mutation::own_entry_counted_early);
+      return (early ? log_.last() : writes_.durable_last()).value;
+    }
     const Progress* peer = find_peer(node);
     return peer == nullptr ? 0 : peer->match().value;
   };
   const Index reached(quorum_reached(membership(), match_of));
   // Only entries of the own epoch commit by counting; they take the earlier ones along (3.6.2).
-  if (reached <= commit_ || reached < own_first_) return;
+  const bool own = reached >= own_first_ || mutated(Mutation::older_epochs_commit);
+  if (reached <= commit_ || !own) return;
   const bool first_of_epoch = commit_ < own_first_;
   commit_to(reached);
   if (first_of_epoch) {
@@ -164,13 +170,16 @@ void Raft::on_append(Message&& message) {
     message.index_epoch = *log_.epoch_at(log_.before());
   }
 
-  if (log_.epoch_at(message.index) != message.index_epoch) return refuse_append(message);
+  const auto here = log_.epoch_at(message.index);
+  const bool meets = here == message.index_epoch || (here && mutated(Mutation::append_unchecked));
+  if (!meets) return refuse_append(message);
   // Only what this message names is acknowledged: behind it the log may hold entries of another
   // leader that happen to be there.
   const Index matched = message.index + message.entries.size();
   accept_entries(std::move(message.entries));
-  commit_to(std::min(message.commit, matched));
-  acknowledge(matched, message.read_round);
+  commit_to(std::min(message.commit, mutated(Mutation::commit_unmatched) ? log_.last() : matched));
+  acknowledge(mutated(Mutation::whole_log_acknowledged) ? log_.last() : matched,
+              message.read_round);
 }
 
 bool Raft::verify_entries(const Message& message) const {
@@ -206,6 +215,7 @@ void Raft::accept_entries(std::vector<Entry>&& entries) {
   // touched from the first entry that it lacks or contradicts.
   auto first_new = entries.begin();
   while (first_new != entries.end() && log_.epoch_at(first_new->index) == first_new->epoch) {
+    if (mutated(Mutation::old_append_cuts) && first_new->index > commit_) break;
     ++first_new;
   }
   if (first_new == entries.end()) return;
@@ -227,7 +237,8 @@ void Raft::acknowledge(Index index, std::uint64_t read_round) {
   Message reply = message_to(promise_.node, MessageKind::append_reply);
   reply.index = index;
   reply.read_round = read_round;
-  send_after_sync(std::move(reply));
+  mutated(Mutation::acknowledged_before_sync) ? send_now(std::move(reply))
+                                              : send_after_sync(std::move(reply));
 }
 
 }  // namespace holdfast::consensus

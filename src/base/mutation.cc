@@ -1,0 +1,140 @@
+#include "base/mutation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace holdfast {
+namespace {
+
+using enum Mutation;
+
+constexpr MutationInfo kAll[] = {
+    {promise_not_written, "promise_not_written",
+     "a promise is spoken of, and what is written in its place is the one before"},
+    {own_epochs_forgotten, "own_epochs_forgotten",
+     "a node that starts again does not know in which epochs it campaigned, and uses them again"},
+    {vote_before_sync, "vote_before_sync", "a vote is given before its promise is durable"},
+    {campaign_before_sync, "campaign_before_sync",
+     "a candidate asks for votes and leads before its own promise is durable"},
+    {stale_log_elected, "stale_log_elected", "a vote is given whatever the candidate's log lacks"},
+    {longest_log_elected, "longest_log_elected",
+     "the longer log gets the vote, not the one of the later epoch"},
+    {minority_elects, "minority_elects", "one vote less than a majority elects"},
+    {noop_skipped, "noop_skipped", "a new leader appends no entry of its own"},
+    {older_epochs_unanswered, "older_epochs_unanswered",
+     "who speaks under an older epoch is not told of the newer one"},
+    {leader_never_gives_up, "leader_never_gives_up",
+     "a leader that hears of nobody goes on leading and keeps its followers from electing another"},
+    {older_epochs_commit, "older_epochs_commit",
+     "entries of older epochs are committed by counting replicas"},
+    {minority_commits, "minority_commits", "an entry is committed once one disk has it"},
+    {own_entry_counted_early, "own_entry_counted_early",
+     "the leader counts its own copy before its disk has it"},
+    {append_unchecked, "append_unchecked",
+     "entries are appended whatever the epoch of the entry before them"},
+    {old_append_cuts, "old_append_cuts",
+     "an append that comes late or twice cuts off what newer ones have brought"},
+    {commit_unmatched, "commit_unmatched",
+     "a follower commits entries that the leader's append did not prove to be the leader's"},
+    {heartbeat_commits_unmatched, "heartbeat_commits_unmatched",
+     "a heartbeat speaks of commits beyond what its receiver is known to share"},
+    {acknowledged_before_sync, "acknowledged_before_sync",
+     "a follower acknowledges entries before its disk has them"},
+    {whole_log_acknowledged, "whole_log_acknowledged",
+     "a follower acknowledges all of its log, not what the append named"},
+    {hint_taken_for_match, "hint_taken_for_match",
+     "the leader takes where a refusal says to look for what the follower has"},
+    {cut_write_vouches, "cut_write_vouches",
+     "a completed write vouches for entries that were cut while it was under way"},
+    {read_without_round, "read_without_round",
+     "a leader answers reads without asking whether it still leads"},
+    {read_before_own_commit, "read_before_own_commit",
+     "a new leader reads before it knows how far its predecessor had committed"},
+    {read_joins_old_round, "read_joins_old_round",
+     "a read is confirmed by a round that had begun before it"},
+    {read_before_applied, "read_before_applied",
+     "a confirmed read does not wait until its index is applied"},
+    {log_not_synced, "log_not_synced", "the log is written and never synced"},
+    {damage_cut_off, "damage_cut_off",
+     "a record of the log that fails its checksum is cut off with all that follows"},
+    {torn_whatever_follows, "torn_whatever_follows",
+     "a hole in the log is its end, though what follows was written when the hole was durable"},
+    {damage_accepted, "damage_accepted", "the checksum of a record's content is not compared"},
+    {name_not_synced, "name_not_synced",
+     "the log's next file is used though its name may not survive a crash"},
+    {snapshot_not_synced, "snapshot_not_synced",
+     "a snapshot gets its name, and the log is cut, before its content is synced"},
+    {expiry_by_own_clock, "expiry_by_own_clock",
+     "each replica ends what is due by its own clock, not by the entry's stamp"},
+    {stamp_from_wall_clock, "stamp_from_wall_clock",
+     "entries are stamped with the leader's wall clock"},
+    {pulse_skipped, "pulse_skipped", "what is due ends only when somebody writes something"},
+    {due_key_read, "due_key_read", "a read sees a key whose time is up"},
+    {other_epochs_forward_taken, "other_epochs_forward_taken",
+     "a leader takes commands that were sent to it as the leader of another epoch"},
+    {proposed_told_not_done, "proposed_told_not_done",
+     "a deposed leader says not done of what it had proposed"},
+    {not_done_at_change_of_leader, "not_done_at_change_of_leader",
+     "a node takes writes under way for not done as soon as the leader changes"},
+    {unknown_told_not_done, "unknown_told_not_done",
+     "a client is told not done where nobody knows"},
+    {forward_resent, "forward_resent", "a write whose outcome was lost is sent again"},
+    {install_says_nothing, "install_says_nothing",
+     "a snapshot takes the place of entries, and whoever waits for their outcomes is not told"},
+    {order_forgotten, "order_forgotten",
+     "a command that must be sent again does not mind later ones of its connection"},
+    {refusal_forgotten, "refusal_forgotten",
+     "the leader takes a command though it has refused one before it of the same connection"},
+    {incarnation_reused, "incarnation_reused", "a node that starts again keeps its incarnation"},
+    {watch_ignored, "watch_ignored", "EXEC runs though what was watched has changed"},
+    {once_not_kept, "once_not_kept", "ONCE forgets what it answered"},
+    {tokens_restart, "tokens_restart", "a lock is forgotten when it is free, its tokens too"},
+    {last_waiter_first, "last_waiter_first", "who came last is granted first"},
+    {waiter_by_hash, "waiter_by_hash", "whom a hash table names first is granted first"},
+    {waiter_forgotten, "waiter_forgotten", "a lock that is free again is not given to who waits"},
+    {guard_ignores_grant, "guard_ignores_grant",
+     "GUARD lets holders write whose time is up, until a newer one has written"},
+    {deadline_ties_open, "deadline_ties_open",
+     "what is due in the same millisecond ends in any order"},
+    {applied_twice, "applied_twice",
+     "a snapshot says that it ends one entry earlier than it does, and that entry is run again"},
+    {install_keeps_old_state, "install_keeps_old_state",
+     "a peer's snapshot moves the index and leaves the state"},
+    {pre_images_skipped, "pre_images_skipped",
+     "what changes while a snapshot is made is in it as it is then"},
+    {snapshot_without_once, "snapshot_without_once", "snapshots leave out what ONCE answered"},
+    {snapshot_without_queues, "snapshot_without_queues", "snapshots leave out who waits for locks"},
+    {snapshot_without_deadlines, "snapshot_without_deadlines", "snapshots leave out when keys end"},
+};
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < std::size(kAll); ++i) {
+    if (static_cast<std::size_t>(kAll[i].mutation) != i + 1) return false;
+  }
+  return kAll[std::size(kAll) - 1].mutation == snapshot_without_deadlines;
+}
+static_assert(in_order(), "the table has a row for each mutation, in their order");
+
+}  // namespace
+
+std::span<const MutationInfo> all_mutations() { return kAll; }
+
+Result<void> mutate(std::string_view name) {
+  const auto found = std::find_if(std::begin(kAll), std::end(kAll),
+                                  [&](const MutationInfo& one) { return one.name == name; });
+  if (found == std::end(kAll)) {
+    return Error{fmt::format("there is no mutation {}; base/mutation.cc lists them", name)};
+  }
+#ifdef HOLDFAST_MUTATIONS
+  chosen_mutation = found->mutation;
+  return {};
+#else
+  return Error{
+      "this program was built without mutations, as any that is to be used; build the preset "
+      "`mutate` for one that has them"};
+#endif
+}
+
+}  // namespace holdfast

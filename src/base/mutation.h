@@ -1,0 +1,119 @@
+// Deliberately broken variants of our own code: the proof that the simulator notices what it is
+// there to notice.
+//
+// A build with HOLDFAST_MUTATIONS holds all of them and runs as one of them, chosen by name, or as
+// none. In every other build mutated() is the constant false: the compiler drops the branch, and
+// nothing of a mutation is left in the program.
+//
+//   if (log_.epoch_at(message.index) != message.index_epoch &&
+//   !mutated(Mutation::append_unchecked)) …
+//
+// Each breaks one promise, at the line that keeps it; `grep -rn 'mutated(' src` shows them all.
+// What each of them is, in a sentence, stands in the table of mutation.cc; how soon each is caught,
+// in docs/testing.md.
+//
+// The choice is the only mutable global of the program. Handed down through constructors it would
+// be part of every signature between main and a lock, in the program that ships as well.
+//
+// Threads: the choice is made before anything runs, and only read from then on.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace holdfast {
+
+enum class Mutation : std::uint8_t {
+  none,
+  // elections
+  promise_not_written,
+  own_epochs_forgotten,
+  vote_before_sync,
+  campaign_before_sync,
+  stale_log_elected,
+  longest_log_elected,
+  minority_elects,
+  noop_skipped,
+  older_epochs_unanswered,
+  leader_never_gives_up,
+  // replication
+  older_epochs_commit,
+  minority_commits,
+  own_entry_counted_early,
+  append_unchecked,
+  old_append_cuts,
+  commit_unmatched,
+  heartbeat_commits_unmatched,
+  acknowledged_before_sync,
+  whole_log_acknowledged,
+  hint_taken_for_match,
+  cut_write_vouches,
+  // reads
+  read_without_round,
+  read_before_own_commit,
+  read_joins_old_round,
+  read_before_applied,
+  // the log on disk
+  log_not_synced,
+  damage_cut_off,
+  torn_whatever_follows,
+  damage_accepted,
+  name_not_synced,
+  snapshot_not_synced,
+  // time
+  expiry_by_own_clock,
+  stamp_from_wall_clock,
+  pulse_skipped,
+  due_key_read,
+  // outcomes and order
+  other_epochs_forward_taken,
+  proposed_told_not_done,
+  not_done_at_change_of_leader,
+  unknown_told_not_done,
+  forward_resent,
+  install_says_nothing,
+  order_forgotten,
+  refusal_forgotten,
+  incarnation_reused,
+  // state
+  watch_ignored,
+  once_not_kept,
+  tokens_restart,
+  last_waiter_first,
+  waiter_by_hash,
+  waiter_forgotten,
+  guard_ignores_grant,
+  deadline_ties_open,
+  // snapshots
+  applied_twice,
+  install_keeps_old_state,
+  pre_images_skipped,
+  snapshot_without_once,
+  snapshot_without_queues,
+  snapshot_without_deadlines,
+};
+
+struct MutationInfo {
+  Mutation mutation;
+  std::string_view name;    // as the enumerator is spelt
+  std::string_view breaks;  // what the program then does, for people
+};
+
+// All but `none`, in the order of the enumeration.
+std::span<const MutationInfo> all_mutations();
+
+// From now on the program is this variant of itself. An error if there is no mutation of this name,
+// or if this build has none.
+Result<void> mutate(std::string_view name);
+
+#ifdef HOLDFAST_MUTATIONS
+inline constinit Mutation chosen_mutation = Mutation::none;  // set by mutate() alone
+inline bool mutated(Mutation one) { return chosen_mutation == one; }
+#else
+constexpr bool mutated(Mutation) { return false; }
+#endif
+
+}  // namespace holdfast
