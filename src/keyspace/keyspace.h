@@ -59,6 +59,23 @@ struct WaiterEvent {
   Grant grant;           // valid if granted
 };
 
+// How far a walk of digests has come: in a slot, in one of its sections (keys, locks, guards, once
+// records), how many of the section's items, counted from the front, are still to come; 0: all of
+// them. Like SCAN it goes through a dense array from its end, so that what is removed meanwhile
+// hides nothing from it.
+struct DigestCursor {
+  std::uint32_t slot = 0;
+  std::uint32_t section = 0;
+  std::uint64_t left = 0;
+
+  bool operator==(const DigestCursor&) const = default;
+};
+
+struct DigestPart {
+  std::uint64_t hash = 0;
+  DigestCursor next;  // DigestCursor{}: the walk is complete
+};
+
 class Keyspace {
  public:
   // The seed keeps clients from choosing colliding names; nothing observable depends on it.
@@ -144,6 +161,10 @@ class Keyspace {
   // A hash of everything replicated in [first, first + count) slots, orders, deadlines, revisions,
   // queues included. Equal states have equal digests on every node and after every restore.
   std::uint64_t digest(std::uint32_t first_slot = 0, std::uint32_t count = kSlotCount) const;
+  // The same of as many items from the cursor on as have `bytes` encoded, at least one, together
+  // with what belongs to no slot (revision, totals, settings): so the work is bounded whatever the
+  // data is like. Equal states have equal parts. REQUIRES: bytes > 0.
+  DigestPart digest_part(const DigestCursor& from, std::size_t bytes) const;
 
   // Roughly the bytes of keys and values; for INFO memory.
   std::size_t memory() const;

@@ -141,32 +141,4 @@ Result<void> Keyspace::finish_load() {
   return loader->finish(core);
 }
 
-std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) const {
-  constexpr std::size_t kHashedAtOnce = 64 * 1024;
-  const Core& core = state_->core;
-  CHECK(first_slot <= kSlotCount && count <= kSlotCount - first_slot);
-  std::string bytes;
-  Writer writer(bytes);
-  std::uint64_t hash = 0;
-  if (count == kSlotCount) encode_header(writer, core);
-  for (std::uint32_t slot = first_slot; slot < first_slot + count; ++slot) {
-    const SlotState* state = core.slots[slot].get();
-    if (state == nullptr) continue;
-    for (const PartKind section : kSections) {
-      const std::size_t size = section_size(section, &state->keys, state->coordination.get());
-      if (size == 0) continue;
-      writer.u8(static_cast<std::uint8_t>(section));
-      writer.varint(slot);
-      writer.varint(size);
-      for (std::size_t i = 0; i < size; ++i) {
-        encode_section_item(writer, section, i, &state->keys, state->coordination.get());
-        if (bytes.size() < kHashedAtOnce) continue;
-        hash = checksum(bytes, hash);
-        bytes.clear();
-      }
-    }
-  }
-  return checksum(bytes, hash);
-}
-
 }  // namespace holdfast::keyspace

@@ -1,0 +1,103 @@
+// Digests: of everything at once, and of a part at a time, for replicas that compare themselves.
+#include <utility>
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "keyspace/snapshot_codec.h"
+#include "keyspace/state.h"
+
+namespace holdfast::keyspace {
+namespace {
+
+// Hashes what is written, in pieces, so that memory does not grow with the data.
+class Hashing {
+ public:
+  Hashing() : writer_(bytes_) {}
+
+  Writer& writer() { return writer_; }
+  void item(PartKind section, std::size_t position, const SlotState& state) {
+    const std::size_t before = bytes_.size();
+    encode_section_item(writer_, section, position, &state.keys, state.coordination.get());
+    item_bytes_ += bytes_.size() - before;
+    if (bytes_.size() < kAtOnce) return;
+    hash_ = checksum(bytes_, hash_);
+    bytes_.clear();
+  }
+  std::size_t item_bytes() const { return item_bytes_; }
+  std::uint64_t value() const { return checksum(bytes_, hash_); }
+
+ private:
+  static constexpr std::size_t kAtOnce = 64 * 1024;
+
+  std::string bytes_;
+  Writer writer_;
+  std::uint64_t hash_ = 0;
+  std::size_t item_bytes_ = 0;
+};
+
+std::size_t size_of(const SlotState& state, PartKind section) {
+  return section_size(section, &state.keys, state.coordination.get());
+}
+
+void begin_section(Hashing& hashing, PartKind section, std::uint32_t slot, std::size_t size) {
+  hashing.writer().u8(static_cast<std::uint8_t>(section));
+  hashing.writer().varint(slot);
+  hashing.writer().varint(size);
+}
+
+void write(Hashing& hashing, const DigestCursor& cursor) {
+  hashing.writer().varint(cursor.slot);
+  hashing.writer().varint(cursor.section);
+  hashing.writer().varint(cursor.left);
+}
+
+DigestPart finish(Hashing& hashing, const DigestCursor& next) {
+  write(hashing, next);
+  return {hashing.value(), next};
+}
+
+}  // namespace
+
+std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) const {
+  const Core& core = state_->core;
+  CHECK(first_slot <= kSlotCount && count <= kSlotCount - first_slot);
+  Hashing hashing;
+  if (count == kSlotCount) encode_header(hashing.writer(), core);
+  for (std::uint32_t slot = first_slot; slot < first_slot + count; ++slot) {
+    const SlotState* state = core.slots[slot].get();
+    if (state == nullptr) continue;
+    for (const PartKind section : kSections) {
+      const std::size_t size = size_of(*state, section);
+      if (size == 0) continue;
+      begin_section(hashing, section, slot, size);
+      for (std::size_t i = 0; i < size; ++i) hashing.item(section, i, *state);
+    }
+  }
+  return hashing.value();
+}
+
+DigestPart Keyspace::digest_part(const DigestCursor& from, std::size_t bytes) const {
+  const Core& core = state_->core;
+  CHECK(bytes > 0);
+  Hashing hashing;
+  encode_header(hashing.writer(), core);
+  write(hashing, from);
+  DigestCursor at = from;
+  for (; at.slot < kSlotCount; ++at.slot, at.section = 0, at.left = 0) {
+    const SlotState* state = core.slots[at.slot].get();
+    if (state == nullptr) continue;
+    for (; at.section < std::size(kSections); ++at.section, at.left = 0) {
+      const PartKind section = kSections[at.section];
+      const std::size_t size = size_of(*state, section);
+      if (at.left == 0 || at.left > size) at.left = size;
+      if (size != 0) begin_section(hashing, section, at.slot, size);
+      for (; at.left > 0; --at.left) {
+        if (hashing.item_bytes() >= bytes) return finish(hashing, at);
+        hashing.item(section, at.left - 1, *state);
+      }
+    }
+  }
+  return finish(hashing, {});
+}
+
+}  // namespace holdfast::keyspace

@@ -1,0 +1,144 @@
+// Digests of parts: equal for equal states, and a walk of them finds whatever differs, also while
+// the data goes on changing.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/prng.h"
+#include "keyspace/test_tools.h"
+
+namespace holdfast::keyspace {
+namespace {
+
+// As a bit that flips in memory: behind the back of everything that counts changes.
+void flip(const Object& object) {
+  auto& value = const_cast<Object&>(object).value;
+  if (value.is_integer()) {
+    value = Value::integer(value.as_integer() ^ 4);
+  } else {
+    value.edit().push_back('!');
+  }
+}
+
+// The number of parts of a walk, and how many of them differ.
+struct Walk {
+  std::size_t parts = 0;
+  std::size_t different = 0;
+};
+
+Walk walk(
+    const Keyspace& one, const Keyspace& other, std::size_t bytes,
+    const std::function<void()>& between = [] {}) {
+  Walk result;
+  DigestCursor at;
+  do {
+    const DigestPart here = one.digest_part(at, bytes);
+    const DigestPart there = other.digest_part(at, bytes);
+    ++result.parts;
+    if (here.hash != there.hash) ++result.different;
+    at = here.next;
+    between();
+  } while (at != DigestCursor{});
+  return result;
+}
+
+void change_both(Keyspace& one, Keyspace& other, Prng& random, std::int64_t& now) {
+  Prng same = random;
+  change_at_random(one, random, ClusterTime{now});
+  change_at_random(other, same, ClusterTime{now});
+  ++now;
+}
+
+TEST(DigestPart, WalksOfEqualStatesAreEqual) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Keyspace one(seed);
+    Keyspace other(seed + 99);
+    Prng random(seed);
+    for (std::int64_t now = 1; now < 300;) change_both(one, other, random, now);
+    Keyspace restored(7);
+    load(restored, snapshot_of(one, 1000));
+    for (const std::size_t bytes : {1UL, 100UL, 5000UL, 1'000'000UL}) {
+      EXPECT_EQ(walk(one, other, bytes).different, 0U);
+      EXPECT_EQ(walk(one, restored, bytes).different, 0U);
+    }
+    EXPECT_EQ(walk(one, other, 1'000'000).parts, 1U);
+    EXPECT_GT(walk(one, other, 1).parts, 30U) << "a part is as small as one is ready to ask for";
+  }
+}
+
+TEST(DigestPart, AWalkFindsEveryFlippedKeyInOnePart) {
+  Keyspace one(1);
+  Keyspace other(2);
+  Prng random(3);
+  for (std::int64_t now = 1; now < 300;) change_both(one, other, random, now);
+  std::vector<const Object*> objects;
+  other.for_each([&](const Object& object) {
+    objects.push_back(&object);
+    return true;
+  });
+  ASSERT_GT(objects.size(), 5U);
+  for (const Object* object : objects) {
+    const Value before = object->value;
+    flip(*object);
+    for (const std::size_t bytes : {1UL, 300UL, 1'000'000UL}) {
+      EXPECT_EQ(walk(one, other, bytes).different, 1U) << object->name;
+    }
+    const_cast<Object*>(object)->value = before;
+  }
+}
+
+TEST(DigestPart, FindsDeadlinesRevisionsOrderAndWhatBelongsToNoSlot) {
+  const auto differs = [](const std::function<void(Keyspace&)>& change) {
+    Keyspace one(1);
+    Keyspace other(2);
+    for (Keyspace* keyspace : {&one, &other}) {
+      for (const char* name : {"a", "b", "c"}) {
+        keyspace->put(Key{name, Slot(3)}, Value::string("x"));
+        keyspace->set_expiry(Key{name, Slot(3)}, {ClusterTime{50}, {50}});
+      }
+    }
+    EXPECT_EQ(walk(one, other, 10).different, 0U);
+    change(other);
+    return walk(one, other, 10).different;
+  };
+  const auto object = [](Keyspace& keyspace) {
+    return const_cast<Object*>(keyspace.find(Key{"b", Slot(3)}));
+  };
+  EXPECT_EQ(differs([&](Keyspace& k) { object(k)->expiry.deadline = {51}; }), 1U);
+  EXPECT_EQ(differs([&](Keyspace& k) { object(k)->expiry.wall = {51}; }), 1U);
+  EXPECT_EQ(differs([&](Keyspace& k) { ++object(k)->created; }), 1U);
+  EXPECT_EQ(differs([&](Keyspace& k) { ++object(k)->modified; }), 1U);
+  EXPECT_GT(
+      differs([&](Keyspace& k) { std::swap(object(k)->name, const_cast<Object&>(k.nth(0)).name); }),
+      0U);
+  EXPECT_GT(differs([](Keyspace& k) { k.next_revision(); }), 1U) << "in every part";
+}
+
+// Removals move items about in the dense arrays: none may slip past the walk.
+TEST(DigestPart, NothingSlipsPastAWalkWhileTheDataChanges) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    Keyspace one(seed);
+    Keyspace other(seed + 99);
+    Prng random(seed);
+    std::int64_t now = 1;
+    while (now < 100) change_both(one, other, random, now);
+    const Key bad{"never touched", Slot(77)};
+    one.put(bad, Value::string("right"));
+    other.put(bad, Value::string("right"));
+    while (now < 250) change_both(one, other, random, now);
+    if (one.find(bad) == nullptr) continue;  // a FLUSH
+    flip(*other.find(bad));
+    bool gone = false;
+    const Walk found = walk(one, other, 1 + random.below(400), [&] {
+      change_both(one, other, random, now);
+      gone = gone || one.find(bad) == nullptr;
+    });
+    EXPECT_TRUE(found.different > 0 || gone) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::keyspace
