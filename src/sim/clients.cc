@@ -139,12 +139,14 @@ void Clients::finish(Client& client, workload::Ended ended, std::string_view rep
   switch (client.kind) {
     case Kind::read:
     case Kind::write:
-      history_.push_back({client.id,
-                          client.kind == Kind::read ? workload::OperationKind::read
-                                                    : workload::OperationKind::write,
-                          client.key,
-                          client.kind == Kind::read ? first_value(reply) : client.value,
-                          client.called_ns, returned, ended});
+      history_.push_back({.client = client.id,
+                          .op = client.kind == Kind::read ? workload::Op::read : workload::Op::write,
+                          .key = client.key,
+                          .arg = client.value,
+                          .ret = client.kind == Kind::read ? first_value(reply) : "OK",
+                          .call_ns = client.called_ns,
+                          .return_ns = returned,
+                          .ended = ended});
       break;
     case Kind::count:
       if (ok) ++counted_;

@@ -195,9 +195,9 @@ class World {
   std::uint64_t hash() {
     std::uint64_t result = cluster_.schedule().events_run();
     for (const auto& operation : clients_.history()) {
-      result = mix(result, checksum(operation.key + "=" + operation.value,
-                                    mix(static_cast<std::uint64_t>(operation.called_ns),
-                                        static_cast<std::uint64_t>(operation.returned_ns))));
+      result = mix(result, checksum(operation.key + "=" + operation.arg + operation.ret,
+                                    mix(static_cast<std::uint64_t>(operation.call_ns),
+                                        static_cast<std::uint64_t>(operation.return_ns))));
     }
     return mix(result, cluster_.node(NodeId(1)).replica().keyspace().digest());
   }

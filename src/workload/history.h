@@ -1,28 +1,74 @@
 // What clients saw: one operation each, with the times at which it was called and returned.
 //
-// Three outcomes. `failed`: certainly without effect. `unknown`: may have had its effect at any time
-// after the call, even after the end of the history; such an operation stays open to the end.
+// Three outcomes. `failed`: certainly without effect. `unknown`: may have had its effect at any
+// time after the call, even after the end of the history; such an operation stays open to the end.
+//
+// Times are those of the observer: virtual in the simulator, one monotonic clock for all clients on
+// a real machine. Values that are written are unique over a run, elements of a set likewise, and no
+// field of `arg` and `ret` holds a space: they are put together with spaces.
+// As JSON lines for outside checkers: history_json.h.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace holdfast::workload {
 
-enum class OperationKind : std::uint8_t { read, write };
+enum class Op : std::uint8_t {
+  read,       // GET key                         ret: value, "" if none
+  write,      // SET key arg                     ret: OK
+  cas,        // compare and set: arg "old new"  ret: 1, or 0: it was old, and changed meanwhile
+  add,        // INCRBY counter arg              ret: the new value
+  once_add,   // ONCE id INCRBY: arg "id n"      ret: the new value
+  erase,      // DEL key                         ret: 1 or 0
+  write_ttl,  // SET key value PX ms: arg "value ms"  ret: OK
+  insert,     // APPEND key "element ": arg element   ret: the new length
+  read_all,   // GET of such a key               ret: each element with a space behind it
+  acquire,    // LOCK.ACQUIRE: arg "owner ttl wait"  ret: "token fence ttl", "" if not granted
+  renew,      // LOCK.RENEW: arg "token ttl"     ret: the ttl, "" if lost
+  release,    // LOCK.RELEASE: arg token         ret: 1 or "" if lost
+  check,      // LOCK.CHECK: arg token           ret: 1 or 0
+  look,       // LOCK.INFO                       ret: "token owner:queued_at owner:queued_at …",
+              //   the token 0 if it is free, the waiters in order
+  guarded_write,  // GUARD key token SET: arg "token key value"  ret: OK, "" if fenced
+};
+inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::guarded_write) + 1;
+
 enum class Ended : std::uint8_t { ok, failed, unknown };
 
+// Of an operation that took more than one try, perhaps on several connections.
+inline constexpr std::uint32_t kNoPlace = UINT32_MAX;
+
+// An operation of several commands (cas) has place and times of the one that decided it.
 struct Operation {
   std::uint32_t client = 0;
-  OperationKind kind = OperationKind::read;
+  std::uint32_t connection = 0;  // of that client: a new number after each reconnection
+  std::uint32_t place = 0;       // among all commands sent on that connection, from 0 on
+  Op op = Op::read;
   std::string key;
-  std::string value;  // written, or read ("" for a missing key)
-  std::int64_t called_ns = 0;
-  std::int64_t returned_ns = 0;
+  std::string arg;
+  std::string ret;
+  std::int64_t call_ns = 0;
+  std::int64_t return_ns = 0;  // when it was known how it ended; of unknowns: when it was given up
   Ended ended = Ended::unknown;
+
+  bool operator==(const Operation&) const = default;
 };
 
 using History = std::vector<Operation>;
+
+std::string_view name_of(Op op);
+std::string_view name_of(Ended ended);
+
+// The field with this number (from 0 on) of words put together with single spaces; "" if there is
+// none. An empty word is a field: the first of " b" is "".
+std::string_view field(std::string_view words, std::size_t number);
+// The same as a number; -1 if it is none.
+std::int64_t number_field(std::string_view words, std::size_t number);
+
+// Whether the operation leaves everything as it is, however it ends.
+bool only_looks(Op op);
 
 }  // namespace holdfast::workload

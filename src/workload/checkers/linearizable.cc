@@ -3,157 +3,289 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <map>
-#include <unordered_set>
+#include <optional>
+#include <tuple>
 #include <vector>
+
+#include "workload/checkers/describe.h"
+#include "workload/checkers/models.h"
+#include "workload/checkers/search.h"
+#include "workload/checkers/windows.h"
 
 namespace holdfast::workload {
 namespace {
 
-constexpr std::int64_t kOpen = INT64_MAX;
-
-struct Step {
-  const Operation* operation;
-  std::int64_t called;
-  std::int64_t returned;  // kOpen: never, as far as we know
+struct Part {
+  bool counts = false;
+  bool collects = false;
+  std::vector<std::size_t> operations;
 };
 
-// A set of operations and the register's value, as bytes: the identity of a configuration.
-std::string configuration(const std::vector<bool>& done, std::size_t first_open,
-                          const std::string& value) {
-  std::string bytes = fmt::format("{}:", first_open);
-  for (std::size_t i = first_open; i < done.size(); ++i) bytes.push_back(done[i] ? '1' : '0');
-  // Operations behind the last done one say nothing.
-  while (!bytes.empty() && bytes.back() == '0') bytes.pop_back();
-  return bytes + "=" + value;
+struct Parts {
+  std::map<std::string, Part, std::less<>> keys;
+  std::map<std::string, Part, std::less<>> locks;
+};
+
+// Whether it says anything: what failed or was not seen does not, nor does an unanswered renewal.
+bool tells(const Operation& operation) {
+  if (operation.ended == Ended::failed) return false;
+  return operation.ended == Ended::ok || !(only_looks(operation.op) || operation.op == Op::renew);
 }
 
-class Search {
- public:
-  Search(std::vector<Step> steps, std::uint64_t budget)
-      : steps_(std::move(steps)), done_(steps_.size(), false), budget_(budget) {}
-
-  enum class End { found, none, gave_up };
-
-  // Depth first, with an explicit stack: histories are long.
-  End run() {
-    std::string value;
-    struct Frame {
-      std::size_t chosen;
-      std::string value_before;
-    };
-    std::vector<Frame> stack;
-    std::size_t next = 0;
-    while (true) {
-      if (must_left() == 0) return End::found;
-      const std::size_t step = candidate(next, value);
-      if (step != steps_.size()) {
-        const Operation& operation = *steps_[step].operation;
-        std::string after = operation.kind == OperationKind::write ? operation.value : value;
-        done_[step] = true;
-        advance_first();
-        if (visited_.insert(configuration(done_, first_, after)).second) {
-          if (visited_.size() > budget_) return End::gave_up;
-          stack.push_back({step, std::move(value)});
-          value = std::move(after);
-          deepest_ = std::max(deepest_, stack.size());
-          next = first_;
-          continue;
-        }
-        undo(step);
-        next = step + 1;
-        continue;
+Parts split(const History& history) {
+  Parts parts;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const Operation& operation = history[i];
+    if (!tells(operation)) continue;
+    switch (operation.op) {
+      case Op::guarded_write:
+        if (operation.ended == Ended::ok) parts.locks[operation.key].operations.push_back(i);
+        if (value_written(operation).empty()) break;
+        parts.keys[std::string(key_written(operation))].operations.push_back(i);
+        break;
+      case Op::acquire:
+      case Op::renew:
+      case Op::release:
+      case Op::check:
+      case Op::look:
+        parts.locks[operation.key].operations.push_back(i);
+        break;
+      default: {
+        Part& part = parts.keys[operation.key];
+        part.counts |= operation.op == Op::add || operation.op == Op::once_add;
+        part.collects |= operation.op == Op::insert || operation.op == Op::read_all;
+        part.operations.push_back(i);
       }
-      if (stack.empty()) return End::none;
-      undo(stack.back().chosen);
-      next = stack.back().chosen + 1;
-      value = std::move(stack.back().value_before);
-      stack.pop_back();
     }
   }
+  return parts;
+}
 
-  std::size_t deepest() const { return deepest_; }
+template <class Model>
+using Tasks = std::vector<typename Search<Model>::Task>;
 
- private:
-  // The next operation from `from` on that may take effect now: it was called before every operation
-  // not yet done has returned, and it agrees with the value.
-  std::size_t candidate(std::size_t from, const std::string& value) const {
-    std::int64_t horizon = kOpen;
-    for (std::size_t i = first_; i < steps_.size() && steps_[i].called <= horizon; ++i) {
-      if (!done_[i]) horizon = std::min(horizon, steps_[i].returned);
+// The order in which they are tried: as they can have begun, on one connection as they were sent.
+template <class Model>
+void put_in_order(const History& history, Tasks<Model>& tasks) {
+  const auto session = [&](const auto& task) {
+    const Operation& operation = history[task.operation];
+    return std::tuple(operation.client, operation.connection, operation.place, task.operation);
+  };
+  std::sort(tasks.begin(), tasks.end(), [&](const auto& a, const auto& b) {
+    return std::tuple(a.window.earliest, session(a)) < std::tuple(b.window.earliest, session(b));
+  });
+
+  std::vector<std::size_t> sessions;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (in_session_order(history[tasks[i].operation])) sessions.push_back(i);
+  }
+  std::sort(sessions.begin(), sessions.end(),
+            [&](std::size_t a, std::size_t b) { return session(tasks[a]) < session(tasks[b]); });
+  const auto link = [&](std::size_t& last, std::size_t task, std::size_t& wanted) {
+    if (last != SIZE_MAX) {
+      const Operation& a = history[tasks[last].operation];
+      const Operation& b = history[tasks[task].operation];
+      if (a.client == b.client && a.connection == b.connection) wanted = last;
     }
-    for (std::size_t i = std::max(from, first_); i < steps_.size(); ++i) {
-      if (steps_[i].called > horizon) break;
-      if (done_[i]) continue;
-      const Operation& operation = *steps_[i].operation;
-      if (operation.kind == OperationKind::read && operation.value != value) continue;
-      return i;
-    }
-    return steps_.size();
-  }
+    if (tasks[task].window.certain) last = task;
+  };
+  std::size_t last = SIZE_MAX;
+  for (const std::size_t task : sessions) link(last, task, tasks[task].before);
+  last = SIZE_MAX;
+  std::reverse(sessions.begin(), sessions.end());
+  for (const std::size_t task : sessions) link(last, task, tasks[task].behind);
+}
 
-  void advance_first() {
-    while (first_ < steps_.size() && done_[first_]) ++first_;
-  }
-  void undo(std::size_t step) {
-    done_[step] = false;
-    first_ = std::min(first_, step);
-  }
-  // Operations that must take effect and have not. Unknown ones need not.
-  std::size_t must_left() const {
-    std::size_t left = 0;
-    for (std::size_t i = first_; i < steps_.size(); ++i) {
-      if (!done_[i] && steps_[i].returned != kOpen) ++left;
-    }
-    return left;
-  }
+template <class Model>
+Verdict explain(const History& history, std::string_view key, const Model& model,
+                Tasks<Model> tasks, std::uint64_t budget) {
+  put_in_order<Model>(history, tasks);
+  const std::size_t count = tasks.size();
+  Search<Model> search(model, std::move(tasks), budget);
+  const auto end = search.run();
+  if (end == Search<Model>::End::found) return {};
+  return {false,
+          fmt::format("linearizable: {}: {}; the longest explanation covers {} of {} operations, "
+                      "at last:{}\n and cannot go on with:{}",
+                      key,
+                      end == Search<Model>::End::none ? "no order explains what clients saw"
+                                                      : "gave up searching for an order",
+                      search.depth(), count, describe(history, search.explained()),
+                      describe(history, search.stuck()))};
+}
 
-  std::vector<Step> steps_;  // by call
-  std::vector<bool> done_;
-  std::size_t first_ = 0;  // all before are done
-  std::size_t deepest_ = 0;
-  std::uint64_t budget_;
-  std::unordered_set<std::string> visited_;
+template <class Model>
+typename Search<Model>::Task task_of(const std::vector<Window>& windows, std::size_t operation) {
+  typename Search<Model>::Task task;
+  task.operation = operation;
+  task.window = windows[operation];
+  return task;
+}
+
+// ---- what each operation is to its model
+
+RegisterModel::Step register_step(const Operation& operation, Numbers& numbers) {
+  RegisterModel::Step step;
+  step.op = operation.op;
+  step.answered = operation.ended == Ended::ok;
+  step.done = operation.ret == "1";
+  step.written = numbers.of(value_written(operation));
+  if (operation.op == Op::read) step.seen = numbers.of(operation.ret);
+  if (operation.op == Op::cas) step.seen = numbers.of(field(operation.arg, 0));
+  return step;
+}
+
+Verdict check_register(const History& history, const std::vector<Window>& windows,
+                       std::string_view key, const Part& part, std::uint64_t budget) {
+  Numbers numbers;
+  Tasks<RegisterModel> tasks;
+  for (const std::size_t i : part.operations) {
+    auto task = task_of<RegisterModel>(windows, i);
+    task.step = register_step(history[i], numbers);
+    const bool open = !task.window.certain && task.window.latest == kOpen;
+    if (history[i].op == Op::erase && open) task.alike = 1;
+    tasks.push_back(std::move(task));
+  }
+  return explain(history, key, RegisterModel(), std::move(tasks), budget);
+}
+
+Verdict check_counter(const History& history, const std::vector<Window>& windows,
+                      std::string_view key, const Part& part, std::uint64_t budget) {
+  Tasks<CounterModel> tasks;
+  for (const std::size_t i : part.operations) {
+    const Operation& operation = history[i];
+    auto task = task_of<CounterModel>(windows, i);
+    task.step.reads = operation.op == Op::read;
+    task.step.answered = operation.ended == Ended::ok;
+    if (!task.step.reads) {
+      task.step.amount = number_field(operation.arg, operation.op == Op::once_add ? 1 : 0);
+    }
+    task.step.result = operation.ret.empty() ? 0 : number_field(operation.ret, 0);
+    const bool adds = operation.op == Op::add || operation.op == Op::once_add;
+    if ((!adds && !task.step.reads) || (adds && task.step.amount <= 0) || task.step.result < 0) {
+      return {false, fmt::format("linearizable: {}: is a counter, and this is not for counters: {}",
+                                 key, describe(operation))};
+    }
+    if (!task.window.certain && task.window.latest == kOpen) {
+      task.alike = static_cast<std::uint64_t>(task.step.amount);
+    }
+    tasks.push_back(std::move(task));
+  }
+  return explain(history, key, CounterModel(), std::move(tasks), budget);
+}
+
+// Where each element stands in the longest read; nothing if another read contradicts it.
+struct SetOrder {
+  std::string_view longest;
+  std::map<std::string_view, std::int64_t> at;
+  std::string contradiction;
 };
 
-std::string show(const std::vector<Step>& steps, std::size_t around) {
-  std::string text;
-  const std::size_t begin = around > 6 ? around - 6 : 0;
-  for (std::size_t i = begin; i < std::min(steps.size(), around + 10); ++i) {
-    const Operation& operation = *steps[i].operation;
-    text += fmt::format("\n  client {} {} {} {} .. {}", operation.client,
-                        operation.kind == OperationKind::read ? "read " : "wrote",
-                        operation.value.empty() ? "(nothing)" : operation.value,
-                        operation.called_ns,
-                        steps[i].returned == kOpen ? "?" : fmt::format("{}", steps[i].returned));
+SetOrder set_order(const History& history, const Part& part) {
+  SetOrder order;
+  std::size_t longest = 0;
+  for (const std::size_t i : part.operations) {
+    if (history[i].op != Op::read_all || history[i].ret.size() <= order.longest.size()) continue;
+    order.longest = history[i].ret;
+    longest = i;
   }
-  return text;
+  for (const std::size_t i : part.operations) {
+    if (history[i].op != Op::read_all || order.longest.starts_with(history[i].ret)) continue;
+    order.contradiction = "two reads contradict each other:" + describe(history, {i, longest});
+  }
+  for (std::size_t at = 0; at < order.longest.size();) {
+    const std::string_view element = field(order.longest.substr(at), 0);
+    if (!order.at.emplace(element, static_cast<std::int64_t>(at)).second) {
+      order.contradiction =
+          fmt::format("'{}' is in it twice:", element) + describe(history, {longest});
+    }
+    at += element.size() + 1;
+  }
+  return order;
+}
+
+Verdict check_set(const History& history, const std::vector<Window>& windows, std::string_view key,
+                  const Part& part, std::uint64_t budget) {
+  const SetOrder order = set_order(history, part);
+  if (!order.contradiction.empty()) {
+    return {false, fmt::format("linearizable: {}: {}", key, order.contradiction)};
+  }
+  SetModel model;
+  model.known = static_cast<std::int64_t>(order.longest.size());
+  Tasks<SetModel> tasks;
+  for (const std::size_t i : part.operations) {
+    const Operation& operation = history[i];
+    auto task = task_of<SetModel>(windows, i);
+    if (operation.op == Op::read_all) {
+      task.step.reads = true;
+      task.step.at = static_cast<std::int64_t>(operation.ret.size());
+    } else if (operation.op == Op::insert) {
+      const auto found = order.at.find(operation.arg);
+      if (found != order.at.end()) task.step.at = found->second;
+      task.step.bytes = static_cast<std::int64_t>(operation.arg.size()) + 1;
+      if (operation.ended == Ended::ok) task.step.result = number_field(operation.ret, 0);
+      const bool open = !task.window.certain && task.window.latest == kOpen;
+      if (open && task.step.at < 0) task.alike = static_cast<std::uint64_t>(task.step.bytes);
+    } else {
+      return {false, fmt::format("linearizable: {}: is a set, and this is not for sets: {}", key,
+                                 describe(operation))};
+    }
+    tasks.push_back(std::move(task));
+  }
+  return explain(history, key, model, std::move(tasks), budget);
+}
+
+LockModel::Step lock_step(const Operation& operation, Numbers& owners) {
+  LockModel::Step step;
+  step.op = operation.op;
+  step.answered = operation.ended == Ended::ok;
+  step.token = number_field(operation.arg, 0);
+  step.held = !operation.ret.empty() && operation.ret != "0";
+  if (operation.op == Op::acquire) {
+    step.owner = owners.of(field(operation.arg, 0));
+    step.waits = number_field(operation.arg, 2) > 0;
+  }
+  if (operation.op == Op::acquire || operation.op == Op::look) {
+    step.token = step.held ? number_field(operation.ret, 0) : 0;
+    step.held = step.token != 0;
+  }
+  return step;
+}
+
+Verdict check_lock(const History& history, const std::vector<Window>& windows,
+                   std::string_view name, const Part& part, std::uint64_t budget) {
+  // When each token was released for the first time, perhaps.
+  std::map<std::int64_t, std::size_t> released;
+  for (const std::size_t i : part.operations) {
+    if (history[i].op != Op::release) continue;
+    const auto [at, fresh] = released.emplace(number_field(history[i].arg, 0), i);
+    if (!fresh && history[i].call_ns < history[at->second].call_ns) at->second = i;
+  }
+  Numbers owners;
+  Tasks<LockModel> tasks;
+  for (const std::size_t i : part.operations) {
+    auto task = task_of<LockModel>(windows, i);
+    task.step = lock_step(history[i], owners);
+    if (history[i].op == Op::release) task.step.repeated = released.at(task.step.token) != i;
+    tasks.push_back(std::move(task));
+  }
+  return explain(history, name, LockModel(), std::move(tasks), budget);
 }
 
 }  // namespace
 
 Verdict check_linearizable(const History& history, std::uint64_t budget) {
-  std::map<std::string, std::vector<Step>> by_key;
-  for (const auto& operation : history) {
-    if (operation.ended == Ended::failed) continue;
-    // A read without an answer tells nothing.
-    if (operation.kind == OperationKind::read && operation.ended != Ended::ok) continue;
-    const auto returned = operation.ended == Ended::ok ? operation.returned_ns : kOpen;
-    by_key[operation.key].push_back({&operation, operation.called_ns, returned});
+  const std::vector<Window> windows = windows_of(history);
+  const Parts parts = split(history);
+  for (const auto& [key, part] : parts.keys) {
+    const auto check = part.counts ? check_counter : part.collects ? check_set : check_register;
+    Verdict verdict = check(history, windows, key, part, budget);
+    if (!verdict.ok) return verdict;
   }
-  for (auto& [key, steps] : by_key) {
-    std::stable_sort(steps.begin(), steps.end(),
-                     [](const Step& a, const Step& b) { return a.called < b.called; });
-    Search search(steps, budget);
-    const auto end = search.run();
-    if (end == Search::End::found) continue;
-    return {false, fmt::format("key '{}': {}; the longest explanation covers {} of {} operations; "
-                               "around there:{}",
-                               key,
-                               end == Search::End::none ? "no order explains what clients saw"
-                                                        : "gave up searching for an order",
-                               search.deepest(), steps.size(), show(steps, search.deepest()))};
+  for (const auto& [name, part] : parts.locks) {
+    Verdict verdict = check_lock(history, windows, name, part, budget);
+    if (!verdict.ok) return verdict;
   }
   return {};
 }

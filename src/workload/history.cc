@@ -1,0 +1,46 @@
+#include "workload/history.h"
+
+#include <array>
+
+#include "resp/number.h"
+
+namespace holdfast::workload {
+
+std::string_view name_of(Op op) {
+  static constexpr std::array<std::string_view, kOps> kNames = {
+      "read",     "write",   "cas",   "add",     "once_add", "erase", "write_ttl",    "insert",
+      "read_all", "acquire", "renew", "release", "check",    "look",  "guarded_write"};
+  return kNames.at(static_cast<std::size_t>(op));
+}
+
+std::string_view name_of(Ended ended) {
+  switch (ended) {
+    case Ended::ok:
+      return "ok";
+    case Ended::failed:
+      return "fail";
+    case Ended::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string_view field(std::string_view words, std::size_t number) {
+  for (; number > 0; --number) {
+    const std::size_t space = words.find(' ');
+    if (space == std::string_view::npos) return {};
+    words.remove_prefix(space + 1);
+  }
+  return words.substr(0, words.find(' '));
+}
+
+std::int64_t number_field(std::string_view words, std::size_t number) {
+  std::int64_t value = -1;
+  return resp::parse_integer(field(words, number), value) ? value : -1;
+}
+
+bool only_looks(Op op) {
+  return op == Op::read || op == Op::read_all || op == Op::check || op == Op::look;
+}
+
+}  // namespace holdfast::workload

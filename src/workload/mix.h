@@ -1,0 +1,26 @@
+// What clients do, and how hard.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/time.h"
+
+namespace holdfast::workload {
+
+// Shares of each kind of operation, in parts of their sum.
+struct Mix {
+  std::uint32_t read = 0, write = 0, cas = 0, erase = 0;  // registers; reads also of other keys
+  std::uint32_t add = 0, once_add = 0;                    // counters
+  std::uint32_t insert = 0, read_all = 0;                 // sets
+  std::uint32_t write_ttl = 0;                            // keys that end by themselves
+  std::uint32_t lock = 0;  // acquire … renew, check, look, guarded_write … release, or let it end
+  std::uint32_t keys = 4;  // of each kind
+  std::uint32_t locks = 2;
+  std::uint32_t pipeline = 1;  // commands in one go, at most (chance decides how many)
+  std::uint32_t clients = 5;
+  Duration think = milliseconds(20);  // mean pause between an answer and the next command
+  std::string prefix = {};            // of every name: for clusters that hold other data
+};
+
+}  // namespace holdfast::workload

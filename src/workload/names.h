@@ -1,0 +1,47 @@
+// The names of keys and locks that clients share, and values that nobody else writes.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/prng.h"
+#include "workload/mix.h"
+
+namespace holdfast::workload {
+
+class Names {
+ public:
+  Names(const Mix& mix, std::uint32_t client)
+      : prefix_(mix.prefix), client_(client), generations_(mix.keys, 0) {}
+
+  // Unique over the run: "client.number".
+  std::string fresh_value() { return fmt::format("{}.{}", client_, ++last_value_); }
+
+  std::string name(char kind, std::uint64_t number) const {
+    return fmt::format("{}{}{}", prefix_, kind, number);
+  }
+  std::string short_lived(std::uint64_t client, std::uint64_t number) const {
+    return fmt::format("{}t{}.{}", prefix_, client, number);
+  }
+  // A set that has grown large is left for a new one, which each client finds by itself.
+  std::string set(std::uint64_t number) const {
+    return fmt::format("{}s{}.{}", prefix_, number, generations_.at(number));
+  }
+  void saw_set(std::uint64_t number, std::string_view name, std::int64_t bytes) {
+    if (bytes >= kLargeSet && name == set(number)) ++generations_.at(number);
+  }
+
+ private:
+  static constexpr std::int64_t kLargeSet = 400;
+
+  std::string prefix_;
+  std::uint32_t client_;
+  std::uint64_t last_value_ = 0;
+  std::vector<std::uint32_t> generations_;  // of each set
+};
+
+}  // namespace holdfast::workload
