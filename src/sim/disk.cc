@@ -1,19 +1,38 @@
+// Jobs, operations, and the two ways in which a process ends. What goes wrong is in disk_faults.cc.
 #include "sim/disk.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 namespace holdfast::sim {
+namespace {
+
+constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 40;
+
+// The words of os/folder.cc, as strerror has them.
+Error failed(std::string_view what, std::string_view name, std::string_view why) {
+  return {fmt::format("cannot {} data{}{}: {}", what, name.empty() ? "" : "/", name, why)};
+}
+
+Error missing(std::string_view name) { return failed("open", name, "No such file or directory"); }
+
+constexpr std::string_view kInputOutput = "Input/output error";
+constexpr std::string_view kNoSpace = "No space left on device";
+
+}  // namespace
+
+// ---- Jobs ---------------------------------------------------------------------------------------
 
 void Disk::submit(env::Lane lane, env::DiskJob job) {
-  lanes_[lane].jobs.push_back(std::move(job));
+  lanes_[static_cast<std::size_t>(lane)].jobs.push_back(std::move(job));
   plan(lane);
 }
 
 void Disk::plan(env::Lane lane) {
-  auto& state = lanes_[lane];
+  auto& state = lanes_[static_cast<std::size_t>(lane)];
   if (state.planned || state.jobs.empty()) return;
   state.planned = true;
   schedule_.after(cost(state.jobs.front().operations[state.done]),
@@ -24,9 +43,11 @@ void Disk::plan(env::Lane lane) {
 
 // Carries out one operation of the lane's first job.
 void Disk::work(env::Lane lane) {
-  auto& state = lanes_[lane];
+  if (stands_still_) return;
+  auto& state = lanes_[static_cast<std::size_t>(lane)];
   state.planned = false;
   Result<void> result = carry_out(state.jobs.front().operations[state.done]);
+  if (stands_still_) return;
   ++state.done;
   if (!result.ok() || state.done == state.jobs.front().operations.size()) {
     auto done = std::move(state.jobs.front().done);
@@ -38,20 +59,41 @@ void Disk::work(env::Lane lane) {
 }
 
 Duration Disk::cost(const env::DiskOperation& operation) {
-  const bool sync = std::holds_alternative<env::SyncFile>(operation) ||
-                    std::holds_alternative<env::SyncFolder>(operation);
-  if (!sync) return microseconds(prng_.between(1, 50));
+  const bool is_sync = std::holds_alternative<env::SyncFile>(operation) ||
+                       std::holds_alternative<env::SyncFolder>(operation);
+  Duration time = microseconds(prng_.between(1, 50));
   // Mostly quick, now and then slow.
-  return prng_.below(50) == 0 ? milliseconds(prng_.between(1, 30))
-                              : microseconds(prng_.between(20, 400));
+  if (is_sync) {
+    time = prng_.below(50) == 0 ? milliseconds(prng_.between(1, 30))
+                                : microseconds(prng_.between(20, 400));
+  }
+  time = time * factor_;
+  if (stall_ppm_ > 0 && prng_.chance_ppm(stall_ppm_)) {
+    ++counts_.stalls;
+    time = time + stall_;
+  }
+  return time;
 }
 
 Result<void> Disk::run(std::span<const env::DiskOperation> operations) {
   for (const auto& operation : operations) {
+    if (stands_still_) return failed("use", "", "the machine loses its power");
     auto result = carry_out(operation);
     if (!result.ok()) return result;
   }
   return {};
+}
+
+// ---- Operations ---------------------------------------------------------------------------------
+
+Result<void> Disk::carry_out(const env::DiskOperation& operation) {
+  auto result = std::visit([this](const auto& one) { return act(one); }, operation);
+  ++counts_.operations;
+  if (at_still_ && counts_.operations >= still_at_) {
+    stands_still_ = true;
+    std::exchange(at_still_, nullptr)();
+  }
+  return result;
 }
 
 void Disk::change_names(std::function<void(Names&)> change) {
@@ -59,109 +101,182 @@ void Disk::change_names(std::function<void(Names&)> change) {
   name_changes_.push_back(std::move(change));
 }
 
-void Disk::write(const env::WriteFile& operation) {
+Result<void> Disk::act(const env::CreateFile& operation) {
+  const auto what = fmt::format("allocate {} bytes for", operation.size);
+  if (names_.contains(operation.name)) return failed("create", operation.name, "File exists");
+  if (failing_writes_.strikes(operation.name)) {
+    ++counts_.failed_writes;
+    return failed(what, operation.name, kInputOutput);
+  }
+  if (operation.size > room()) {
+    ++counts_.refused_for_space;
+    return failed(what, operation.name, kNoSpace);
+  }
+  const auto file = std::make_shared<File>();
+  file->content.assign(operation.size, '\0');
+  // Allocated blocks read as zero, before and after a crash.
+  file->durable = file->content;
+  change_names([name = operation.name, file](Names& names) { names[name] = file; });
+  return {};
+}
+
+Result<void> Disk::act(const env::WriteFile& operation) {
   if (!names_.contains(operation.name)) {
     const auto file = std::make_shared<File>();
     change_names([name = operation.name, file](Names& names) { names[name] = file; });
   }
   File& file = *names_.at(operation.name);
+  std::uint64_t bytes = 0;
+  for (const auto& part : operation.parts) bytes += part.size();
+  const auto fails = [&](std::string_view why) {
+    return failed(fmt::format("write {} bytes at offset {} of", bytes, operation.offset),
+                  operation.name, why);
+  };
+  if (failing_writes_.strikes(operation.name)) {
+    ++counts_.failed_writes;
+    return fails(kInputOutput);
+  }
+  const std::uint64_t size = file.content.size();
+  const std::uint64_t limit = std::max(size, size + room());  // the file cannot become larger
   std::uint64_t offset = operation.offset;
   for (const auto& part : operation.parts) {
-    if (part.empty()) continue;
-    if (file.content.size() < offset + part.size()) file.content.resize(offset + part.size());
-    file.content.replace(offset, part.size(), part.view());
-    for (auto sector = offset / kSector; sector <= (offset + part.size() - 1) / kSector; ++sector) {
-      file.dirty.insert(sector);
+    const std::uint64_t fits = offset >= limit ? 0 : std::min(part.size(), limit - offset);
+    // What there was room for is written.
+    if (fits > 0) write_at(file, offset, part.view().substr(0, fits));
+    if (fits < part.size()) {
+      ++counts_.refused_for_space;
+      return fails(kNoSpace);
     }
     offset += part.size();
-  }
-}
-
-Result<void> Disk::carry_out(const env::DiskOperation& operation) {
-  const auto missing = [](const std::string& name) {
-    return Error{fmt::format("{}: no such file", name)};
-  };
-  if (const auto* create = std::get_if<env::CreateFile>(&operation)) {
-    if (names_.contains(create->name)) return Error{create->name + ": exists"};
-    const auto file = std::make_shared<File>();
-    file->content.assign(create->size, '\0');
-    // Allocated blocks read as zero, before and after a crash.
-    file->durable = file->content;
-    change_names([name = create->name, file](Names& names) { names[name] = file; });
-  } else if (const auto* data = std::get_if<env::WriteFile>(&operation)) {
-    write(*data);
-  } else if (const auto* resize = std::get_if<env::ResizeFile>(&operation)) {
-    if (!names_.contains(resize->name)) return missing(resize->name);
-    names_.at(resize->name)->content.resize(resize->size);
-  } else if (const auto* sync = std::get_if<env::SyncFile>(&operation)) {
-    if (!names_.contains(sync->name)) return missing(sync->name);
-    File& file = *names_.at(sync->name);
-    file.durable = file.content;
-    file.dirty.clear();
-  } else if (std::holds_alternative<env::SyncFolder>(operation)) {
-    durable_names_ = names_;
-    name_changes_.clear();
-  } else if (const auto* rename = std::get_if<env::RenameFile>(&operation)) {
-    if (!names_.contains(rename->from)) return missing(rename->from);
-    change_names([from = rename->from, to = rename->to](Names& names) {
-      const auto found = names.find(from);
-      if (found == names.end()) return;
-      names[to] = found->second;
-      names.erase(from);
-    });
-  } else if (const auto* remove = std::get_if<env::RemoveFile>(&operation)) {
-    change_names([name = remove->name](Names& names) { names.erase(name); });
-  } else if (const auto* read_file = std::get_if<env::ReadFile>(&operation)) {
-    if (!names_.contains(read_file->name)) return missing(read_file->name);
-    const std::string& content = names_.at(read_file->name)->content;
-    const auto offset = std::min<std::uint64_t>(read_file->offset, content.size());
-    *read_file->out = content.substr(offset, read_file->length);
   }
   return {};
 }
 
+Result<void> Disk::act(const env::ResizeFile& operation) {
+  const auto found = names_.find(operation.name);
+  if (found == names_.end()) return missing(operation.name);
+  File& file = *found->second;
+  if (operation.size > file.content.size() && operation.size - file.content.size() > room()) {
+    ++counts_.refused_for_space;
+    return failed(fmt::format("resize to {} bytes", operation.size), operation.name, kNoSpace);
+  }
+  resize(file, operation.size);
+  return {};
+}
+
+Result<void> Disk::act(const env::SyncFile& operation) {
+  const auto found = names_.find(operation.name);
+  if (found == names_.end()) return missing(operation.name);
+  if (failing_syncs_.strikes(operation.name)) {
+    ++counts_.failed_syncs;
+    found->second->dirty.clear();
+    return failed("sync", operation.name, kInputOutput);
+  }
+  sync(*found->second, operation.name);
+  return {};
+}
+
+Result<void> Disk::act(const env::SyncFolder&) {
+  if (failing_syncs_.strikes("")) {
+    ++counts_.failed_syncs;
+    return failed("sync the folder", "", kInputOutput);
+  }
+  if (lying_) {
+    ++counts_.ignored_syncs;
+    ignored_sync_ = true;
+    return {};
+  }
+  durable_names_ = names_;
+  name_changes_.clear();
+  return {};
+}
+
+Result<void> Disk::act(const env::RenameFile& operation) {
+  if (!names_.contains(operation.from)) {
+    return failed(fmt::format("give the name {} to", operation.to), operation.from,
+                  "No such file or directory");
+  }
+  change_names([from = operation.from, to = operation.to](Names& names) {
+    const auto found = names.find(from);
+    if (found == names.end()) return;
+    names[to] = found->second;
+    names.erase(from);
+  });
+  return {};
+}
+
+Result<void> Disk::act(const env::RemoveFile& operation) {
+  if (!names_.contains(operation.name)) return {};
+  change_names([name = operation.name](Names& names) { names.erase(name); });
+  return {};
+}
+
+Result<void> Disk::act(const env::ReadFile& operation) {
+  const auto found = names_.find(operation.name);
+  if (found == names_.end()) return missing(operation.name);
+  const std::string& content = found->second->content;
+  const auto offset = std::min<std::uint64_t>(operation.offset, content.size());
+  if (failing_reads_.strikes(operation.name)) {
+    ++counts_.failed_reads;
+    return failed(fmt::format("read at offset {} of", offset), operation.name, kInputOutput);
+  }
+  *operation.out = content.substr(offset, operation.length);
+  return {};
+}
+
+// ---- Questions ----------------------------------------------------------------------------------
+
 Result<std::vector<env::FileInfo>> Disk::list() {
+  if (stands_still_) return failed("list", "", "the machine loses its power");
   std::vector<env::FileInfo> files;
   for (const auto& [name, file] : names_) files.push_back({name, file->content.size()});
   return files;
 }
 
 Result<std::string> Disk::read(std::string_view name, std::uint64_t limit) {
+  if (stands_still_) return failed("read", name, "the machine loses its power");
   const auto found = names_.find(name);
-  if (found == names_.end()) return Error{fmt::format("{}: no such file", name)};
-  if (found->second->content.size() > limit) return Error{fmt::format("{}: too large", name)};
-  return found->second->content;
+  if (found == names_.end()) return missing(name);
+  const std::string& content = found->second->content;
+  if (content.size() > limit) {
+    return Error{fmt::format("data/{} has {} bytes, more than the {} that may be read", name,
+                             content.size(), limit)};
+  }
+  if (failing_reads_.strikes(name)) {
+    ++counts_.failed_reads;
+    return failed("read at offset 0 of", name, kInputOutput);
+  }
+  return content;
 }
 
-void Disk::lose_unsynced(File& file) {
-  std::string content = file.durable;
-  // The size, too, may or may not have reached the disk.
-  if (file.content.size() > content.size() && prng_.below(2) == 0) {
-    content.resize(file.content.size());
-  }
-  for (const auto sector : file.dirty) {
-    const std::uint64_t begin = sector * kSector;
-    if (begin >= content.size() || prng_.below(2) == 0) continue;
-    const auto length = std::min({kSector, content.size() - begin, file.content.size() - begin});
-    content.replace(begin, length, file.content, begin, length);
-  }
-  file.content = content;
-  file.durable = content;
-  file.dirty.clear();
+Result<std::uint64_t> Disk::free_space() { return room(); }
+
+std::uint64_t Disk::used() const {
+  std::uint64_t sum = 0;
+  for (const auto& [name, file] : names_) sum += file->content.size();
+  return sum;
 }
+
+std::uint64_t Disk::room() const {
+  if (!capacity_) return kUnlimited;
+  return *capacity_ - std::min(*capacity_, used());
+}
+
+// ---- Crashes ------------------------------------------------------------------------------------
 
 void Disk::crash(bool power) {
   ++generation_;
-  lanes_.clear();
+  lanes_ = {};
+  stands_still_ = false;
   if (!power) return;
+  // A disk that lied may have kept some of what it confirmed, or nothing.
+  const bool everything = std::exchange(ignored_sync_, false) && prng_.below(2) == 0;
   Names names = durable_names_;
-  const auto kept = prng_.below(name_changes_.size() + 1);
+  const auto kept = everything ? 0 : prng_.below(name_changes_.size() + 1);
   for (std::size_t i = 0; i < kept; ++i) name_changes_[i](names);
+  counts_.lost_names += name_changes_.size() - kept;
   names_ = std::move(names);
-  std::set<File*> seen;
-  for (const auto& [name, file] : names_) {
-    if (seen.insert(file.get()).second) lose_unsynced(*file);
-  }
+  for (const auto& [name, file] : names_) lose_unsynced(*file, everything);
   durable_names_ = names_;
   name_changes_.clear();
 }
