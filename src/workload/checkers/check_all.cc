@@ -2,17 +2,28 @@
 
 #include <utility>
 
+#include "workload/checkers/counters.h"
+#include "workload/checkers/expiry.h"
 #include "workload/checkers/linearizable.h"
+#include "workload/checkers/locks.h"
+#include "workload/checkers/session.h"
 
 namespace holdfast::workload {
 
-std::vector<Verdict> check_all(const History& history, const std::vector<Finals>&,
+std::vector<Verdict> check_all(const History& history, const std::vector<Finals>& finals,
                                const CheckOptions& options) {
   std::vector<Verdict> objections;
   const auto ask = [&](Verdict verdict) {
     if (!verdict.ok) objections.push_back(std::move(verdict));
   };
-  ask(check_linearizable(history, options.budget));
+  const History whole = with_finals(history, finals);
+  // What says most about what went wrong comes first.
+  ask(check_durability(history, finals));
+  ask(check_counters(whole));
+  ask(check_locks(whole, options));
+  ask(check_sessions(history));
+  ask(check_expiry(history, options));
+  ask(check_linearizable(whole, options.budget));
   return objections;
 }
 
