@@ -7,7 +7,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "consensus/log_tail.h"
 #include "consensus/protocol.h"
+#include "keyspace/keyspace.h"
 #include "sim/network.h"
 
 namespace holdfast::sim {
@@ -31,12 +32,13 @@ struct Sight {
   NodeId leader;  // whom it follows, 0: nobody
   Index commit;
   Index applied;
-  Index durable;                            // of its own log, as its engine knows
-  Index snapshot;                           // its newest stored one
-  Index before;                             // its log holds what comes after this …
-  Index last;                               // … up to this,
-  Epoch last_epoch;                         // which is of this epoch
-  const consensus::LogTail* log = nullptr;  // valid during the call only
+  Index durable;                             // of its own log, as its engine knows
+  Index snapshot;                            // its newest stored one
+  Index before;                              // its log holds what comes after this …
+  Index last;                                // … up to this,
+  Epoch last_epoch;                          // which is of this epoch
+  const consensus::LogTail* log = nullptr;   // these two are valid during the call only
+  const keyspace::Keyspace* data = nullptr;  // null: not looked at
 
   bool leads() const { return role == consensus::Role::leader; }
 };
@@ -48,27 +50,35 @@ class LogMirror {
   // since; last + 1 if nowhere. The end of the log is compared, and all of it where that differs;
   // `thorough`: all of it.
   Index take(const Sight& sight, bool thorough);
-  // The epoch at `index`; Epoch{} if a snapshot covers it. REQUIRES: index <= last().
-  Epoch epoch_at(Index index) const { return epochs_.at(index.value); }
-  Index last() const { return Index(epochs_.size() - 1); }
-  // The machine holds the entry itself, or a snapshot that stands for it.
+  // Nothing outside of the log, nor where a snapshot stands for the entry.
+  std::optional<Epoch> epoch_at(Index index) const;
+  // The entry itself, or a snapshot that stands for it.
   bool holds(Index index, Epoch epoch) const;
 
  private:
-  std::vector<Epoch> epochs_ = {Epoch{}};  // [0]: before the log
+  Index last() const { return Index(epochs_.size() - 1); }
+
+  std::vector<Epoch> epochs_ = {Epoch{}};  // by index; [0]: before the log
+  Index before_;                           // up to here a snapshot stands for all
 };
 
 // A sight beside what was seen of that machine before.
 struct Look {
   const Sight& now;
-  // Null at the first sight of the machine. Its `log` is gone.
+  // Null at the first sight of the machine. Its `log` and `data` are null.
   const Sight* before = nullptr;
   // The process is another than before, or the first.
   bool started = true;
   // Entries from here on were not seen in this machine's log before.
-  Index changed_from;
+  Index changed_from{};
+  // What was durable before: the last such entry, and its epoch if no snapshot stood for it.
+  Index owed{};
+  std::optional<Epoch> owed_epoch{};
   // Look at everything again, not only at what is new.
   bool thorough = false;
+
+  // The entries of the log that were not committed, or applied, when last seen.
+  Index first_new(Index Sight::*position) const;
 };
 
 // What a rule objects to.
@@ -107,6 +117,11 @@ class Memory {
   // Whether the disk of a machine still owes what it had confirmed.
   bool disk_trusted(MachineId machine) const { return at(machine).disk_trusted; }
   void distrust_disk(MachineId machine) { machines_.at(machine - 1).disk_trusted = false; }
+  // Whether the data in its memory is what it has applied.
+  bool data_trusted(MachineId machine) const { return at(machine).data_trusted; }
+  void trust_data(MachineId machine, bool trusted) {
+    machines_.at(machine - 1).data_trusted = trusted;
+  }
 
   // Whether the sight shows anything that the last one of this machine did not.
   bool changed(const Sight& sight) const;
@@ -118,6 +133,7 @@ class Memory {
   struct Machine {
     bool seen = false;
     bool disk_trusted = true;
+    bool data_trusted = true;
     Sight sight;
     LogMirror mirror;
   };

@@ -6,7 +6,8 @@
 // Input", 2002) for as long as the run still fails in the same way: first faults, then clients,
 // then the end of the run, then nodes, and then faults again.
 //
-// Knows nothing of worlds: whoever calls says how a list of decisions is run.
+// Knows nothing of worlds: whoever calls says how decisions are run, and writes what is left as a
+// scenario, whose text can be played again.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,10 @@ namespace holdfast::sim {
 struct Decisions {
   std::vector<Fault> faults;  // sorted by time
   std::uint32_t clients = 0;
-  Duration length;  // under faults
+  Duration length{};  // under faults; made shorter by whole seconds
   std::uint32_t nodes = 0;
+
+  bool operator==(const Decisions&) const = default;
 };
 
 struct Outcome {
@@ -39,17 +42,13 @@ std::string_view way_of(std::string_view problem);
 struct Shrunk {
   Decisions decisions;
   std::uint32_t runs = 0;
-  // No single fault can be left out, and nothing else be made smaller, without losing the failure.
-  // False if the budget ended first.
+  // No single fault can be left out, and nothing else be made smaller by the steps taken here,
+  // without losing the failure. False if the budget ended first.
   bool minimal = false;
 };
 
 // REQUIRES: run(start) fails in this way (it is not run again). `budget`: runs at most.
 Shrunk shrink(const Decisions& start, std::string_view way,
               const std::function<Outcome(const Decisions&)>& run, std::uint32_t budget);
-
-// The lines of a scenario that play exactly this: nodes, seconds, clients, and one `fault` line for
-// each fault.
-std::string directions(const Decisions& decisions);
 
 }  // namespace holdfast::sim

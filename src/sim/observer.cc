@@ -1,0 +1,105 @@
+#include "sim/observer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace holdfast::sim {
+
+// ---- LogMirror
+// ------------------------------------------------------------------------------------
+
+Index LogMirror::take(const Sight& sight, bool thorough) {
+  const consensus::LogTail& log = *sight.log;
+  before_ = std::max(before_, sight.before);
+  const Index common = std::min(last(), sight.last);
+  // Logs that agree at an entry agree before it, as log matching says; a rule of its own checks
+  // that. So the end tells, unless it was cut.
+  const bool same_end = common == last() && log.epoch_at(common) == epochs_[common.value];
+  Index changed = common.next();
+  if (thorough || !same_end) {
+    changed = sight.before.next();
+    while (changed <= common && log.at(changed).epoch == epochs_[changed.value]) {
+      changed = changed.next();
+    }
+  }
+  changed = std::max(changed, sight.before.next());
+  epochs_.resize(sight.last.value + 1);
+  for (Index index = changed; index <= sight.last; index = index.next()) {
+    epochs_[index.value] = log.at(index).epoch;
+  }
+  return changed;
+}
+
+std::optional<Epoch> LogMirror::epoch_at(Index index) const {
+  if (index <= before_ || index > last()) return std::nullopt;
+  return epochs_[index.value];
+}
+
+bool LogMirror::holds(Index index, Epoch epoch) const {
+  return index <= before_ || epoch_at(index) == epoch;
+}
+
+// ---- Look
+// -----------------------------------------------------------------------------------------
+
+Index Look::first_new(Index Sight::*position) const {
+  // What a snapshot stands for is not in the log any more, or is another's that it replaces.
+  Index known = now.before;
+  if (!started && !thorough) known = std::max(known, before->*position);
+  return known.next();
+}
+
+// ---- Problems
+// -------------------------------------------------------------------------------------
+
+std::string Problem::text() const { return fmt::format("{}: {}", rule, what); }
+
+void Problems::add(std::string_view rule, Instant at, std::string what) {
+  const auto same = [rule](const Problem& problem) { return problem.rule == rule; };
+  const auto kept = std::count_if(all_.begin(), all_.end(), same);
+  if (static_cast<std::size_t>(kept) < kKeptOfEachRule) all_.push_back({rule, std::move(what), at});
+}
+
+// ---- Memory
+// ---------------------------------------------------------------------------------------
+
+const Sight* Memory::sight(MachineId machine) const {
+  const Machine& known = at(machine);
+  return known.seen ? &known.sight : nullptr;
+}
+
+bool Memory::changed(const Sight& sight) const {
+  const Machine& known = at(sight.machine);
+  if (!known.seen) return true;
+  const auto all = [](const Sight& s) {
+    return std::tie(s.process, s.role, s.epoch, s.leader, s.commit, s.applied, s.durable,
+                    s.snapshot, s.before, s.last, s.last_epoch);
+  };
+  return all(known.sight) != all(sight);
+}
+
+Look Memory::look(const Sight& sight, bool thorough) {
+  Machine& machine = machines_.at(sight.machine - 1);
+  Look look{.now = sight};
+  look.thorough = thorough;
+  if (machine.seen) {
+    look.before = &machine.sight;
+    look.started = machine.sight.process != sight.process;
+    look.owed = machine.sight.durable;
+    look.owed_epoch = machine.mirror.epoch_at(look.owed);
+  }
+  look.changed_from = machine.mirror.take(sight, thorough || look.started);
+  return look;
+}
+
+void Memory::remember(const Sight& sight) {
+  Machine& machine = machines_.at(sight.machine - 1);
+  machine.seen = true;
+  machine.sight = sight;
+  machine.sight.log = nullptr;
+  machine.sight.data = nullptr;
+}
+
+}  // namespace holdfast::sim

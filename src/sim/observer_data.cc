@@ -1,0 +1,97 @@
+#include "sim/observer_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "base/checksum.h"
+#include "replica/batch.h"
+
+namespace holdfast::sim {
+namespace {
+
+// A digest walks over all data: the more there is the less often.
+bool digest_is_due(Index index, std::uint64_t keys) {
+  const std::uint64_t period = std::bit_ceil(std::max<std::uint64_t>(64, keys / 8));
+  return index.value % period == 0;
+}
+
+template <class Words>
+std::uint64_t hash_of(const Words& words) {
+  std::uint64_t hash = words.size();
+  for (const auto& word : words) hash = checksum(word, hash);
+  return hash;
+}
+
+}  // namespace
+
+// ---- ReplicaEquality
+// ------------------------------------------------------------------------------
+
+void ReplicaEquality::see(const Look& look, const Memory& memory, Problems& problems) {
+  const Sight& now = look.now;
+  if (now.data == nullptr || !memory.data_trusted(now.machine)) return;
+  if (!look.started && !look.thorough && look.before->applied == now.applied) return;
+  if (after_.size() <= now.applied.value) after_.resize(now.applied.value + 1);
+  After& after = after_[now.applied.value];
+  const After seen{.machine = now.machine,
+                   .revision = now.data->revision(),
+                   .keys = now.data->size(),
+                   .next_deadline_ms = now.data->next_deadline().ms};
+  if (after.machine == 0) {
+    after = seen;
+  } else if (after.revision != seen.revision || after.keys != seen.keys ||
+             after.next_deadline_ms != seen.next_deadline_ms) {
+    problems.add(
+        kName, now.at,
+        fmt::format("after entry {} node {} has revision {}, {} keys and the next deadline "
+                    "at {}; machine {} had {}, {} and {}",
+                    now.applied, now.node, seen.revision, seen.keys, seen.next_deadline_ms,
+                    after.machine, after.revision, after.keys, after.next_deadline_ms));
+    return;
+  }
+  if (look.thorough || digest_is_due(now.applied, seen.keys)) see_digest(look, after, problems);
+}
+
+void ReplicaEquality::see_digest(const Look& look, After& after, Problems& problems) {
+  ++digests_;
+  const std::uint64_t digest = look.now.data->digest();
+  if (after.digested_at == 0) {
+    after.digested_at = look.now.machine;
+    after.digest = digest;
+  } else if (after.digest != digest) {
+    problems.add(kName, look.now.at,
+                 fmt::format("after entry {} the data of node {} is not that of machine {}",
+                             look.now.applied, look.now.node, after.digested_at));
+  }
+}
+
+// ---- AcknowledgedIsCommitted
+// ----------------------------------------------------------------------
+
+void AcknowledgedIsCommitted::see(const Look& look, const Memory&, Problems&) {
+  const consensus::LogTail& log = *look.now.log;
+  for (Index index = std::max(committed_.fresh_from(), log.first()); index <= committed_.last();
+       index = index.next()) {
+    const consensus::Entry& entry = log.at(index);
+    if (entry.kind != consensus::EntryKind::batch) continue;
+    replica::BatchReader batch(entry.payload.view());
+    std::string_view bytes;
+    while (batch.next(bytes)) {
+      if (!replica::decode_record(bytes, record_).ok()) break;  // log matching objects
+      for (const auto& words : record_.commands) ++unclaimed_[hash_of(words)];
+    }
+  }
+}
+
+void AcknowledgedIsCommitted::acknowledged(Instant at, std::span<const std::string> words,
+                                           Problems& problems) {
+  if (--unclaimed_[hash_of(words)] >= 0) return;
+  problems.add(kName, at,
+               fmt::format("a client was told that this was done, but no committed "
+                           "entry holds it: {}",
+                           fmt::join(words, " ")));
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,90 @@
+#include "sim/observer_disks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace holdfast::sim {
+
+void QuorumDurability::see(const Look& look, const Memory& memory, Problems& problems) {
+  const Index newest = committed_.last();
+  if (committed_.fresh_from() > newest) return;
+  const auto* entry = committed_.at(newest);
+  if (entry == nullptr) return;
+  std::uint32_t disks = 0;
+  for (MachineId machine = 1; machine <= memory.machines(); ++machine) {
+    const Sight* sight = machine == look.now.machine ? &look.now : memory.sight(machine);
+    if (sight == nullptr) continue;
+    const Index durable = std::max(sight->durable, sight->before);
+    if (durable >= newest && memory.mirror(machine).holds(newest, entry->epoch)) ++disks;
+  }
+  if (disks >= memory.majority()) return;
+  problems.add(
+      kName, look.now.at,
+      fmt::format("node {} has committed entry {} of epoch {}, which is on the disks of {} "
+                  "of {} machines",
+                  look.now.node, newest, entry->epoch, disks, memory.machines()));
+}
+
+void Durability::see(const Look& look, const Memory& memory, Problems& problems) {
+  if (!look.started || look.before == nullptr) return;
+  const Sight& now = look.now;
+  const Sight& before = *look.before;
+  if (!memory.disk_trusted(now.machine)) return;
+
+  // A newer epoch at the end: a leader may already have put its entries in the place of those.
+  const bool owed_there = look.owed <= now.before || !look.owed_epoch ||
+                          now.log->epoch_at(look.owed) == look.owed_epoch ||
+                          now.last_epoch > *look.owed_epoch;
+  if (!owed_there) {
+    problems.add(kName, now.at,
+                 fmt::format("node {} had its log durable up to entry {} of epoch {}; after a "
+                             "restart it ends at {} of epoch {}",
+                             now.node, look.owed, *look.owed_epoch, now.last, now.last_epoch));
+  }
+  // Neither is anybody led, nor an entry kept, under a promise that is not durable.
+  Epoch promised = look.owed_epoch.value_or(Epoch());
+  if (before.leads()) promised = std::max(promised, before.epoch);
+  if (now.epoch < promised) {
+    problems.add(kName, now.at,
+                 fmt::format("node {} had promised epoch {}; after a restart it "
+                             "knows of {}",
+                             now.node, promised, now.epoch));
+  }
+  if (now.snapshot < before.snapshot) {
+    problems.add(kName, now.at,
+                 fmt::format("node {} had a snapshot of {}; after a restart its "
+                             "newest is of {}",
+                             now.node, before.snapshot, now.snapshot));
+  }
+}
+
+void NothingGoesBack::see(const Look& look, const Memory& memory, Problems& problems) {
+  const Sight& now = look.now;
+  if (now.commit > now.last || now.before > now.commit || now.durable > now.last) {
+    problems.add(kName, now.at,
+                 fmt::format("node {} has its log from {} to {}, durable to {}, committed to {}",
+                             now.node, now.before.next(), now.last, now.durable, now.commit));
+  }
+  if (look.started) return;
+  const Sight& before = *look.before;
+  if (now.epoch < before.epoch) {
+    problems.add(
+        kName, now.at,
+        fmt::format("node {} had promised epoch {}, now {}", now.node, before.epoch, now.epoch));
+  }
+  const auto never_less = [&](std::string_view what, Index then, Index since) {
+    if (since >= then) return;
+    problems.add(kName, now.at,
+                 fmt::format("node {}: {} was {} and is {}", now.node, what, then, since));
+  };
+  never_less("the commit index", before.commit, now.commit);
+  // A replica whose data was found to be wrong begins again from a snapshot.
+  if (memory.data_trusted(now.machine)) {
+    never_less("the applied index", before.applied, now.applied);
+  }
+  never_less("the newest snapshot", before.snapshot, now.snapshot);
+  never_less("the beginning of the log", before.before, now.before);
+}
+
+}  // namespace holdfast::sim

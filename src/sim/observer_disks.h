@@ -1,0 +1,39 @@
+// Rules about what may be forgotten: nothing within a process, nothing durable over its death, and
+// nothing that is committed as long as a majority of disks keeps what it has confirmed.
+#pragma once
+
+#include "sim/observer.h"
+#include "sim/observer_logs.h"
+
+namespace holdfast::sim {
+
+// What is committed is on the disks of a majority at the moment when anybody first knows: only then
+// may a client be told. From there on Durability keeps it.
+class QuorumDurability final : public Rule {
+ public:
+  static constexpr std::string_view kName = "quorum durability";
+  // `committed` must have seen each look before this rule does.
+  explicit QuorumDurability(const Committed& committed) : committed_(committed) {}
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+
+ private:
+  const Committed& committed_;
+};
+
+// A process begins with what the one before it on that machine had made durable: log, promise and
+// snapshot. Not asked of a disk that a fault has made forget (Memory::distrust_disk).
+class Durability final : public Rule {
+ public:
+  static constexpr std::string_view kName = "durability";
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+};
+
+// Within a process promise, commit, applied index and snapshot never go back, and they are in
+// order.
+class NothingGoesBack final : public Rule {
+ public:
+  static constexpr std::string_view kName = "nothing goes back";
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+};
+
+}  // namespace holdfast::sim

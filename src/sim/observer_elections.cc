@@ -1,0 +1,82 @@
+#include "sim/observer_elections.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::sim {
+
+void ElectionSafety::see(const Look& look, const Memory&, Problems& problems) {
+  const Sight& now = look.now;
+  if (!now.leader) return;
+  if (!look.started && look.before->epoch == now.epoch && look.before->leader == now.leader &&
+      look.before->role == now.role) {
+    return;
+  }
+  Leader& known = leaders_[now.epoch];
+  if (!known.node) known.node = now.leader;
+  if (known.node != now.leader) {
+    problems.add(kName, now.at,
+                 fmt::format("epoch {} is led by node {}, and by node {} as node {} has it",
+                             now.epoch, known.node, now.leader, now.node));
+  }
+  if (!now.leads()) return;
+  if (known.machine == 0) {
+    known.machine = now.machine;
+    known.process = now.process;
+    ++elections_;
+  } else if (known.machine != now.machine) {
+    problems.add(kName, now.at,
+                 fmt::format("machines {} and {} both lead epoch {}", known.machine, now.machine,
+                             now.epoch));
+  } else if (known.process != now.process) {
+    problems.add(kName, now.at,
+                 fmt::format("node {} leads epoch {} again after a restart", now.node, now.epoch));
+  }
+}
+
+void LeaderAppendOnly::see(const Look& look, const Memory&, Problems& problems) {
+  if (look.started || !look.before->leads() || !look.now.leads()) return;
+  if (look.before->epoch != look.now.epoch) return;
+  if (look.changed_from > look.before->last && look.now.last >= look.before->last) return;
+  problems.add(LeaderAppendOnly::kName, look.now.at,
+               fmt::format("node {} leads epoch {} and had entries up to {}; now they differ from "
+                           "{} on and end at {}",
+                           look.now.node, look.now.epoch, look.before->last, look.changed_from,
+                           look.now.last));
+}
+
+void LeaderCompleteness::see(const Look& look, const Memory& memory, Problems& problems) {
+  const Sight& now = look.now;
+  const bool led_already = !look.started && look.before->leads() && look.before->epoch == now.epoch;
+  if (now.leads() && (!led_already || look.thorough)) see_leader(look, problems);
+
+  // What has just been committed must be with those who lead a later epoch by now.
+  const Index newest = committed_.last();
+  if (committed_.fresh_from() > newest) return;
+  const auto* entry = committed_.at(newest);
+  if (entry == nullptr) return;
+  for (MachineId machine = 1; machine <= memory.machines(); ++machine) {
+    const Sight* other = machine == now.machine ? nullptr : memory.sight(machine);
+    if (other == nullptr || !other->leads() || other->epoch < entry->seen_in) continue;
+    if (memory.mirror(machine).holds(newest, entry->epoch)) continue;
+    problems.add(kName, now.at,
+                 fmt::format("entry {} of epoch {} is committed in epoch {}, but node {}, which "
+                             "leads epoch {}, does not have it",
+                             newest, entry->epoch, entry->seen_in, other->node, other->epoch));
+  }
+}
+
+void LeaderCompleteness::see_leader(const Look& look, Problems& problems) const {
+  const Sight& now = look.now;
+  for (Index index = now.before.next(); index <= committed_.last(); index = index.next()) {
+    const auto* entry = committed_.at(index);
+    if (entry == nullptr || entry->seen_in > now.epoch) continue;
+    if (now.log->epoch_at(index) == entry->epoch) continue;
+    problems.add(kName, now.at,
+                 fmt::format("node {} leads epoch {} without entry {} of epoch {}, which was "
+                             "committed in epoch {}",
+                             now.node, now.epoch, index, entry->epoch, entry->seen_in));
+    return;
+  }
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,51 @@
+// Rules about leaders: Raft's election safety, leader append-only and leader completeness (Ongaro's
+// thesis, figure 3.2), which every engine with epochs owes.
+#pragma once
+
+#include <map>
+
+#include "sim/observer.h"
+#include "sim/observer_logs.h"
+
+namespace holdfast::sim {
+
+// An epoch has at most one leader, and that in one process: who begins again has forgotten what it
+// proposed. Whoever follows somebody in an epoch follows that leader.
+class ElectionSafety final : public Rule {
+ public:
+  static constexpr std::string_view kName = "election safety";
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+  std::uint64_t elections() const { return elections_; }
+
+ private:
+  struct Leader {
+    NodeId node;
+    MachineId machine = 0;  // 0: known only from those who follow it
+    std::uint64_t process = 0;
+  };
+  std::map<Epoch, Leader> leaders_;
+  std::uint64_t elections_ = 0;
+};
+
+// A leader adds to its log and takes nothing back.
+class LeaderAppendOnly final : public Rule {
+ public:
+  static constexpr std::string_view kName = "leader append-only";
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+};
+
+// Whatever is committed in an epoch is in the log of the leader of every later one.
+class LeaderCompleteness final : public Rule {
+ public:
+  static constexpr std::string_view kName = "leader completeness";
+  // `committed` must have seen each look before this rule does.
+  explicit LeaderCompleteness(const Committed& committed) : committed_(committed) {}
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+
+ private:
+  void see_leader(const Look& look, Problems& problems) const;
+
+  const Committed& committed_;
+};
+
+}  // namespace holdfast::sim

@@ -1,0 +1,131 @@
+#include "sim/observer_elections.h"
+
+#include <gtest/gtest.h>
+
+#include "sim/observer_stage.h"
+
+namespace holdfast::sim {
+namespace {
+
+TEST(ElectionSafety, AcceptsOneLeaderAfterTheOther) {
+  Stage stage;
+  stage.founded(3);
+  stage.lead(2, epoch_of(2, 2));
+  stage.append(2, epoch_of(2, 2));
+  stage.see(2);
+  stage.follow(3, 2, epoch_of(2, 2));
+  stage.see(3);
+  stage.see(1);  // still believes that it leads 1.1, as a leader that was cut off does
+  EXPECT_EQ(stage.objections(), Names());
+  EXPECT_EQ(stage.rules().election_safety().elections(), 2u);
+}
+
+TEST(ElectionSafety, CatchesTwoLeadersOfOneEpoch) {
+  Stage stage;
+  stage.founded(3);
+  stage.lead(2, epoch_of(1, 1));
+  stage.see(2);
+  EXPECT_TRUE(stage.objects("election safety"));
+}
+
+TEST(ElectionSafety, CatchesAnEpochUsedAgainAfterARestart) {
+  Stage stage;
+  stage.founded(3);
+  stage.restart(1);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names());
+  stage.lead(1, epoch_of(1, 1));
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"election safety"});
+}
+
+TEST(ElectionSafety, CatchesWhoFollowsAnother) {
+  Stage stage;
+  stage.founded(3);
+  stage.follow(3, 2, epoch_of(1, 1));
+  stage.see(3);
+  EXPECT_EQ(stage.objections(), Names{"election safety"});
+}
+
+TEST(LeaderAppendOnly, CatchesALeaderThatCutsItsLog) {
+  Stage stage;
+  stage.founded(3);
+  stage.append(1, epoch_of(1, 1), "SET k v");
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names());
+  stage.cut(1, 4);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"leader append-only"});
+}
+
+TEST(LeaderAppendOnly, CatchesALeaderThatWritesAnotherEntryInThePlaceOfOne) {
+  Stage stage;
+  stage.lead(1, epoch_of(3, 1));
+  stage.append(1, epoch_of(1, 2));
+  stage.append(1, epoch_of(2, 3));
+  stage.see(1);
+  stage.cut(1, 2);
+  stage.append(1, epoch_of(3, 1));
+  stage.append(1, epoch_of(3, 1));
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"leader append-only"});
+}
+
+TEST(LeaderAppendOnly, AcceptsThatAFollowerIsCut) {
+  Stage stage;
+  stage.founded(3);
+  stage.append(1, epoch_of(1, 1), "SET k v");
+  stage.see(1);
+  stage.follow(1, 2, epoch_of(2, 2));
+  stage.cut(1, 4);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
+TEST(LeaderCompleteness, CatchesALeaderWithoutACommittedEntry) {
+  Stage stage;
+  stage.founded(2);
+  for (const MachineId id : {1u, 2u}) {
+    stage.append(id, epoch_of(1, 1), "SET k w");
+    stage.see(id);
+  }
+  stage.commit(1, 3);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names());
+  stage.lead(3, epoch_of(2, 3));  // has two entries
+  stage.see(3);
+  EXPECT_EQ(stage.objections(), Names{"leader completeness"});
+}
+
+TEST(LeaderCompleteness, CatchesACommitBehindTheBackOfALaterLeader) {
+  Stage stage;
+  stage.founded(2);
+  stage.lead(3, epoch_of(2, 3));
+  stage.see(3);
+  for (const MachineId id : {1u, 2u}) {
+    stage.append(id, epoch_of(1, 1), "SET k w");
+    stage.see(id);
+  }
+  EXPECT_EQ(stage.objections(), Names());
+  stage.commit(1, 3);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"leader completeness"});
+}
+
+TEST(LeaderCompleteness, AcceptsThatAnOldLeaderLacksWhatCameAfterIt) {
+  Stage stage;
+  stage.founded(2);
+  stage.lead(3, epoch_of(2, 3));
+  stage.append(3, epoch_of(2, 3));
+  stage.see(3);
+  stage.follow(2, 3, epoch_of(2, 3));
+  stage.append(2, epoch_of(2, 3));
+  stage.see(2);
+  stage.commit(3, 3);
+  stage.see(3);
+  stage.see(1, true);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
+}  // namespace
+}  // namespace holdfast::sim

@@ -1,0 +1,52 @@
+// All rules of observers.h, told in one order.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/observer.h"
+#include "sim/observer_data.h"
+#include "sim/observer_disks.h"
+#include "sim/observer_elections.h"
+#include "sim/observer_logs.h"
+
+namespace holdfast::sim {
+
+class Rules {
+ public:
+  explicit Rules(std::uint32_t machines) : memory_(machines) {}
+  Rules(const Rules&) = delete;
+  Rules& operator=(const Rules&) = delete;
+
+  void see(const Sight& sight, bool thorough);
+  void acknowledged(Instant at, std::span<const std::string> words) {
+    acknowledged_.acknowledged(at, words, problems_);
+  }
+
+  Memory& memory() { return memory_; }
+  const std::vector<Problem>& problems() const { return problems_.all(); }
+  const ElectionSafety& election_safety() const { return election_safety_; }
+  const Committed& committed() const { return committed_; }
+  const StateMachineSafety& state_machine_safety() const { return state_machine_safety_; }
+  const ReplicaEquality& replica_equality() const { return replica_equality_; }
+
+ private:
+  Memory memory_;
+  Problems problems_;
+  // In the order in which they are told: those behind Committed ask it.
+  ElectionSafety election_safety_;
+  LeaderAppendOnly leader_append_only_;
+  LogMatching log_matching_;
+  Committed committed_;
+  LeaderCompleteness leader_completeness_{committed_};
+  StateMachineSafety state_machine_safety_{committed_};
+  QuorumDurability quorum_durability_{committed_};
+  Durability durability_;
+  NothingGoesBack nothing_goes_back_;
+  ReplicaEquality replica_equality_;
+  AcknowledgedIsCommitted acknowledged_{committed_};
+};
+
+}  // namespace holdfast::sim

@@ -1,0 +1,107 @@
+#include "sim/observers.h"
+
+#include <algorithm>
+
+#include "replica/replica.h"
+#include "sim/observer_rules.h"
+#include "sim/world.h"
+
+namespace holdfast::sim {
+namespace {
+
+// Every so many changes a look is thorough; rarer where the log is long, so that the cost for each
+// change stays the same.
+constexpr std::uint64_t kThoroughEvery = 512;
+
+}  // namespace
+
+struct Observers::State {
+  explicit State(std::uint32_t nodes) : rules(nodes) {}
+
+  void look_at(MachineId machine, bool thorough);
+
+  World* world = nullptr;
+  Rules rules;
+  Counts counts;
+  std::uint64_t until_thorough = kThoroughEvery;
+};
+
+Observers::Observers(std::uint32_t nodes) : state_(std::make_unique<State>(nodes)) {}
+Observers::~Observers() = default;
+
+void Observers::attach(World& world) { state_->world = &world; }
+
+void Observers::State::look_at(MachineId machine, bool thorough) {
+  const Host& host = world->host(machine);
+  const server::Node* node = host.node();
+  const replica::Replica* replica = node == nullptr ? nullptr : node->replica();
+  if (replica == nullptr) return;  // down, or not yet part of a cluster
+  const consensus::Protocol& protocol = replica->protocol();
+  const consensus::LogTail& log = protocol.log();
+  Sight sight;
+  sight.machine = machine;
+  sight.process = host.incarnation();
+  sight.node = node->self();
+  sight.at = world->now();
+  sight.role = protocol.role();
+  sight.epoch = protocol.epoch();
+  sight.leader = protocol.leader();
+  sight.commit = protocol.commit();
+  sight.applied = replica->applied();
+  sight.durable = protocol.durable();
+  if (const auto& snapshot = replica->stored_snapshot()) sight.snapshot = snapshot->index;
+  sight.before = log.before();
+  sight.last = log.last();
+  sight.last_epoch = log.last_epoch();
+  sight.log = &log;
+  sight.data = &replica->keyspace();
+
+  ++counts.looks;
+  if (!thorough && !rules.memory().changed(sight)) return;
+  ++counts.changes;
+  if (--until_thorough == 0) {
+    thorough = true;
+    until_thorough = std::max(kThoroughEvery, 4 * (sight.last - sight.before));
+  }
+  rules.see(sight, thorough);
+}
+
+void Observers::on_turn(MachineId machine) {
+  if (state_->world != nullptr) state_->look_at(machine, false);
+  if (other_ != nullptr) other_->on_turn(machine);
+}
+
+void Observers::on_death(MachineId machine, const std::string& why) {
+  ++state_->counts.deaths;
+  if (other_ != nullptr) other_->on_death(machine, why);
+}
+
+void Observers::acknowledged(Instant at, std::span<const std::string> words) {
+  state_->rules.acknowledged(at, words);
+}
+
+void Observers::distrust_disk(MachineId machine) { state_->rules.memory().distrust_disk(machine); }
+void Observers::distrust_data(MachineId machine) {
+  state_->rules.memory().trust_data(machine, false);
+}
+void Observers::trust_data(MachineId machine) { state_->rules.memory().trust_data(machine, true); }
+
+void Observers::finish() {
+  for (MachineId machine = 1; machine <= state_->rules.memory().machines(); ++machine) {
+    state_->look_at(machine, true);
+  }
+}
+
+const std::vector<Problem>& Observers::problems() const { return state_->rules.problems(); }
+
+const Observers::Counts& Observers::counts() const {
+  Counts& counts = state_->counts;
+  const Rules& rules = state_->rules;
+  counts.elections = rules.election_safety().elections();
+  counts.committed = rules.committed().last().value;
+  counts.installed = rules.state_machine_safety().installed();
+  counts.digests = rules.replica_equality().digests();
+  return counts;
+}
+
+}  // namespace holdfast::sim
