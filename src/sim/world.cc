@@ -1,0 +1,74 @@
+#include "sim/world.h"
+
+#include <utility>
+
+#include "base/checksum.h"
+#include "replica/replica.h"
+
+namespace holdfast::sim {
+namespace {
+
+constexpr std::uint16_t kFirstPort = 7379;
+
+}  // namespace
+
+World::World(const WorldOptions& options, HostObserver& observer,
+             const std::function<Trace&(MachineId)>& trace_of)
+    : streams_(options.seed), network_(schedule_, streams_) {
+  server::Config config;
+  for (std::uint16_t i = 0; i < options.nodes; ++i) {
+    config.join.emplace_back(env::Address{"127.0.0.1", static_cast<std::uint16_t>(kFirstPort + i)});
+  }
+  config.segment_bytes = options.segment_bytes;
+  config.snapshot_after_bytes = options.snapshot_after_bytes;
+  for (MachineId id = 1; id <= options.nodes; ++id) {
+    config.listen = config.join[id - 1].client;
+    hosts_.push_back(
+        std::make_unique<Host>(id, config, schedule_, network_, streams_, trace_of(id), observer));
+  }
+}
+
+World::~World() = default;
+
+void World::run_until(Instant end) {
+  bool reached = false;
+  schedule_.at(end, [&reached] { reached = true; });
+  while (!reached) schedule_.step();
+}
+
+MachineId World::leader() const {
+  MachineId leads = 0;
+  Epoch newest;
+  for (const auto& host : hosts_) {
+    const server::Node* node = host->node();
+    const replica::Replica* replica = node == nullptr ? nullptr : node->replica();
+    if (replica == nullptr || replica->role() != consensus::Role::leader) continue;
+    if (leads != 0 && replica->epoch() < newest) continue;
+    leads = host->id();
+    newest = replica->epoch();
+  }
+  return leads;
+}
+
+std::uint64_t World::hash() const {
+  std::uint64_t hash = mix(schedule_.events_run(), static_cast<std::uint64_t>(schedule_.now().ns));
+  const auto& counts = network_.counts();
+  for (const std::uint64_t count :
+       {counts.segments, counts.lost, counts.dropped, counts.duplicated, counts.late,
+        counts.reordered, counts.corrupted, counts.resets}) {
+    hash = mix(hash, count);
+  }
+  for (const auto& host : hosts_) {
+    hash = mix(hash, host->incarnation());
+    const server::Node* node = host->node();
+    const replica::Replica* replica = node == nullptr ? nullptr : node->replica();
+    hash = mix(hash, replica != nullptr ? 2 : node != nullptr ? 1 : 0);
+    if (replica == nullptr) continue;
+    hash = mix(hash, replica->epoch().round);
+    hash = mix(hash, replica->applied().value);
+    hash = mix(hash, replica->keyspace().digest());
+  }
+  return hash;
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,58 @@
+// A cluster of machines and its clients in virtual time; everything in it is the code that ships,
+// but for clock, disk and wires. A seed decides everything.
+//
+// The world does nothing to itself: faults are put into it (fault.h), clients are started by
+// whoever runs it (run.h), checkers watch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/trace.h"
+#include "server/config.h"
+#include "sim/host.h"
+#include "sim/network.h"
+#include "sim/random_streams.h"
+#include "sim/schedule.h"
+
+namespace holdfast::sim {
+
+struct WorldOptions {
+  std::uint64_t seed = 1;
+  std::uint32_t nodes = 3;
+  // Small, so that a minute rolls segments, makes snapshots and sends them.
+  std::int64_t segment_bytes = 64 << 10;
+  std::int64_t snapshot_after_bytes = 16 << 10;
+};
+
+class World {
+ public:
+  // `trace_of(node)` gives each node its sink; it must outlive the world.
+  World(const WorldOptions& options, HostObserver& observer,
+        const std::function<Trace&(MachineId)>& trace_of);
+  ~World();
+
+  Schedule& schedule() { return schedule_; }
+  Network& network() { return network_; }
+  const RandomStreams& streams() const { return streams_; }
+  std::uint32_t nodes() const { return static_cast<std::uint32_t>(hosts_.size()); }
+  // 1 … nodes().
+  Host& host(MachineId id) { return *hosts_.at(id - 1); }
+
+  Instant now() const { return schedule_.now(); }
+  // Runs everything that is due until then.
+  void run_until(Instant end);
+  // The node that leads in the newest epoch, 0 if none does.
+  MachineId leader() const;
+  // A number that two runs share only if they went the same way: of states, positions and traffic.
+  std::uint64_t hash() const;
+
+ private:
+  RandomStreams streams_;
+  Schedule schedule_;
+  Network network_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+};
+
+}  // namespace holdfast::sim
