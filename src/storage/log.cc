@@ -206,10 +206,10 @@ void Log::State::start_chain() {
     if (const auto alive = self.lock()) alive->on_chain_done(last, result);
   };
   const std::string name = segments->name();
+  env::DiskOperation sync = env::SyncFile{name};  // not in the list: see segments.cc
+  if (mutated(Mutation::log_not_synced)) sync = env::SyncFolder{};
   disk.submit(env::Lane::log,
-              {{env::WriteFile{name, chain.begin(), chain.take_parts()},
-                mutated(Mutation::log_not_synced) ? env::DiskOperation(env::SyncFolder{})
-                                                  : env::DiskOperation(env::SyncFile{name})},
+              {{env::WriteFile{name, chain.begin(), chain.take_parts()}, std::move(sync)},
                std::move(done)});
 }
 

@@ -121,11 +121,12 @@ void Segments::on_created(const Result<void>& result) {
   const std::string temporary = segment_temporary_name(options_.prefix, next);
   const SegmentHeader header{kLogVersion, options_.folder_id, next, next_size_};
   const std::string name = segment_name(options_.prefix, next);
+  // Not chosen within the list: g++ 12 destroys what a condition makes there before it is copied.
+  env::DiskOperation last = env::SyncFolder{};
+  if (mutated(Mutation::name_not_synced)) last = env::SyncFile{name};
   disk_.submit(env::Lane::background,
                {{env::WriteFile{temporary, 0, {SharedBytes(encode(header))}},
-                 env::SyncFile{temporary}, env::RenameFile{temporary, name},
-                 mutated(Mutation::name_not_synced) ? env::DiskOperation(env::SyncFile{name})
-                                                    : env::DiskOperation(env::SyncFolder{})},
+                 env::SyncFile{temporary}, env::RenameFile{temporary, name}, std::move(last)},
                 then(&Segments::on_prepared)});
 }
 
