@@ -236,11 +236,9 @@ void SnapshotWriter::finish(Done done) {
     self->disk.submit(env::Lane::background,
                       {{env::RenameFile{self->temporary, self->name}, env::SyncFolder{}}, done});
   };
-  state_->disk.submit(env::Lane::background,
-                      {{mutated(Mutation::snapshot_not_synced)
-                            ? env::DiskOperation(env::SyncFolder{})
-                            : env::DiskOperation(env::SyncFile{state_->temporary})},
-                       std::move(name_it)});
+  env::DiskOperation sync = env::SyncFile{state_->temporary};  // not in the list: see segments.cc
+  if (mutated(Mutation::snapshot_not_synced)) sync = env::SyncFolder{};
+  state_->disk.submit(env::Lane::background, {{std::move(sync)}, std::move(name_it)});
 }
 
 const std::string& SnapshotWriter::name() const { return state_->name; }
