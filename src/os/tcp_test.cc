@@ -250,6 +250,9 @@ TEST_F(TcpTest, ResolvesNames) {
 TEST_F(TcpTest, RunningOutOfDescriptorsIsSurvived) {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  // The undefined-behaviour sanitizer needs descriptors of its own when it meets a type for the
+  // first time, and takes their lack for a wrong type: let it meet them all before.
+  connected(client);
   std::vector<std::shared_ptr<RecordingHandler>> clients;
   for (int i = 0; i < 3; ++i) {
     clients.push_back(std::make_shared<RecordingHandler>());
@@ -263,12 +266,12 @@ TEST_F(TcpTest, RunningOutOfDescriptorsIsSurvived) {
   tight.rlim_cur = static_cast<rlim_t>(next) + 4;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
   test.run_for(milliseconds(300));
-  EXPECT_LT(accepted.size(), 3u);
+  EXPECT_LT(accepted.size(), 4u);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_TRUE(until([&] {
     return accepted.size() + static_cast<std::size_t>(clients[0]->closed + clients[1]->closed +
                                                       clients[2]->closed) >=
-           3;
+           4;
   }));
 }
 
