@@ -107,11 +107,15 @@ class Activity {
   virtual void ask(Round& round) = 0;
   // Of each command of the round, in order.
   virtual void on_answer(const Answer& answer) = 0;
+  // The connection is gone, after what was asked on it was told so: and what it had remembered.
+  virtual void on_broken(Instant) {}
   virtual bool over() const = 0;
   // Not to be asked before then.
   virtual Instant wake_at() const { return {}; }
   // From now on only what is owed: what is held is given back.
   virtual void hurry() {}
+  // EXEC and UNWATCH end every WATCH of a connection: one of these at a time.
+  virtual bool watches() const { return false; }
   // The time is up: says of what is still open when it was given up.
   virtual void finish(Instant now) = 0;
 };

@@ -70,6 +70,7 @@ std::unique_ptr<Activity> Actor::choose() {
     case Op::write:
       return one(Op::write, reg, fresh, {"SET", reg, fresh}, read_ok);
     case Op::cas:
+      if (watching()) return one(Op::read, reg, {}, {"GET", reg}, read_text);
       return std::make_unique<CompareAndSet>(journal_, reg, fresh);
     case Op::erase:
       return one(Op::erase, reg, {}, {"DEL", reg}, read_one_or_zero);
@@ -94,6 +95,11 @@ std::unique_ptr<Activity> Actor::choose() {
   const std::uint64_t lock = prng_.below(mix_.locks);
   return std::make_unique<LockLife>(
       journal_, names_, LockLife::draw(prng_, names_.name('l', lock), names_.name('g', lock)));
+}
+
+bool Actor::watching() const {
+  return std::any_of(activities_.begin(), activities_.end(),
+                     [](const auto& activity) { return activity->watches(); });
 }
 
 std::vector<Command> Actor::next(Instant now) {
@@ -141,6 +147,7 @@ void Actor::broken(bool sent, Instant now) {
     sent_.pop_front();
     activity.on_answer({sent ? Meaning::unknown : Meaning::not_done, nullptr, now});
   }
+  for (const auto& activity : activities_) activity->on_broken(now);
   forget_ended();
 }
 

@@ -66,6 +66,7 @@ class Actor {
 
  private:
   std::unique_ptr<Activity> choose();
+  bool watching() const;
   void forget_ended();
 
   Mix mix_;

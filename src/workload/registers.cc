@@ -74,6 +74,12 @@ void CompareAndSet::on_first_round(const Answer& answer) {
   }
 }
 
+// What is watched is watched by its connection.
+void CompareAndSet::on_broken(Instant now) {
+  if (step_ == Step::set) journal_.end(which_, Ended::failed, {}, now);
+  step_ = Step::over;
+}
+
 void CompareAndSet::on_exec(const Answer& answer) {
   step_ = Step::over;
   if (answer.meaning == Meaning::not_done) {

@@ -17,7 +17,9 @@ class CompareAndSet final : public Activity {
 
   void ask(Round& round) override;
   void on_answer(const Answer& answer) override;
+  void on_broken(Instant now) override;
   bool over() const override { return step_ == Step::over; }
+  bool watches() const override { return true; }
   void finish(Instant now) override;
 
  private:

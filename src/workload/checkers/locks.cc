@@ -211,9 +211,10 @@ Verdict check_guarded(const History& history) {
 }  // namespace
 
 Verdict check_locks(const History& history, const CheckOptions& options) {
+  const auto audible = audible_from(history);
   for (const auto& [name, story] : lock_stories(history, options)) {
     Verdict verdict = Judge(history, name, story).judge();
-    if (verdict.ok) verdict = check_queue(history, name, story, options);
+    if (verdict.ok) verdict = check_queue(history, audible, name, story, options);
     if (!verdict.ok) return verdict;
   }
   return check_guarded(history);

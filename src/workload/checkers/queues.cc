@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <numeric>
+#include <tuple>
 #include <vector>
 
 #include "workload/checkers/describe.h"
@@ -14,9 +15,9 @@ namespace {
 
 class Queue {
  public:
-  Queue(const History& history, std::string_view name, const LockStory& story,
-        const CheckOptions& options)
-      : history_(history), name_(name), story_(story), options_(options) {}
+  Queue(const History& history, const std::vector<std::int64_t>& audible, std::string_view name,
+        const LockStory& story, const CheckOptions& options)
+      : history_(history), audible_(audible), name_(name), story_(story), options_(options) {}
 
   Verdict judge() {
     for (const std::size_t i : story_.operations) {
@@ -121,7 +122,8 @@ class Queue {
     const Operation& acquire = history_[i];
     const std::int64_t took = acquire.return_ns - acquire.call_ns;
     const std::int64_t wait = wait_ms(acquire);
-    if (took > options_.at_most_ns(wait) + options_.answer_within.ns) {
+    const std::int64_t due = std::max(acquire.call_ns + options_.at_most_ns(wait), audible_[i]);
+    if (acquire.return_ns > due + options_.answer_within.ns) {
       return objection("a waiter was forgotten: he was told nothing in time", {i});
     }
     if (acquire.ended != Ended::ok || !acquire.ret.empty()) return {};
@@ -169,6 +171,7 @@ class Queue {
   }
 
   const History& history_;
+  const std::vector<std::int64_t>& audible_;
   std::string_view name_;
   const LockStory& story_;
   const CheckOptions& options_;
@@ -178,9 +181,33 @@ class Queue {
 
 }  // namespace
 
-Verdict check_queue(const History& history, std::string_view name, const LockStory& story,
-                    const CheckOptions& options) {
-  return Queue(history, name, story, options).judge();
+std::vector<std::int64_t> audible_from(const History& history) {
+  std::vector<std::size_t> order(history.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const Operation& x = history[a];
+    const Operation& y = history[b];
+    return std::tie(x.client, x.connection, x.place, a) <
+           std::tie(y.client, y.connection, y.place, b);
+  });
+  std::vector<std::int64_t> audible(history.size());
+  const Operation* last = nullptr;
+  std::int64_t heard = INT64_MIN;
+  for (const std::size_t i : order) {
+    const Operation& operation = history[i];
+    const bool same = last != nullptr && last->client == operation.client &&
+                      last->connection == operation.connection;
+    if (!same) heard = INT64_MIN;
+    audible[i] = std::max(heard, operation.call_ns);
+    heard = std::max(heard, operation.return_ns);
+    last = &operation;
+  }
+  return audible;
+}
+
+Verdict check_queue(const History& history, const std::vector<std::int64_t>& audible,
+                    std::string_view name, const LockStory& story, const CheckOptions& options) {
+  return Queue(history, audible, name, story, options).judge();
 }
 
 }  // namespace holdfast::workload

@@ -1,7 +1,9 @@
 // Those who wait for a lock: granted in the order of queueing, not forgotten, not sent away early.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "workload/checkers/holds.h"
 #include "workload/checkers/options.h"
@@ -10,7 +12,11 @@
 
 namespace holdfast::workload {
 
-Verdict check_queue(const History& history, std::string_view name, const LockStory& story,
-                    const CheckOptions& options);
+// When the answer to each operation could be heard at the earliest: answers come in order, so not
+// before those to what was sent earlier on its connection.
+std::vector<std::int64_t> audible_from(const History& history);
+
+Verdict check_queue(const History& history, const std::vector<std::int64_t>& audible,
+                    std::string_view name, const LockStory& story, const CheckOptions& options);
 
 }  // namespace holdfast::workload

@@ -220,8 +220,10 @@ class Search {
   static std::uint64_t number_of(std::size_t task) { return scramble(task + 1); }
   // 64 bits tell a few million configurations apart.
   std::uint64_t identity(const Frame& frame) const {
-    std::uint64_t sum = scramble(frame.identity ^ scramble(model_.hash(frame.state)));
-    if (frame.after_maybe) sum = scramble(sum + model_.hash(frame.without) + 1);
+    // Not the numbers of tasks: what is equal would cancel out.
+    constexpr std::uint64_t kOfStates = 0x5bd1e9955bd1e995;
+    std::uint64_t sum = scramble(frame.identity ^ scramble(model_.hash(frame.state) ^ kOfStates));
+    if (frame.after_maybe) sum = scramble(sum ^ scramble(model_.hash(frame.without) + kOfStates));
     return sum;
   }
 

@@ -23,11 +23,11 @@ class Session {
   Verdict judge() {
     for (const std::size_t i : operations_) {
       const Operation& operation = history_[i];
+      if (operation.ended != Ended::ok) continue;
       if (last_ != SIZE_MAX && operation.return_ns < history_[last_].return_ns) {
         return objection("was answered before what was sent earlier", last_, i);
       }
-      if (operation.ended != Ended::unknown) last_ = i;
-      if (operation.ended != Ended::ok) continue;
+      last_ = i;
       Verdict verdict = on_answered(i);
       if (!verdict.ok) return verdict;
     }

@@ -1,0 +1,281 @@
+#include "workload/fake_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::workload {
+namespace {
+
+using resp::Reply;
+
+Reply simple(std::string text) {
+  Reply reply;
+  reply.kind = Reply::Kind::simple;
+  reply.text = std::move(text);
+  return reply;
+}
+Reply integer(std::int64_t number) {
+  Reply reply;
+  reply.kind = Reply::Kind::integer;
+  reply.number = number;
+  return reply;
+}
+Reply bulk(std::string text) {
+  Reply reply;
+  reply.kind = Reply::Kind::bulk;
+  reply.text = std::move(text);
+  return reply;
+}
+Reply array(std::vector<Reply> items) {
+  Reply reply;
+  reply.kind = Reply::Kind::array;
+  reply.items = std::move(items);
+  return reply;
+}
+
+std::int64_t number(const std::string& text) { return std::stoll("0" + text); }
+
+}  // namespace
+
+Reply fake_error(std::string text) {
+  Reply reply;
+  reply.kind = Reply::Kind::error;
+  reply.text = std::move(text);
+  return reply;
+}
+
+// ---- time
+
+void FakeStore::advance(Instant now) {
+  now_ = now;
+  for (auto& [key, value] : values_) {
+    if (value.ends < now_ && !value.text.empty()) set(key, "");
+  }
+  for (auto& [name, lock] : locks_) {
+    for (std::size_t i = 0; i < lock.queue.size();) {
+      if (lock.queue[i].ends >= now_) {
+        ++i;
+        continue;
+      }
+      completed_.emplace_back(lock.queue[i].ticket, Reply{});
+      lock.queue.erase(lock.queue.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    if (!lock.owner.empty() && lock.ends < now_) hand_over(lock);
+  }
+}
+
+Instant FakeStore::next_due() const {
+  Instant due = Instant::never();
+  for (const auto& [key, value] : values_) {
+    if (!value.text.empty()) due = std::min(due, value.ends);
+  }
+  for (const auto& [name, lock] : locks_) {
+    if (!lock.owner.empty()) due = std::min(due, lock.ends);
+    for (const Waiter& waiter : lock.queue) due = std::min(due, waiter.ends);
+  }
+  return due == Instant::never() ? due : due + nanoseconds(1);
+}
+
+std::vector<std::pair<FakeStore::Ticket, Reply>> FakeStore::take_completed() {
+  return std::exchange(completed_, {});
+}
+
+// ---- commands
+
+std::optional<Reply> FakeStore::run(Session& session, const Words& words, Ticket ticket) {
+  const std::string& name = words.front();
+  if (name == "EXEC") return exec(session);
+  if (session.in_transaction) {
+    session.queue.push_back(words);
+    return simple("QUEUED");
+  }
+  if (name == "MULTI") {
+    session.in_transaction = true;
+    return simple("OK");
+  }
+  if (name == "WATCH") {
+    session.watched.emplace(words[1], revisions_[words[1]]);
+    return simple("OK");
+  }
+  if (name == "UNWATCH") {
+    session.watched.clear();
+    return simple("OK");
+  }
+  if (name.starts_with("LOCK.")) return run_lock(words, ticket);
+  return run_plain(words);
+}
+
+Reply FakeStore::exec(Session& session) {
+  const bool changed =
+      std::any_of(session.watched.begin(), session.watched.end(),
+                  [&](const auto& one) { return revisions_[one.first] != one.second; });
+  std::vector<Reply> answers;
+  for (const Words& words : session.queue) {
+    if (!changed) answers.push_back(run_plain(words));
+  }
+  session = Session();
+  return changed ? Reply{} : array(std::move(answers));
+}
+
+Reply FakeStore::run_plain(const Words& words) {
+  const std::string& name = words[0];
+  if (name == "GET") return get(words[1]).empty() ? Reply{} : bulk(get(words[1]));
+  if (name == "DEL") {
+    const bool there = !get(words[1]).empty();
+    if (there) set(words[1], "");
+    return integer(there ? 1 : 0);
+  }
+  if (name == "INCRBY") {
+    set(words[1], fmt::format("{}", number(get(words[1])) + number(words[2])));
+    return integer(number(get(words[1])));
+  }
+  if (name == "APPEND") {
+    set(words[1], get(words[1]) + words[2]);
+    return integer(static_cast<std::int64_t>(get(words[1]).size()));
+  }
+  if (name == "SET") {
+    const bool ends = words.size() == 5;
+    set(words[1], words[2], ends ? now_ + milliseconds(number(words[4])) : Instant::never());
+    return simple("OK");
+  }
+  if (name == "ONCE") {
+    const auto known = once_.find(words[1]);
+    if (known != once_.end()) return known->second;
+    return once_[words[1]] = run_plain({words.begin() + 2, words.end()});
+  }
+  if (name == "GUARD") {
+    const Lock& lock = locks_[words[1]];
+    if (lock.owner.empty() || lock.token != number(words[2])) return fake_error("FENCED");
+    return run_plain({words.begin() + 3, words.end()});
+  }
+  return fake_error("ERR unknown command " + name);
+}
+
+void FakeStore::set(const std::string& key, std::string text, Instant ends) {
+  values_[key] = {std::move(text), ends};
+  revisions_[key] = static_cast<std::uint64_t>(++revision_);
+}
+
+std::string FakeStore::get(const std::string& key) const {
+  const auto found = values_.find(key);
+  return found == values_.end() ? "" : found->second.text;
+}
+
+std::map<std::string, std::string, std::less<>> FakeStore::values() const {
+  std::map<std::string, std::string, std::less<>> values;
+  for (const auto& [key, value] : values_) {
+    if (!value.text.empty()) values[key] = value.text;
+  }
+  return values;
+}
+
+// ---- locks
+
+std::optional<Reply> FakeStore::run_lock(const Words& words, Ticket ticket) {
+  const std::string& name = words[0];
+  Lock& lock = locks_[words[1]];
+  if (name == "LOCK.ACQUIRE") return acquire(lock, words, ticket);
+  if (name == "LOCK.INFO") return look(lock);
+  const std::int64_t token = number(words[2]);
+  const bool current = !lock.owner.empty() && lock.token == token;
+  if (name == "LOCK.CHECK") return integer(current ? 1 : 0);
+  if (name == "LOCK.RENEW" && current) {
+    lock.ends = now_ + milliseconds(number(words[4]));
+    lock.told = 0;
+    return integer(number(words[4]));
+  }
+  if (name == "LOCK.RELEASE" && current) {
+    lock.released = token;
+    hand_over(lock);
+    return integer(1);
+  }
+  if (name == "LOCK.RELEASE" && token == lock.released) return integer(1);
+  return fake_error("LOST");
+}
+
+std::optional<Reply> FakeStore::acquire(Lock& lock, const Words& words, Ticket ticket) {
+  const std::string& owner = words[2];
+  if (lock.owner.empty()) grant(lock, owner, number(words[4]));
+  if (lock.owner == owner) {
+    lock.told = 0;
+    return granted(lock);
+  }
+  if (words.size() < 7) return Reply{};
+  const Instant ends = now_ + milliseconds(number(words[6]));
+  const auto place = std::find_if(lock.queue.begin(), lock.queue.end(),
+                                  [&](const Waiter& waiter) { return waiter.owner == owner; });
+  if (place == lock.queue.end()) {
+    lock.queue.push_back({owner, number(words[4]), ++revision_, ends, ticket});
+  } else {
+    completed_.emplace_back(place->ticket, Reply{});
+    place->ends = ends;
+    place->ticket = ticket;
+  }
+  return std::nullopt;
+}
+
+void FakeStore::grant(Lock& lock, std::string owner, std::int64_t ttl_ms) {
+  lock.owner = std::move(owner);
+  lock.token = ++revision_;
+  lock.ends = now_ + milliseconds(ttl_ms);
+  lock.told = 0;
+}
+
+void FakeStore::hand_over(Lock& lock) {
+  lock.owner.clear();
+  if (lock.queue.empty()) return;
+  const Waiter first = lock.queue.front();
+  lock.queue.pop_front();
+  grant(lock, first.owner, first.ttl_ms);
+  lock.told = first.ticket;
+  completed_.emplace_back(first.ticket, granted(lock));
+}
+
+void FakeStore::drop(Ticket ticket) {
+  for (auto& [name, lock] : locks_) {
+    std::erase_if(lock.queue, [&](const Waiter& waiter) { return waiter.ticket == ticket; });
+    if (!lock.owner.empty() && lock.told == ticket) hand_over(lock);
+  }
+}
+
+Reply FakeStore::granted(const Lock& lock) const {
+  return record({{"token", integer(lock.token)},
+                 {"ttl", integer((lock.ends - now_).ms())},
+                 {"fence", integer(lock.token)},
+                 {"mode", bulk("exclusive")}});
+}
+
+Reply FakeStore::look(const Lock& lock) const {
+  const bool held = !lock.owner.empty();
+  std::vector<Reply> waiters;
+  for (const Waiter& waiter : lock.queue) {
+    waiters.push_back(record({{"owner", bulk(waiter.owner)},
+                              {"queued_at", integer(waiter.queued_at)},
+                              {"ttl", integer((waiter.ends - now_).ms())}}));
+  }
+  if (!held && lock.token == 0) return Reply{};
+  return record({{"held", integer(held ? 1 : 0)},
+                 {"owner", bulk(lock.owner)},
+                 {"token", integer(held ? lock.token : 0)},
+                 {"fence", integer(held ? lock.token : 0)},
+                 {"ttl", integer(held ? (lock.ends - now_).ms() : 0)},
+                 {"since", integer(0)},
+                 {"value", bulk("")},
+                 {"last_token", integer(lock.token)},
+                 {"waiters", array(std::move(waiters))}});
+}
+
+Reply FakeStore::record(const std::vector<std::pair<std::string, Reply>>& fields) const {
+  std::vector<Reply> items;
+  for (const auto& [name, value] : fields) {
+    if (maps_) items.push_back(bulk(name));
+    items.push_back(value);
+  }
+  Reply reply = array(std::move(items));
+  if (maps_) reply.kind = Reply::Kind::map;
+  return reply;
+}
+
+}  // namespace holdfast::workload

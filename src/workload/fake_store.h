@@ -1,0 +1,92 @@
+// For tests: what a cluster that never fails would answer to the commands of actors, written a
+// second time and as simply as possible.
+//
+// Time is told; nothing happens by itself: advance() ends what is due.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "resp/reply_parser.h"
+
+namespace holdfast::workload {
+
+using Words = std::vector<std::string>;
+
+resp::Reply fake_error(std::string text);
+
+class FakeStore {
+ public:
+  // Of a command that may have to wait for its answer. Never 0.
+  using Ticket = std::uint64_t;
+
+  // What a connection has said so far.
+  struct Session {
+    std::map<std::string, std::uint64_t> watched;
+    bool in_transaction = false;
+    std::vector<Words> queue;
+  };
+
+  // `maps`: answers records as RESP3 does.
+  explicit FakeStore(bool maps) : maps_(maps) {}
+
+  void advance(Instant now);
+  // Nothing: it waits, and is answered by take_completed() later.
+  std::optional<resp::Reply> run(Session& session, const Words& words, Ticket ticket);
+  std::vector<std::pair<Ticket, resp::Reply>> take_completed();
+  // When advance() has something to do; never, if nothing is due.
+  Instant next_due() const;
+  // Nobody listens to that wait any more: it ends, or the grant that ended it.
+  void drop(Ticket ticket);
+
+  std::map<std::string, std::string, std::less<>> values() const;
+
+ private:
+  struct Value {
+    std::string text;
+    Instant ends = Instant::never();
+  };
+  struct Waiter {
+    std::string owner;
+    std::int64_t ttl_ms = 0;
+    std::int64_t queued_at = 0;
+    Instant ends;
+    Ticket ticket = 0;
+  };
+  struct Lock {
+    std::string owner;  // "": free
+    std::int64_t token = 0;
+    std::int64_t released = 0;
+    Instant ends;
+    Ticket told = 0;  // of the wait that was granted, until its owner has shown himself
+    std::deque<Waiter> queue;
+  };
+
+  resp::Reply run_plain(const Words& words);
+  std::optional<resp::Reply> run_lock(const Words& words, Ticket ticket);
+  std::optional<resp::Reply> acquire(Lock& lock, const Words& words, Ticket ticket);
+  resp::Reply look(const Lock& lock) const;
+  resp::Reply exec(Session& session);
+  resp::Reply record(const std::vector<std::pair<std::string, resp::Reply>>& fields) const;
+  resp::Reply granted(const Lock& lock) const;
+  void grant(Lock& lock, std::string owner, std::int64_t ttl_ms);
+  void hand_over(Lock& lock);
+  void set(const std::string& key, std::string text, Instant ends = Instant::never());
+  std::string get(const std::string& key) const;
+
+  bool maps_;
+  Instant now_;
+  std::int64_t revision_ = 0;
+  std::map<std::string, Value, std::less<>> values_;
+  std::map<std::string, std::uint64_t> revisions_;  // of every key that ever was
+  std::map<std::string, resp::Reply> once_;
+  std::map<std::string, Lock> locks_;
+  std::vector<std::pair<Ticket, resp::Reply>> completed_;
+};
+
+}  // namespace holdfast::workload
