@@ -97,8 +97,9 @@ class Disk final : public env::Disk {
   // No faults any more. Sectors that hold something else than they should hold the truth again,
   // unless that was lost with the page cache or they have been overwritten or removed since.
   void heal();
-  // The bytes of a file as a process finds them after a power loss at least, or after
-  // restore_image(); nothing if there is no such file.
+  // The bytes of a file as a process finds them now, after a power loss that keeps nothing but what
+  // it must, or after restore_image(); nothing if there is no such file.
+  std::optional<std::string> content(std::string_view name) const;
   std::optional<std::string> after_power_loss(std::string_view name) const;
   std::optional<std::string> in_image(std::string_view name) const;
 

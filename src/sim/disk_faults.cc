@@ -296,6 +296,12 @@ void Disk::wipe() {
   wiped_ = true;
 }
 
+std::optional<std::string> Disk::content(std::string_view name) const {
+  const auto found = names_.find(name);
+  if (found == names_.end()) return std::nullopt;
+  return found->second->content;
+}
+
 std::optional<std::string> Disk::after_power_loss(std::string_view name) const {
   const auto found = durable_names_.find(name);
   if (found == durable_names_.end()) return std::nullopt;
