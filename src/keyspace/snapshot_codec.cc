@@ -155,9 +155,9 @@ void encode_item(Writer& writer, const StoredObject& object) {
   encode_value(writer, object.value);
   writer.varint(object.created);
   writer.varint(object.modified);
-  const bool ends = object.expiry.set() && !mutated(Mutation::snapshot_without_deadlines);
-  writer.u8(ends ? 1 : 0);
-  if (!ends) return;
+  if (mutated(Mutation::snapshot_without_deadlines)) return writer.u8(0);
+  writer.u8(object.expiry.set() ? 1 : 0);
+  if (!object.expiry.set()) return;
   writer.i64(object.expiry.deadline.ms);
   writer.i64(object.expiry.wall.ms);
 }
@@ -198,9 +198,9 @@ void encode_item(Writer& writer, const Lock& lock) {
   writer.u8(lock.hold.has_value() ? kHeld : 0);
   if (!lock.hold.has_value()) return;
   encode_hold(writer, *lock.hold);
-  const bool queue = lock.queue != nullptr && !mutated(Mutation::snapshot_without_queues);
-  writer.varint(queue ? lock.queue->order.size() : 0);
-  if (!queue) return;
+  if (mutated(Mutation::snapshot_without_queues)) return writer.varint(0);
+  writer.varint(lock.queue == nullptr ? 0 : lock.queue->order.size());
+  if (lock.queue == nullptr) return;
   for (const Waiter& waiter : lock.queue->order) encode_waiter(writer, waiter);
 }
 

@@ -24,8 +24,8 @@ Duration max_advance(const ProtocolOptions& options) {
 }
 
 Epoch known_promise(const ProtocolOptions& options, const Recovered& recovered) {
-  const bool own = recovered.promise.node == options.self;
-  return own && mutated(Mutation::own_epochs_forgotten) ? Epoch{} : recovered.promise;
+  if (!mutated(Mutation::own_epochs_forgotten)) return recovered.promise;
+  return recovered.promise.node == options.self ? Epoch{} : recovered.promise;
 }
 
 }  // namespace

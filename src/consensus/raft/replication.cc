@@ -124,8 +124,9 @@ void Raft::update_commit() {
   };
   const Index reached(quorum_reached(membership(), match_of));
   // Only entries of the own epoch commit by counting; they take the earlier ones along (3.6.2).
-  const bool own = reached >= own_first_ || mutated(Mutation::older_epochs_commit);
-  if (reached <= commit_ || !own) return;
+  if (reached <= commit_ || (reached < own_first_ && !mutated(Mutation::older_epochs_commit))) {
+    return;
+  }
   const bool first_of_epoch = commit_ < own_first_;
   commit_to(reached);
   if (first_of_epoch) {
@@ -170,9 +171,10 @@ void Raft::on_append(Message&& message) {
     message.index_epoch = *log_.epoch_at(log_.before());
   }
 
-  const auto here = log_.epoch_at(message.index);
-  const bool meets = here == message.index_epoch || (here && mutated(Mutation::append_unchecked));
-  if (!meets) return refuse_append(message);
+  const bool unchecked = mutated(Mutation::append_unchecked) && message.index <= log_.last();
+  if (log_.epoch_at(message.index) != message.index_epoch && !unchecked) {
+    return refuse_append(message);
+  }
   // Only what this message names is acknowledged: behind it the log may hold entries of another
   // leader that happen to be there.
   const Index matched = message.index + message.entries.size();
