@@ -269,6 +269,7 @@ void Disk::crash(bool power) {
   lanes_ = {};
   stands_still_ = false;
   if (!power) return;
+  if (hides_loss()) ++counts_.losses_shown;
   // A disk that lied may have kept some of what it confirmed, or nothing.
   const bool everything = std::exchange(ignored_sync_, false) && prng_.below(2) == 0;
   Names names = durable_names_;

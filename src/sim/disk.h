@@ -107,7 +107,7 @@ class Disk final : public env::Disk {
     std::uint64_t operations = 0, failed_writes = 0, failed_reads = 0, failed_syncs = 0,
                   lost_writes = 0, misdirected_writes = 0, ignored_syncs = 0, stalls = 0,
                   refused_for_space = 0, flipped_bits = 0, unsynced_losses = 0, lost_names = 0,
-                  restored_sectors = 0;
+                  restored_sectors = 0, promises_kept = 0, losses_shown = 0;
   };
   const Counts& counts() const { return counts_; }
 

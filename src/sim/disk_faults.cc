@@ -175,6 +175,8 @@ bool Disk::hides_loss() const {
 }
 
 void Disk::keep_promises() {
+  if (!hides_loss()) return;
+  ++counts_.promises_kept;
   for_each_file([this](File& file) {
     if (ignored_sync_) {
       sort_dirty(file);
