@@ -14,18 +14,10 @@
 #include <memory>
 #include <utility>
 
+#include "resp/request_writer.h"
+
 namespace holdfast::client {
 namespace {
-
-std::string encode(const std::vector<std::string_view>& words) {
-  std::string out = fmt::format("*{}\r\n", words.size());
-  for (const std::string_view word : words) {
-    out += fmt::format("${}\r\n", word.size());
-    out += word;
-    out += "\r\n";
-  }
-  return out;
-}
 
 // Connected, or a negative errno.
 int connect_within(const addrinfo& target, Duration patience) {
@@ -93,7 +85,8 @@ Error Connection::broken(std::string_view what) const {
 }
 
 Result<resp::Reply> Connection::ask(const std::vector<std::string_view>& words) {
-  const std::string request = encode(words);
+  std::string request;
+  resp::append_request(request, words);
   std::string_view unsent = request;
   while (!unsent.empty()) {
     const ssize_t sent = ::send(socket_, unsent.data(), unsent.size(), MSG_NOSIGNAL);
