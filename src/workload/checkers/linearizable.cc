@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -263,10 +263,20 @@ Verdict check_lock(const History& history, const std::vector<Window>& windows,
     if (!fresh && history[i].call_ns < history[at->second].call_ns) at->second = i;
   }
   Numbers owners;
+  std::set<std::int32_t> granted;
+  for (const std::size_t i : part.operations) {
+    const LockModel::Step step = lock_step(history[i], owners);
+    if (step.op == Op::acquire && step.held) granted.insert(step.owner);
+  }
   Tasks<LockModel> tasks;
   for (const std::size_t i : part.operations) {
     auto task = task_of<LockModel>(windows, i);
     task.step = lock_step(history[i], owners);
+    // Of those who were never told of a grant one is as good as the other.
+    if (task.step.op == Op::acquire && !granted.contains(task.step.owner)) {
+      task.step.owner = LockModel::kNobody;
+      if (task.window.latest == kOpen) task.alike = 1;
+    }
     if (history[i].op == Op::release) task.step.repeated = released.at(task.step.token) != i;
     tasks.push_back(std::move(task));
   }

@@ -46,7 +46,7 @@ bool SetModel::apply(const Step& step, State& state) const {
 }
 
 bool LockModel::acquire(const Step& step, State& state) const {
-  const bool mine = state.held && state.owner == step.owner;
+  const bool mine = state.held && state.owner == step.owner && step.owner != kNobody;
   if (!step.answered) {
     if (!mine) state = {0, state.newest, step.owner, true};
     return true;

@@ -87,13 +87,15 @@ struct LockModel {
     bool waits = false;     // an acquire that may wait
     bool repeated = false;  // a release, when another one of the same token may have been before it
     bool held = false;      // the answer: granted, or still held
-    std::int32_t owner = 0;
+    std::int32_t owner = 0;  // kNobody: none that is ever told of a grant
     std::int64_t token = 0;
   };
+  static constexpr std::int32_t kNobody = 0;
 
   bool apply(const Step& step, State& state) const;
   bool lost(const Step& step, const State& state) const {
-    return step.answered && step.held && !step.repeated && step.token < state.newest;
+    const bool current = state.held && state.token == step.token;
+    return step.answered && step.held && !step.repeated && !current && step.token <= state.newest;
   }
   std::uint64_t hash(const State& state) const;
 

@@ -6,8 +6,8 @@
 // is under way all orders meet again in few configurations, so a long history costs its length.
 //
 // Operations that may never have taken effect are done only where they change the outcome: right
-// before one that would have been impossible or have ended otherwise without it. An order that has
-// one elsewhere is still an order when it is left out, so nothing is missed.
+// before one that would have been impossible or have led elsewhere without it. An order that has
+// one elsewhere is still an order when it is left out or done later, so nothing is missed.
 //
 // A model has State (with ==) and Step, and says
 //   bool apply(const Step&, State&) const          false: the answer does not fit
@@ -113,6 +113,7 @@ class Search {
     State state{};
     State without{};  // the state before the last task, if that may never have been done
     bool after_maybe = false;
+    bool may_wait = false;   // and that one could as well have been done later
     bool at_maybes = false;  // all that must be done were tried
     std::size_t at = kNone;  // the next to be tried
     std::size_t chosen = kNone;
@@ -143,6 +144,7 @@ class Search {
     model_.apply(task.step, state);
     if (!task.window.certain) {
       frame.after_maybe = true;
+      frame.may_wait = task.window.latest == kOpen;
       frame.without = top.state;
     }
     begin(frame, std::move(state));
@@ -187,12 +189,14 @@ class Search {
     if (!task.window.certain && task.behind != kNone && done_[task.behind]) return false;
     State state = frame.state;
     if (!model_.apply(task.step, state)) return false;
-    if (!task.window.certain) {
-      if (state == frame.state || tried_alike(which) || loses_others(frame, state)) return false;
-    }
+    if (!task.window.certain && (state == frame.state || tried_alike(which))) return false;
+    if (loses_others(frame, which, state)) return false;
     if (!frame.after_maybe) return true;
     State without = frame.without;
-    return !model_.apply(task.step, without) || !(without == state);
+    if (!model_.apply(task.step, without)) return true;
+    if (without == state) return false;
+    // It only looks, and would have seen the same: the other one can wait until it is behind it.
+    return !frame.may_wait || !(without == frame.without) || !(state == frame.state);
   }
 
   bool tried_alike(std::size_t which) const {
@@ -203,10 +207,11 @@ class Search {
     return false;
   }
 
-  bool loses_others(const Frame& frame, const State& state) const {
+  // Whether one of those that may come next could never come any more.
+  bool loses_others(const Frame& frame, std::size_t which, const State& state) const {
     for (std::size_t i = must_.first(); i != kNone; i = must_.after(i)) {
       if (tasks_[i].window.earliest > frame.horizon) return false;
-      if (model_.lost(tasks_[i].step, state)) return true;
+      if (i != which && model_.lost(tasks_[i].step, state)) return true;
     }
     return false;
   }
@@ -223,7 +228,9 @@ class Search {
     // Not the numbers of tasks: what is equal would cancel out.
     constexpr std::uint64_t kOfStates = 0x5bd1e9955bd1e995;
     std::uint64_t sum = scramble(frame.identity ^ scramble(model_.hash(frame.state) ^ kOfStates));
-    if (frame.after_maybe) sum = scramble(sum ^ scramble(model_.hash(frame.without) + kOfStates));
+    if (frame.after_maybe)
+      sum = scramble(sum ^
+                     scramble(model_.hash(frame.without) + kOfStates + (frame.may_wait ? 1 : 0)));
     return sum;
   }
 
