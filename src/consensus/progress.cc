@@ -87,6 +87,11 @@ void Progress::become_probe() {
   window_.clear();
 }
 
+void Progress::forget_match() {
+  match_ = Index();
+  commit_sent = Index();
+}
+
 void Progress::probe_from(Index next) {
   CHECK(state_ == State::probe && next > match_);
   next_ = next;

@@ -80,6 +80,9 @@ class Progress {
   // What was sent is lost, or may be.
   void become_probe();
   void become_snapshot();
+  // The process that acknowledged is gone. What its successor holds it has to say itself: a disk
+  // may have kept less than was promised, and then nothing may rest on it.
+  void forget_match();
   // Probing: at `next`, which is after match; or not before a sign of life.
   void probe_from(Index next);
   void pause() { waiting_ = true; }

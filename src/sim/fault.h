@@ -31,8 +31,7 @@
 //                                    log cannot be told from what never was, so beyond this bound
 //                                    nobody could promise anything: inflict() keeps it. The node
 //                                    has found the damage and stays away for good; or it has not,
-//                                    and catches up under the next leader (the present one does not
-//                                    believe that what was acknowledged is gone)
+//                                    and catches up
 //
 // So only the kinds from bit-flip on count as damage: draw_faults() takes at most FaultMix::damaged
 // nodes for them in a run, always the same ones.

@@ -335,7 +335,6 @@ TEST_F(FaultWorld, AnOlderImageIsCaughtUpIfTheOthersHaveEverything) {
   inflict(at("start", node));
   run_for(seconds(3));
   ASSERT_TRUE(world_->host(node).running()) << last_words(node);
-  inflict("hand-over 0ms");
   EXPECT_TRUE(serves("newer"));
   come_to_rest();
   EXPECT_EQ(applied(node), applied(world_->leader()));
@@ -389,7 +388,6 @@ TEST_F(FaultWorld, WhatALyingDiskForgetsIsFoundOrMadeUpFor) {
       run_for(seconds(3));
       if (world_->host(node).running()) {
         ++silent;
-        inflict("hand-over 0ms");
         EXPECT_TRUE(serves("other"));
         come_to_rest();
         EXPECT_EQ(applied(node), applied(world_->leader()));

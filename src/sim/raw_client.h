@@ -55,7 +55,7 @@ class RawClient final : private Loop {
     const Instant until = schedule_.now() + patience;
     while (schedule_.now() < until && handler_ && !handler_->received.ends_with("\r\n") &&
            (open() || handler_->ending.empty())) {
-      schedule_.step();
+      if (!schedule_.step()) break;  // nobody is left to answer
     }
     return take();
   }
