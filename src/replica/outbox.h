@@ -32,6 +32,16 @@ class Outbox {
   // Streams the newest snapshot of this group to a peer; ends with Replica::snapshot_sent.
   virtual void send_snapshot(GroupId group, NodeId to) = 0;
 
+  // ---- what replicas tell each other about whether they hold the same (divergence.h). All of it
+  // may be lost. By default nobody is told: a replica without others has nobody to differ from.
+  // To the leader: what this replica found at the check at `index`.
+  virtual void tell_digest(GroupId /*group*/, NodeId /*leader*/, Index /*index*/,
+                           std::uint64_t /*hash*/) {}
+  // From the leader: your state differs from the majority's, as the check at `index` has shown.
+  virtual void order_rebuild(GroupId /*group*/, NodeId /*to*/, Epoch /*under*/, Index /*index*/) {}
+  // To the leader: send me a snapshot of this index or a later one.
+  virtual void ask_for_snapshot(GroupId /*group*/, NodeId /*leader*/, Index /*at_least*/) {}
+
   // The outcome of a command for its origin, which may be a connection of this node or of another.
   // Called on the leader for every command it had accepted, and on every replica for the commands
   // that came from its own node (origin.node is this node), so an outcome may be told twice: the

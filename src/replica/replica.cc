@@ -69,7 +69,10 @@ Replica::State::State(const ReplicaOptions& settings, env::Clock& world_clock,
       snapshots(folder, sink,
                 [this](const storage::SnapshotHeader& header) { snapshot_stored(header); }),
       now(begin),
-      last_stamp_logged(begin) {}
+      last_stamp_logged(begin),
+      divergence({.self = settings.protocol.self,
+                  .walk = settings.check_walk,
+                  .bytes = settings.check_bytes}) {}
 
 Replica::Replica(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Replica::~Replica() = default;
@@ -82,6 +85,7 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   if (!s.leading() || !(meant || mutated(Mutation::other_epochs_forward_taken))) {
     return Accepted::not_leader;
   }
+  if (s.rebuild) return Accepted::busy;
   if (s.proposals.bytes() + record.size() > entry_limit(s.options) && s.proposals.bytes() != 0) {
     return Accepted::busy;
   }
@@ -115,7 +119,7 @@ std::size_t Replica::replicas_with(Index index) const { return state_->replicas_
 bool Replica::State::pulse_due() const {
   if (!leading() || proposals.entry_running() || now < pulse_again) return false;
   const ClusterTime next = machine.keyspace().next_deadline();
-  if (next == ClusterTime::never()) return false;
+  if (next == ClusterTime::never() || machine.stopped()) return false;
   return next.passed(time.at(now)) || now - last_stamp_logged >= kStampInterval;
 }
 
@@ -174,12 +178,17 @@ bool Replica::State::propose(Turn turn) {
 void Replica::end_turn(Instant now) {
   State& s = *state_;
   s.now = std::max(s.now, now);
+  s.maybe_check();
   s.propose_gathered();
   if (s.engine->wake_at() <= s.now) s.step(consensus::Tick{});
   s.apply_committed();
+  s.judge_checks();
+  s.repeat_orders();
+  s.continue_rebuild();
   s.run_ready_reads();
   // A read that met a due key, or deadlines that applying brought up, must not wait for a next turn.
   if (!s.proposals.gathered().empty() || s.pulse_due()) s.propose_gathered();
+  s.serve_snapshot_wishes();
   s.maybe_begin_snapshot();
   s.snapshots.advance(s.machine.keyspace());
   s.log.flush();
@@ -192,11 +201,12 @@ Instant Replica::wake_at() const {
   if (!std::as_const(s.proposals).gathered().empty()) return s.now;
   Instant wake = s.engine->wake_at();
   const ClusterTime next = s.machine.keyspace().next_deadline();
-  if (s.leading() && next != ClusterTime::never() && !s.proposals.entry_running()) {
+  if (s.leading() && next != ClusterTime::never() && !s.proposals.entry_running() &&
+      !s.machine.stopped()) {
     wake = std::min(wake, std::max(s.pulse_again, s.now + s.time.until(next, s.now)));
     wake = std::min(wake, s.last_stamp_logged + kStampInterval);
   }
-  return wake;
+  return std::min(wake, s.divergence_wake_at());
 }
 
 // ---- from peers and node --------------------------------------------------------------------------
@@ -219,27 +229,20 @@ void Replica::peer_liveness(NodeId node, bool alive) {
 }
 
 void Replica::snapshot_sent(NodeId to, bool delivered) {
+  state_->serving.erase(to);
   state_->step(consensus::SnapshotSent{.to = to, .delivered = delivered});
 }
 
 void Replica::snapshot_arrived(Index index, std::string content) {
   State& s = *state_;
   s.now = std::max(s.now, s.clock.now());
+  if (s.rebuild) return s.rebuild_from(index, std::move(content));
   if (index <= s.applied || s.hold_apply || !s.leader_known()) return;  // it will be offered again
   const auto name = storage::snapshot_name(s.options.protocol.group, index);
   const auto header = storage::read_snapshot_header(name, content);
   if (!header.ok() || header->mark.index != index) return;
   s.arrived = std::move(content);
-  // What a snapshot holds is committed, whoever sent it; so it may be said in the leader's name.
-  consensus::Message message;
-  message.kind = consensus::MessageKind::snapshot;
-  message.group = s.options.protocol.group;
-  message.from = s.engine->leader();
-  message.to = s.options.protocol.self;
-  message.epoch = s.engine->epoch();
-  message.index = index;
-  message.index_epoch = header->mark.epoch;
-  s.step(consensus::Received{std::move(message)});
+  s.offer_snapshot(header->mark);
   s.arrived.clear();
 }
 
@@ -260,6 +263,10 @@ ReplicaStatus Replica::status() const {
   status.proposals = s.proposed;
   status.commands = s.machine.commands_run();
   status.snapshotting = s.snapshots.making();
+  status.agreement = s.rebuild             ? Agreement::rebuilding
+                     : s.machine.stopped() ? Agreement::stopped
+                                           : Agreement::agreed;
+  status.checks = s.divergence.checks();
   return status;
 }
 

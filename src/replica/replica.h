@@ -46,6 +46,16 @@ struct ReplicaOptions {
   // Entries kept behind a snapshot for followers that are a little late, in bytes.
   std::uint64_t keep_tail_bytes = 8 << 20;
   std::uint32_t expire_bound = 1000;  // deadlines that one entry ends at most
+  // The replicas compare all that they hold within this time, part by part.
+  Duration check_walk = seconds(600);
+  std::size_t check_bytes = 256 << 10;  // one part
+};
+
+// Whether this replica's data can be trusted; divergence.h.
+enum class Agreement : std::uint8_t {
+  agreed = 1,      // as far as the checks have come
+  rebuilding = 2,  // it differs from the majority: it answers nothing until it has a copy of theirs
+  stopped = 3,     // the replicas differ and there is no majority: -DIVERGED
 };
 
 struct ReplicaStatus {
@@ -59,6 +69,8 @@ struct ReplicaStatus {
   std::uint64_t proposals = 0;      // entries proposed by this replica since start
   std::uint64_t commands = 0;       // commands applied since start
   bool snapshotting = false;
+  Agreement agreement = Agreement::agreed;
+  std::uint64_t checks = 0;         // applied since start
 };
 
 // Whether a submitted command was taken.
@@ -96,6 +108,13 @@ class Replica {
   // A snapshot of this group has arrived from a peer and is durable under its final name, with
   // this content. Ignored if it is of no use any more, or while no leader is known.
   void snapshot_arrived(Index index, std::string content);
+
+  // What `from` found at the check at `index`; for the leader.
+  void digest_told(NodeId from, Index index, std::uint64_t hash);
+  // The leader says that this replica's state is wrong.
+  void rebuild_ordered(NodeId from, Epoch under, Index index);
+  // `by` needs a snapshot of this index or a later one; ignored unless this replica leads.
+  void snapshot_wanted(NodeId by, Index at_least);
 
   // ---- from the node
   // Hands leadership over, for a shutdown in order.

@@ -1,5 +1,7 @@
 // Committed entries, and the reads between them, in the one order of Proposals.
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/mutation.h"
 #include "replica/replica_state.h"
@@ -16,7 +18,7 @@ constexpr std::size_t kSnapshotBacklog = 64 << 20;
 }  // namespace
 
 bool Replica::State::can_apply() const {
-  return !hold_apply && applied < engine->commit() &&
+  return !hold_apply && !rebuild && applied < engine->commit() &&
          machine.keyspace().snapshot_backlog() <= kSnapshotBacklog;
 }
 
@@ -61,6 +63,7 @@ void Replica::State::apply_entry(const consensus::Entry& entry) {
       apply_as_follower(entry.payload.view());
     }
   }
+  note_stop();
   // After the entry itself: what was under way under an earlier epoch and is not done by now never
   // will be.
   if (new_epoch) outbox.epoch_applied(options.protocol.group, entry.epoch);
@@ -73,7 +76,8 @@ void Replica::State::apply_as_follower(std::string_view payload) {
     reply.clear();
     Origin origin;
     const bool answered = machine.apply(record, reply, origin);
-    if (ours(origin)) {
+    if (const auto checked = machine.take_check()) on_check(*checked);
+    if (ours(origin) && origin.connection != kOwnConnection) {
       outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply, applied);
     }
     deliver_events();
@@ -88,11 +92,14 @@ void Replica::State::apply_own(const Turn& turn) {
     bool answered = true;
     if (item.write) {
       answered = machine.apply(turn.record(item), reply, origin);
+      if (const auto checked = machine.take_check()) on_check(*checked);
     } else {
       machine.read_in_entry(turn.record(item), reply, origin);
     }
-    outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply,
-                   item.write ? applied : Index());
+    if (origin.connection != kOwnConnection) {
+      outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply,
+                     item.write ? applied : Index());
+    }
     deliver_events();
   }
 }
@@ -113,7 +120,7 @@ void Replica::State::run_reads_in_entry() {
 
 void Replica::State::run_ready_reads() {
   auto& running = proposals.running();
-  while (!hold_apply && !running.empty()) {
+  while (!hold_apply && !rebuild && !running.empty()) {
     Turn& turn = running.front();
     const bool reached = applied >= turn.readable_at || mutated(Mutation::read_before_applied);
     if (turn.entry || !turn.readable || !reached) return;
@@ -158,13 +165,17 @@ void Replica::State::deliver_events() {
 // ---- snapshots of our own -------------------------------------------------------------------------
 
 void Replica::State::maybe_begin_snapshot() {
-  if (snapshots.making() || hold_apply || applied == Index()) return;
+  if (snapshots.making() || hold_apply || rebuild || applied == Index()) return;
   if (snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
   const auto& tail = engine->log();
   // An entry costs memory beyond its payload.
   constexpr std::uint64_t kEntryOverhead = 64;
   const std::uint64_t held = tail.bytes() + (tail.last() - tail.before()) * kEntryOverhead;
-  if (held < options.snapshot_after_bytes + options.keep_tail_bytes) return;
+  const bool long_log = held >= options.snapshot_after_bytes + options.keep_tail_bytes;
+  const bool wanted = std::any_of(snapshot_wishes.begin(), snapshot_wishes.end(),
+                                  [this](const auto& wish) { return wish.second <= applied; });
+  // Nobody knows whether the state of a shard that has stopped is worth keeping.
+  if (!wanted && (!long_log || machine.stopped())) return;
   const auto status = engine->status();
   if (applied > status.durable) return;  // a snapshot never runs ahead of the log on disk
   const Index mark = mutated(Mutation::applied_twice) ? applied.previous() : applied;

@@ -91,7 +91,12 @@ void Replica::State::send(const consensus::Message& message) {
 
 void Replica::State::on_role(const consensus::RoleChange& change) {
   if (change.role != consensus::Role::leader) lose_leadership();
-  if (change.role == consensus::Role::leader) last_stamp_logged = now;
+  if (change.role == consensus::Role::leader) {
+    last_stamp_logged = now;
+    const auto membership = engine->status().membership;
+    has_others = membership.voters.size() + membership.learners.size() > 1;
+    divergence.begin_leading(now);
+  }
   trace.info("role", {{"group", fmt::format("{}", options.protocol.group)},
                       {"role", change.role == consensus::Role::leader      ? "leader"
                                : change.role == consensus::Role::candidate ? "candidate"
@@ -110,6 +115,11 @@ void Replica::State::lose_leadership() {
     const bool proposed_entry = turn.index != Index() && !mutated(Mutation::proposed_told_not_done);
     tell_not_done(turn, !proposed_entry);
   }
+  orders.clear();
+  snapshot_wishes.clear();
+  serving.clear();
+  stop_wanted.reset();
+  stop_proposed = false;
 }
 
 void Replica::State::tell_not_done(const Turn& turn, bool writes_too) {
@@ -117,7 +127,11 @@ void Replica::State::tell_not_done(const Turn& turn, bool writes_too) {
     if (item.write && !writes_too) continue;
     const auto origin = decode_origin(turn.record(item));
     CHECK(origin.ok());
-    outbox.outcome(*origin, Verdict::not_done, {}, Index());
+    if (origin->connection == kOwnConnection) {
+      own_record_refused();
+    } else {
+      outbox.outcome(*origin, Verdict::not_done, {}, Index());
+    }
   }
 }
 
@@ -135,7 +149,21 @@ void Replica::State::on_reads_refused(const std::vector<consensus::ReadTicket>& 
 
 // ---- a peer's snapshot ----------------------------------------------------------------------------
 
-void Replica::State::install(const consensus::SnapshotMark& mark) {
+void Replica::State::offer_snapshot(const consensus::SnapshotMark& mark) {
+  // What a snapshot holds is committed, whoever sent it; so it may be said in the leader's name.
+  consensus::Message message;
+  message.kind = MessageKind::snapshot;
+  message.group = options.protocol.group;
+  message.from = engine->leader();
+  message.to = options.protocol.self;
+  message.epoch = engine->epoch();
+  message.index = mark.index;
+  message.index_epoch = mark.epoch;
+  step(consensus::Received{std::move(message)});
+}
+
+// The mark as the snapshot knows it, with its membership.
+consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotMark& mark) {
   auto fresh = std::make_unique<keyspace::Keyspace>(prng.next());
   const std::string name = storage::snapshot_name(options.protocol.group, mark.index);
   const auto header = storage::read_snapshot(name, arrived, [&](std::string_view chunk) {
@@ -148,17 +176,29 @@ void Replica::State::install(const consensus::SnapshotMark& mark) {
   snapshots.abandon(machine.keyspace());
   if (!mutated(Mutation::install_keeps_old_state)) machine.replace(std::move(fresh));
   time.logged(header->stamp, now);
-  snapshots.adopt({name, mark.index, arrived.size()});
+  const storage::SnapshotFile file{name, mark.index, arrived.size()};
+  if (std::exchange(rebuild, std::nullopt)) {
+    snapshots.adopt_only(file);
+  } else {
+    snapshots.adopt(file);
+  }
   applied = mark.index;
   applied_epoch = mark.epoch;
   applied_stamp = header->stamp;
+  replaced_at = mark.index;
+  note_stop();
+  outbox.outcomes_lost(options.protocol.group);
+  return header->mark;
+}
+
+void Replica::State::install(const consensus::SnapshotMark& mark) {
+  const consensus::SnapshotMark whole = replace_state(mark);
   written = mark.index;
   hold_apply = true;
-  outbox.outcomes_lost(options.protocol.group);
   trace.info("snapshot of the leader installed", {{"index", fmt::format("{}", mark.index)}});
   log.reset(options.protocol.group, mark.index, mark.epoch,
-            [this, mark = header->mark, held = std::weak_ptr<int>(alive)] {
-              if (!held.expired()) installed(mark);
+            [this, whole, held = std::weak_ptr<int>(alive)] {
+              if (!held.expired()) installed(whole);
             });
 }
 

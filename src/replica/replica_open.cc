@@ -101,6 +101,7 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
                                        now);
   if (!follows) log.reset(group, start.mark.index, start.mark.epoch, [] {});
   if (keyspace) state->machine.replace(std::move(keyspace));
+  state->note_stop();
   if (*file) state->snapshots.adopt(**file);
   state->applied = start.mark.index;
   state->applied_epoch = start.mark.epoch;

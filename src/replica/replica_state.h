@@ -3,10 +3,13 @@
 //   replica.cc          making one, submitting, turns, queries
 //   replica_effects.cc  carrying out what consensus decided, in its order
 //   replica_apply.cc    committed entries and reads, in the one order of Proposals
+//   replica_divergence.cc  checks that replicas hold the same, and what follows when they do not
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +17,7 @@
 #include "base/prng.h"
 #include "commands/lock_commands.h"
 #include "replica/cluster_clock.h"
+#include "replica/divergence.h"
 #include "replica/proposals.h"
 #include "replica/replica.h"
 #include "replica/snapshots.h"
@@ -31,7 +35,9 @@ struct Replica::State final : DurabilityView {
   void write(consensus::Effects& effects);
   void write_completed(consensus::WriteId id);
   void send(const consensus::Message& message);
+  void offer_snapshot(const consensus::SnapshotMark& mark);
   void install(const consensus::SnapshotMark& mark);
+  consensus::SnapshotMark replace_state(const consensus::SnapshotMark& mark);
   void installed(const consensus::SnapshotMark& mark);
   void on_role(const consensus::RoleChange& change);
   void lose_leadership();
@@ -58,6 +64,23 @@ struct Replica::State final : DurabilityView {
   // ---- snapshots
   void maybe_begin_snapshot();
   void snapshot_stored(const storage::SnapshotHeader& header);
+
+  // ---- divergence (replica_divergence.cc)
+  Origin own_origin() const;
+  bool compares() const;
+  void maybe_check();
+  void own_record_refused();
+  void on_check(const Checked& checked);
+  void note_stop();
+  void judge_checks();
+  void carry_out(const Divergence::Finding& finding);
+  // `right`: one that is in the majority, if known.
+  void begin_rebuild(Index check, NodeId right);
+  void continue_rebuild();
+  void rebuild_from(Index index, std::string content);
+  void repeat_orders();
+  void serve_snapshot_wishes();
+  Instant divergence_wake_at() const;
 
   bool leading() const { return engine->role() == consensus::Role::leader; }
   bool leader_known() const { return !leading() && engine->leader() != NodeId(); }
@@ -89,6 +112,30 @@ struct Replica::State final : DurabilityView {
   Instant pulse_again;      // not before, after one was refused
   std::uint64_t proposed = 0;
   bool hold_apply = false;  // a peer's snapshot is being installed
+
+  // Whether the replicas hold the same. The records that this replica writes by itself bear this
+  // connection: nobody waits for their outcome.
+  static constexpr ConnectionId kOwnConnection{UINT64_MAX - 1};
+  struct Rebuild {
+    Index at_least;  // of the snapshot that it waits for
+    NodeId right;    // one that holds what the majority holds; 0: not known
+    Instant again;   // when to ask (or, while this replica leads, to hand over) again
+  };
+  Divergence divergence;
+  std::optional<Rebuild> rebuild;  // the state is wrong: nothing is applied or answered
+  struct Order {
+    Index check;
+    Instant again;
+  };
+  std::map<NodeId, Order> orders;           // leader: to rebuild, until they ask for a snapshot
+  std::map<NodeId, Index> snapshot_wishes;  // leader: a snapshot of at least this index
+  std::set<NodeId> serving;                 // leader: whom one is on its way to
+  std::uint64_t own_records = 0;
+  bool has_others = false;           // leader: the group has other members
+  std::optional<Index> stop_wanted;  // leader: a check without a majority
+  bool stop_proposed = false;
+  bool stopped_told = false;
+  Index replaced_at;  // a peer's snapshot of this index took the place of the state
 
   // Writes issued and not yet durable, and the messages that wait for them.
   consensus::WriteId last_write = 0;

@@ -58,8 +58,8 @@ void Snapshots::finished(Result<void> result) {
     return;
   }
   adopt(file);
-  trace_.info("snapshot stored", {{"index", fmt::format("{}", file.index)},
-                                  {"bytes", fmt::format("{}", file.size)}});
+  trace_.info("snapshot stored",
+              {{"index", fmt::format("{}", file.index)}, {"bytes", fmt::format("{}", file.size)}});
   stored_(header_);
 }
 
@@ -68,17 +68,25 @@ void Snapshots::adopt(const storage::SnapshotFile& file) {
     newest_ = file;
     return;
   }
-  if (previous_) {
-    disk_.submit(env::Lane::background,
-                 {{env::RemoveFile{previous_->name}, env::SyncFolder{}},
-                  [this, alive = std::weak_ptr<int>(generation_)](Result<void> removed) {
-                    if (!alive.expired() && !removed.ok()) {
-                      trace_.warning("an old snapshot could not be removed",
-                                     {{"error", removed.error().message}});
-                    }
-                  }});
-  }
+  if (previous_) remove(*previous_);
   previous_ = std::exchange(newest_, file);
+}
+
+void Snapshots::adopt_only(const storage::SnapshotFile& file) {
+  for (const auto& old : {std::exchange(previous_, std::nullopt), std::exchange(newest_, file)}) {
+    if (old && old->name != file.name) remove(*old);
+  }
+}
+
+void Snapshots::remove(const storage::SnapshotFile& file) {
+  disk_.submit(env::Lane::background,
+               {{env::RemoveFile{file.name}, env::SyncFolder{}},
+                [this, alive = std::weak_ptr<int>(generation_)](Result<void> removed) {
+                  if (!alive.expired() && !removed.ok()) {
+                    trace_.warning("an old snapshot could not be removed",
+                                   {{"error", removed.error().message}});
+                  }
+                }});
 }
 
 void Snapshots::abandon(keyspace::Keyspace& keyspace) {

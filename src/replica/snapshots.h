@@ -29,6 +29,8 @@ class Snapshots {
   // Begins one of the present state. REQUIRES: !making().
   void begin(const storage::SnapshotHeader& header, keyspace::Keyspace& keyspace);
   bool making() const { return writer_ != nullptr; }
+  // The index of one that only the disk has to finish, which it may do even if it is abandoned; 0.
+  Index finishing() const { return encoded_ && making() ? header_.mark.index : Index(); }
   // Encodes a bounded part. Call once per turn while making().
   void advance(keyspace::Keyspace& keyspace);
   // True if advance() has work that does not wait for the disk.
@@ -37,11 +39,14 @@ class Snapshots {
   void abandon(keyspace::Keyspace& keyspace);
   // A finished file is the newest now; older ones are removed.
   void adopt(const storage::SnapshotFile& file);
+  // The same, but every other goes at once, newer ones too: what they hold is not to be trusted.
+  void adopt_only(const storage::SnapshotFile& file);
 
   const std::optional<storage::SnapshotFile>& newest() const { return newest_; }
 
  private:
   void finished(Result<void> result);
+  void remove(const storage::SnapshotFile& file);
 
   env::Disk& disk_;
   Trace& trace_;

@@ -1,5 +1,7 @@
 #include "replica/state_machine.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "base/check.h"
@@ -11,6 +13,33 @@
 
 namespace holdfast::replica {
 namespace {
+
+constexpr std::string_view kCheck = "_CHECK";      // slot section left bytes
+constexpr std::string_view kSetting = "_SETTING";  // name value
+// The setting that stops a shard: the index of the check that found no majority.
+constexpr std::string_view kStopped = "diverged";
+
+constexpr std::string_view kDiverged =
+    "DIVERGED the replicas of this data differ and no majority of them agrees, so nobody can say "
+    "which is right; this command was not done, and none will be until they agree. Nothing has "
+    "been "
+    "deleted. Copy the nodes' data folders first; then restart the nodes one after another: each "
+    "reads its data from its disk again, and work goes on by itself as soon as a majority agrees. "
+    "If "
+    "it does not, the data has to come from a backup";
+
+std::string own_record(const Origin& origin, const std::vector<std::string_view>& words) {
+  std::string bytes;
+  encode_command(0, origin, words, bytes);
+  return bytes;
+}
+
+std::uint64_t number_in(std::string_view word) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  CHECK(error == std::errc() && end == word.data() + word.size(), "'{}' in a check", word);
+  return number;
+}
 
 resp::Version version_of(const CommandRecord& record) {
   return record.resp3() ? resp::Version::resp3 : resp::Version::resp2;
@@ -24,6 +53,20 @@ const commands::CommandSpec& spec_of(commands::Args args) {
 
 }  // namespace
 
+std::string check_record(const Origin& origin, const keyspace::DigestCursor& from,
+                         std::size_t bytes) {
+  return own_record(origin, {kCheck, fmt::to_string(from.slot), fmt::to_string(from.section),
+                             fmt::to_string(from.left), fmt::to_string(bytes)});
+}
+
+std::string stop_record(const Origin& origin, Index check) {
+  return own_record(origin, {kSetting, kStopped, fmt::to_string(check.value)});
+}
+
+std::string resume_record(const Origin& origin) {
+  return own_record(origin, {kSetting, kStopped, {}});
+}
+
 StateMachine::StateMachine(std::uint64_t hash_seed, const DurabilityView& durability)
     : hash_seed_(hash_seed),
       durability_(durability),
@@ -31,6 +74,12 @@ StateMachine::StateMachine(std::uint64_t hash_seed, const DurabilityView& durabi
 
 void StateMachine::replace(std::unique_ptr<keyspace::Keyspace> keyspace) {
   keyspace_ = std::move(keyspace);
+  look_whether_stopped();
+}
+
+void StateMachine::look_whether_stopped() {
+  const std::string* since = keyspace_->setting(kStopped);
+  stopped_ = since != nullptr && !since->empty();
 }
 
 void StateMachine::begin_entry(const BatchHeader& header, Index index) {
@@ -42,16 +91,15 @@ void StateMachine::begin_entry(const BatchHeader& header, Index index) {
   index_ = index;
   sequence_ = 0;
   read_sequence_ = 0;
-  keyspace_->expire_due(header.stamp, header.expire_bound);
+  // What ends by time is told to whoever waits for it, and so must be agreed upon.
+  if (!stopped_) keyspace_->expire_due(header.stamp, header.expire_bound);
 }
 
 std::uint64_t StateMachine::next_random() { return mix(header_.random, ++sequence_); }
 
 // Only the leader that proposed the entry runs reads in it, so they have a sequence of their own:
 // what the entry's commands draw must be the same on every replica.
-std::uint64_t StateMachine::next_random_of_read() {
-  return mix(~header_.random, ++read_sequence_);
-}
+std::uint64_t StateMachine::next_random_of_read() { return mix(~header_.random, ++read_sequence_); }
 
 bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& origin) {
   const auto decoded = decode_record(bytes, record_);
@@ -65,6 +113,11 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
                                  .index = index_,
                                  .random = next_random(),
                                  .resp3 = record_.resp3()};
+  if (!record_.transaction() && internal_write(context, record_.commands.front())) return true;
+  if (stopped_) {
+    writer.error(kDiverged);
+    return true;
+  }
   if (record_.transaction()) {
     run_transaction(context);
     return true;
@@ -73,6 +126,26 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
   const commands::Args args(record_.commands.front());
   commands::run_in_entry(spec_of(args), context, args);
   return !context.blocked;
+}
+
+// What the leader writes into the log by itself.
+bool StateMachine::internal_write(commands::WriteContext& context, commands::Args args) {
+  if (args.front() == kCheck) {
+    CHECK(args.size() == 5, "a check of {} words", args.size());
+    Checked checked;
+    checked.from = {static_cast<std::uint32_t>(number_in(args[1])),
+                    static_cast<std::uint32_t>(number_in(args[2])), number_in(args[3])};
+    const auto bytes = static_cast<std::size_t>(number_in(args[4]));
+    checked.part = std::as_const(*keyspace_).digest_part(checked.from, bytes);
+    check_ = checked;
+    context.reply.ok();
+    return true;
+  }
+  if (args.front() != kSetting || args.size() != 3 || args[1] != kStopped) return false;
+  keyspace_->set_setting(kStopped, std::string(args[2]));
+  look_whether_stopped();
+  context.reply.ok();
+  return true;
 }
 
 bool StateMachine::watches_hold() const {
@@ -145,6 +218,10 @@ ReadOutcome StateMachine::read(std::string_view bytes, commands::Stamp now, std:
 }
 
 void StateMachine::run_read(commands::ReadContext& context) {
+  if (stopped_) {
+    context.reply.error(kDiverged);
+    return;
+  }
   if (record_.transaction()) {
     if (!watches_hold()) {
       context.reply.null_array();

@@ -10,8 +10,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -19,6 +21,7 @@
 #include "keyspace/keyspace.h"
 #include "replica/batch.h"
 #include "replica/command_record.h"
+#include "replica/divergence.h"
 
 namespace holdfast::replica {
 
@@ -28,6 +31,16 @@ class DurabilityView {
   virtual ~DurabilityView() = default;
   virtual std::size_t replicas_with(Index index) const = 0;
 };
+
+// The records that a leader writes by itself. What no client and no other node can send.
+//
+// A check: every replica digests this much from here on. It changes nothing.
+std::string check_record(const Origin& origin, const keyspace::DigestCursor& from,
+                         std::size_t bytes);
+// The replicas differ and nobody can say which is right: from here on nothing is run and nothing
+// ends by time, until the second says that a majority agrees again.
+std::string stop_record(const Origin& origin, Index check);
+std::string resume_record(const Origin& origin);
 
 enum class ReadOutcome : std::uint8_t { answered, escalate };
 
@@ -50,6 +63,11 @@ class StateMachine {
   ReadOutcome read(std::string_view record, commands::Stamp now, std::uint64_t random,
                    std::string& reply, Origin& origin);
 
+  // What the record just applied found, if it was a check.
+  std::optional<Checked> take_check() { return std::exchange(check_, std::nullopt); }
+  // Stopped by the log: every command is answered with -DIVERGED.
+  bool stopped() const { return stopped_; }
+
   std::vector<keyspace::WaiterEvent> take_events() { return keyspace_->take_events(); }
   const BatchHeader& entry() const { return header_; }
   std::uint64_t commands_run() const { return commands_run_; }
@@ -58,6 +76,8 @@ class StateMachine {
   void run_transaction(commands::WriteContext& context);
   void run_queue(commands::WriteContext& context, bool under_once);
   void run_read(commands::ReadContext& context);
+  bool internal_write(commands::WriteContext& context, commands::Args args);
+  void look_whether_stopped();
   bool internal_read(commands::ReadContext& context, commands::Args args);
   bool watches_hold() const;
   std::uint64_t next_random();
@@ -66,12 +86,14 @@ class StateMachine {
   std::uint64_t hash_seed_;
   const DurabilityView& durability_;
   std::unique_ptr<keyspace::Keyspace> keyspace_;
+  bool stopped_ = false;  // as the keyspace says
+  std::optional<Checked> check_;
   BatchHeader header_;
   Index index_;
   std::uint64_t sequence_ = 0;       // of random numbers for the entry's commands
   std::uint64_t read_sequence_ = 0;  // and for reads that ride along
   std::uint64_t commands_run_ = 0;
-  CommandRecord record_;        // reused
+  CommandRecord record_;  // reused
 };
 
 }  // namespace holdfast::replica

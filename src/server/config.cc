@@ -202,6 +202,8 @@ constexpr Setting kSettings[] = {
            "1048576 … 1073741824 bytes", kAtRestart, "of one file of the log"),
     number("snapshot-after-bytes", &Config::snapshot_after_bytes, 64 * 1024, 1024 * 1024 * kMebi,
            "65536 … 1099511627776 bytes", kAtRestart, "of log since the last snapshot"),
+    number("check-walk-s", &Config::check_walk_s, 1, 7 * 86'400, "1 … 604800 seconds", kAtRestart,
+           "within which the replicas compare all that they hold with each other, part by part"),
     {.name = "protected-mode",
      .range = "true or false",
      .help = "clients from elsewhere are refused while no password is set",

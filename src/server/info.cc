@@ -225,6 +225,17 @@ std::string_view role_name(const View& view) {
   return protocol.role == consensus::Role::learner ? "learner" : "follower";
 }
 
+std::string_view divergence_name(replica::Agreement agreement) {
+  switch (agreement) {
+    case replica::Agreement::rebuilding:
+      return "rebuilding";
+    case replica::Agreement::stopped:
+      return "stopped";
+    default:
+      return "none";
+  }
+}
+
 void holdfast(const View& view, Lines& lines) {
   const ReplicaStatus status = view.status.value_or(ReplicaStatus{});
   const auto& protocol = status.protocol;
@@ -239,6 +250,8 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_commit_index", protocol.commit);
   lines.add("holdfast_applied_index", status.applied);
   lines.add("holdfast_snapshot_index", status.snapshot);
+  lines.add("holdfast_divergence", divergence_name(status.agreement));
+  lines.add("holdfast_checks", status.checks);
   lines.add("holdfast_voters", protocol.membership.voters.size());
   lines.add("holdfast_learners", protocol.membership.learners.size());
   for (std::size_t i = 0; i < protocol.peers.size(); ++i) {

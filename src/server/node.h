@@ -120,9 +120,15 @@ class Node final : public env::TurnHandler,
   void on_peer_linked(NodeId node) override;
   void on_snapshot(GroupId group, Index index, std::string content) override;
   void on_snapshot_sent(GroupId group, NodeId to, bool delivered) override;
+  void on_digest(NodeId from, const DigestReport& report) override;
+  void on_rebuild(NodeId from, const RebuildOrder& order) override;
+  void on_snapshot_wanted(NodeId by, const SnapshotRequest& request) override;
   // ---- replica::Outbox
   void send(GroupId group, const consensus::Message& message, ClusterTime stamp) override;
   void send_snapshot(GroupId group, NodeId to) override;
+  void tell_digest(GroupId group, NodeId leader, Index index, std::uint64_t hash) override;
+  void order_rebuild(GroupId group, NodeId to, Epoch under, Index index) override;
+  void ask_for_snapshot(GroupId group, NodeId leader, Index at_least) override;
   void outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
                Index index) override;
   void role_changed(GroupId group, const consensus::RoleChange& role) override;

@@ -77,6 +77,22 @@ void Node::on_snapshot_sent(GroupId group, NodeId to, bool delivered) {
   if (replica_ && group == GroupId{}) replica_->snapshot_sent(to, delivered);
 }
 
+void Node::on_digest(NodeId from, const DigestReport& report) {
+  if (replica_ && report.group == GroupId{}) {
+    replica_->digest_told(from, report.index, report.hash);
+  }
+}
+
+void Node::on_rebuild(NodeId from, const RebuildOrder& order) {
+  if (replica_ && order.group == GroupId{}) {
+    replica_->rebuild_ordered(from, order.under, order.index);
+  }
+}
+
+void Node::on_snapshot_wanted(NodeId by, const SnapshotRequest& request) {
+  if (replica_ && request.group == GroupId{}) replica_->snapshot_wanted(by, request.at_least);
+}
+
 // ---- From the replica ---------------------------------------------------------------------------
 
 void Node::send(GroupId, const consensus::Message& message, ClusterTime stamp) {
@@ -88,6 +104,21 @@ void Node::send_snapshot(GroupId group, NodeId to) {
   // makes the transfer end as not delivered, and the replica asks again.
   const auto& stored = replica_->stored_snapshot();
   peers_->send_snapshot(group, to, stored ? *stored : storage::SnapshotFile{});
+}
+
+void Node::tell_digest(GroupId group, NodeId leader, Index index, std::uint64_t hash) {
+  if (ended_) return;
+  peers_->send_note(leader, FrameKind::digest, encode_digest_report({group, index, hash}));
+}
+
+void Node::order_rebuild(GroupId group, NodeId to, Epoch under, Index index) {
+  if (ended_) return;
+  peers_->send_note(to, FrameKind::rebuild, encode_rebuild_order({group, under, index}));
+}
+
+void Node::ask_for_snapshot(GroupId group, NodeId leader, Index at_least) {
+  if (ended_) return;
+  peers_->send_note(leader, FrameKind::snapshot_wanted, encode_snapshot_request({group, at_least}));
 }
 
 void Node::outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,

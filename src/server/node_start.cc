@@ -289,6 +289,7 @@ replica::ReplicaOptions Node::replica_options() const {
   options.incarnation = identity_.incarnation;
   options.snapshot_after_bytes = static_cast<std::uint64_t>(config.snapshot_after_bytes);
   options.keep_tail_bytes = options.snapshot_after_bytes / 8;
+  options.check_walk = seconds(config.check_walk_s);
   return options;
 }
 

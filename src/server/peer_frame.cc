@@ -17,7 +17,7 @@ constexpr std::size_t kReasonBytes = 1000;
 
 bool is_known(std::uint8_t kind) {
   return kind >= static_cast<std::uint8_t>(FrameKind::hello) &&
-         kind <= static_cast<std::uint8_t>(FrameKind::answer);
+         kind <= static_cast<std::uint8_t>(FrameKind::snapshot_wanted);
 }
 
 // Of the bytes before it. The seed keeps bytes that lie in a body from passing as a header.
@@ -290,6 +290,61 @@ std::optional<SnapshotResult> decode_snapshot_result(std::string_view body) {
   result.delivered = reader.u8() == 1;
   if (!reader.finished()) return std::nullopt;
   return result;
+}
+
+std::string encode_digest_report(const DigestReport& report) {
+  std::string body;
+  Writer writer(body);
+  writer.u32(report.group.value);
+  writer.u64(report.index.value);
+  writer.u64(report.hash);
+  return body;
+}
+
+std::optional<DigestReport> decode_digest_report(std::string_view body) {
+  Reader reader(body);
+  DigestReport report;
+  report.group = GroupId(reader.u32());
+  report.index = Index(reader.u64());
+  report.hash = reader.u64();
+  if (!reader.finished()) return std::nullopt;
+  return report;
+}
+
+std::string encode_rebuild_order(const RebuildOrder& order) {
+  std::string body;
+  Writer writer(body);
+  writer.u32(order.group.value);
+  writer.epoch(order.under);
+  writer.u64(order.index.value);
+  return body;
+}
+
+std::optional<RebuildOrder> decode_rebuild_order(std::string_view body) {
+  Reader reader(body);
+  RebuildOrder order;
+  order.group = GroupId(reader.u32());
+  order.under = reader.epoch();
+  order.index = Index(reader.u64());
+  if (!reader.finished()) return std::nullopt;
+  return order;
+}
+
+std::string encode_snapshot_request(const SnapshotRequest& request) {
+  std::string body;
+  Writer writer(body);
+  writer.u32(request.group.value);
+  writer.u64(request.at_least.value);
+  return body;
+}
+
+std::optional<SnapshotRequest> decode_snapshot_request(std::string_view body) {
+  Reader reader(body);
+  SnapshotRequest request;
+  request.group = GroupId(reader.u32());
+  request.at_least = Index(reader.u64());
+  if (!reader.finished()) return std::nullopt;
+  return request;
 }
 
 }  // namespace holdfast::server

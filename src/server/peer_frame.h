@@ -33,8 +33,11 @@ enum class FrameKind : std::uint8_t {
   snapshot_chunk = 9,
   snapshot_end = 10,
   snapshot_result = 11,
-  report = 12,  // founding lane: "I am an empty folder at this place"
-  answer = 13,  // founding lane
+  report = 12,           // founding lane: "I am an empty folder at this place"
+  answer = 13,           // founding lane
+  digest = 14,           // what a replica found at a check, to the leader
+  rebuild = 15,          // from the leader: your data is wrong
+  snapshot_wanted = 16,  // to the leader: send me one that is new enough
 };
 
 // A frame as it arrived; the body is its own buffer and may be kept.
@@ -161,5 +164,31 @@ std::string encode_snapshot_end(std::uint64_t transfer);
 std::optional<std::uint64_t> decode_snapshot_end(std::string_view body);
 std::string encode_snapshot_result(const SnapshotResult& result);
 std::optional<SnapshotResult> decode_snapshot_result(std::string_view body);
+
+// What a replica found at the check at this index.
+struct DigestReport {
+  GroupId group;
+  Index index;
+  std::uint64_t hash = 0;
+};
+std::string encode_digest_report(const DigestReport& report);
+std::optional<DigestReport> decode_digest_report(std::string_view body);
+
+// Your data differs from the majority's, as the check at this index has shown.
+struct RebuildOrder {
+  GroupId group;
+  Epoch under;
+  Index index;
+};
+std::string encode_rebuild_order(const RebuildOrder& order);
+std::optional<RebuildOrder> decode_rebuild_order(std::string_view body);
+
+// A snapshot of this index or a later one.
+struct SnapshotRequest {
+  GroupId group;
+  Index at_least;
+};
+std::string encode_snapshot_request(const SnapshotRequest& request);
+std::optional<SnapshotRequest> decode_snapshot_request(std::string_view body);
 
 }  // namespace holdfast::server

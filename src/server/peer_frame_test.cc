@@ -113,6 +113,9 @@ TEST(PeerFrame, GarbageNeverCrashes) {
     static_cast<void>(decode_snapshot_chunk(bytes));
     static_cast<void>(decode_snapshot_end(bytes));
     static_cast<void>(decode_snapshot_result(bytes));
+    static_cast<void>(decode_digest_report(bytes));
+    static_cast<void>(decode_rebuild_order(bytes));
+    static_cast<void>(decode_snapshot_request(bytes));
   }
 }
 
@@ -179,6 +182,19 @@ TEST(PeerFrame, BodiesSurviveTheTrip) {
   EXPECT_EQ(decode_snapshot_chunk(chunk + "bytes")->offset, 2U);
   EXPECT_TRUE(decode_snapshot_result(encode_snapshot_result({1, true}))->delivered);
   EXPECT_EQ(decode_snapshot_end(encode_snapshot_end(8)), 8U);
+
+  const auto digest = decode_digest_report(encode_digest_report({GroupId(1), Index(2), 3}));
+  ASSERT_TRUE(digest);
+  EXPECT_EQ(digest->index, Index(2));
+  EXPECT_EQ(digest->hash, 3U);
+  const auto order =
+      decode_rebuild_order(encode_rebuild_order({GroupId(1), Epoch{2, NodeId(3)}, Index(4)}));
+  ASSERT_TRUE(order);
+  EXPECT_EQ(order->under, (Epoch{2, NodeId(3)}));
+  EXPECT_EQ(order->index, Index(4));
+  const auto wish = decode_snapshot_request(encode_snapshot_request({GroupId(1), Index(2)}));
+  ASSERT_TRUE(wish);
+  EXPECT_EQ(wish->at_least, Index(2));
 }
 
 }  // namespace

@@ -132,8 +132,8 @@ void Peers::State::on_link_closed(PeerLink& link, std::string_view reason) {
                                  [&link](const auto& l) { return l.get() == &link; });
   if (ours == peer->incoming.end()) return;
   if (link.damaged()) {
-    trace.warning("link cut", {{"node", fmt::to_string(peer->node.value)},
-                               {"reason", std::string(reason)}});
+    trace.warning("link cut",
+                  {{"node", fmt::to_string(peer->node.value)}, {"reason", std::string(reason)}});
   }
   if (link.peer.lane == PeerLane::data) receiver.on_link_lost(peer->node);
   peer->incoming.erase(ours);
@@ -202,6 +202,29 @@ bool Peers::State::take_snapshot_part(Peer& peer, const Frame& frame) {
       const auto result = decode_snapshot_result(body);
       if (result) peer.snapshots.on_result(*result);
       return result.has_value();
+    }
+    default:
+      return take_note(peer, frame);
+  }
+}
+
+bool Peers::State::take_note(Peer& peer, const Frame& frame) {
+  const std::string_view body = frame.body.view();
+  switch (frame.kind) {
+    case FrameKind::digest: {
+      const auto report = decode_digest_report(body);
+      if (report) events.on_digest(peer.node, *report);
+      return report.has_value();
+    }
+    case FrameKind::rebuild: {
+      const auto order = decode_rebuild_order(body);
+      if (order) events.on_rebuild(peer.node, *order);
+      return order.has_value();
+    }
+    case FrameKind::snapshot_wanted: {
+      const auto request = decode_snapshot_request(body);
+      if (request) events.on_snapshot_wanted(peer.node, *request);
+      return request.has_value();
     }
     default:
       return false;
@@ -317,6 +340,12 @@ void Peers::send_outcome(const Origin& origin, replica::Verdict verdict, std::st
 
 void Peers::send_snapshot(GroupId group, NodeId to, const storage::SnapshotFile& file) {
   if (Peer* peer = state_->find(to)) peer->snapshots.start(group, file);
+}
+
+void Peers::send_note(NodeId to, FrameKind kind, std::string_view body) {
+  Peer* peer = state_->find(to);
+  PeerLink* link = peer == nullptr ? nullptr : state_->data_link(*peer);
+  if (link != nullptr) link->send(kind, body);
 }
 
 bool Peers::connected(NodeId node) const {

@@ -52,6 +52,10 @@ class PeerEvents {
   // A snapshot has arrived whole, verified, durable under its final name.
   virtual void on_snapshot(GroupId group, Index index, std::string content) = 0;
   virtual void on_snapshot_sent(GroupId group, NodeId to, bool delivered) = 0;
+  // Whether replicas hold the same: see replica/divergence.h.
+  virtual void on_digest(NodeId from, const DigestReport& report) = 0;
+  virtual void on_rebuild(NodeId from, const RebuildOrder& order) = 0;
+  virtual void on_snapshot_wanted(NodeId by, const SnapshotRequest& request) = 0;
 };
 
 class Peers {
@@ -77,6 +81,8 @@ class Peers {
   void send_outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
                     Index index);
   void send_snapshot(GroupId group, NodeId to, const storage::SnapshotFile& file);
+  // A small thing on the data lane, in order with the entries. Lost if there is no link.
+  void send_note(NodeId to, FrameKind kind, std::string_view body);
 
   bool connected(NodeId node) const;  // commands may be forwarded to it
   bool alive(NodeId node) const;

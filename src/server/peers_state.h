@@ -69,6 +69,7 @@ class Peers::State final : public PeerLink::Owner {
   bool take(Peer& peer, const Frame& frame);
   bool take_message(Peer& peer, const Frame& frame);
   bool take_snapshot_part(Peer& peer, const Frame& frame);
+  bool take_note(Peer& peer, const Frame& frame);
 
   // The data link, or null. Cuts it if too much is queued.
   PeerLink* data_link(Peer& peer);

@@ -44,7 +44,7 @@ void check_well_formed(std::string_view bytes) {
   Decoded expected;
   while (bytes.size() >= 2) {
     const auto kind = static_cast<FrameKind>(1 + static_cast<std::uint8_t>(bytes[0]) %
-                                                     static_cast<int>(FrameKind::answer));
+                                                     static_cast<int>(FrameKind::snapshot_wanted));
     const std::string_view body = bytes.substr(2, static_cast<std::uint8_t>(bytes[1]));
     bytes.remove_prefix(2 + body.size());
     framed += make_frame(kind, body);
@@ -68,6 +68,11 @@ void decode_bodies(std::string_view body) {
   static_cast<void>(decode_snapshot_chunk(body));
   static_cast<void>(decode_snapshot_end(body));
   static_cast<void>(decode_snapshot_result(body));
+  if (const auto digest = decode_digest_report(body)) CHECK(encode_digest_report(*digest) == body);
+  if (const auto order = decode_rebuild_order(body)) CHECK(encode_rebuild_order(*order) == body);
+  if (const auto wish = decode_snapshot_request(body)) {
+    CHECK(encode_snapshot_request(*wish) == body);
+  }
   if (const auto report = decode_report(body)) {
     CHECK(*decode_report(encode_report(*report)) == *report);
   }
