@@ -23,6 +23,38 @@ const std::int64_t* record_number(const Reply& record, std::size_t number) {
   return value != nullptr && value->kind == Reply::Kind::integer ? &value->number : nullptr;
 }
 
+// Of LOCK.ACQUIRE; "" for null.
+std::optional<std::string> read_grant(const Reply& reply) {
+  if (reply.kind == Reply::Kind::null) return "";
+  const auto* token = record_number(reply, 0);
+  const auto* ttl = record_number(reply, 1);
+  const auto* fence = record_number(reply, 2);
+  if (token == nullptr || ttl == nullptr || fence == nullptr) return std::nullopt;
+  return fmt::format("{} {} {}", *token, *fence, *ttl);
+}
+
+// Of LOCK.INFO.
+std::optional<std::string> read_queue(const Reply& reply) {
+  constexpr std::size_t kToken = 2;
+  constexpr std::size_t kWaiters = 8;
+  if (reply.kind == Reply::Kind::null) return "0";
+  const auto* token = record_number(reply, kToken);
+  const Reply* waiters = record_value(reply, kWaiters);
+  if (token == nullptr || waiters == nullptr || waiters->kind != Reply::Kind::array) {
+    return std::nullopt;
+  }
+  std::string text = fmt::format("{}", *token);
+  for (const Reply& waiter : waiters->items) {
+    const Reply* owner = record_value(waiter, 0);
+    const auto* queued_at = record_number(waiter, 1);
+    if (owner == nullptr || owner->kind != Reply::Kind::bulk || queued_at == nullptr) {
+      return std::nullopt;
+    }
+    text += fmt::format(" {}:{}", owner->text, *queued_at);
+  }
+  return text;
+}
+
 // -LOST and -FENCED are answers: the hold is over.
 template <ReadAnswer kRead>
 std::optional<std::string> read_or_denied(const Reply& reply) {
@@ -52,36 +84,6 @@ ReadAnswer reader_of(Op op) {
 }
 
 }  // namespace
-
-std::optional<std::string> read_grant(const Reply& reply) {
-  if (reply.kind == Reply::Kind::null) return "";
-  const auto* token = record_number(reply, 0);
-  const auto* ttl = record_number(reply, 1);
-  const auto* fence = record_number(reply, 2);
-  if (token == nullptr || ttl == nullptr || fence == nullptr) return std::nullopt;
-  return fmt::format("{} {} {}", *token, *fence, *ttl);
-}
-
-std::optional<std::string> read_queue(const Reply& reply) {
-  constexpr std::size_t kToken = 2;
-  constexpr std::size_t kWaiters = 8;
-  if (reply.kind == Reply::Kind::null) return "0";
-  const auto* token = record_number(reply, kToken);
-  const Reply* waiters = record_value(reply, kWaiters);
-  if (token == nullptr || waiters == nullptr || waiters->kind != Reply::Kind::array) {
-    return std::nullopt;
-  }
-  std::string text = fmt::format("{}", *token);
-  for (const Reply& waiter : waiters->items) {
-    const Reply* owner = record_value(waiter, 0);
-    const auto* queued_at = record_number(waiter, 1);
-    if (owner == nullptr || owner->kind != Reply::Kind::bulk || queued_at == nullptr) {
-      return std::nullopt;
-    }
-    text += fmt::format(" {}:{}", owner->text, *queued_at);
-  }
-  return text;
-}
 
 LockLife::Plan LockLife::draw(Prng& prng, std::string lock, std::string guarded) {
   Plan plan;

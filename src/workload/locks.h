@@ -14,9 +14,6 @@
 
 namespace holdfast::workload {
 
-std::optional<std::string> read_grant(const resp::Reply& reply);  // "" for null
-std::optional<std::string> read_queue(const resp::Reply& reply);  // of LOCK.INFO
-
 class LockLife final : public Activity {
  public:
   struct Plan {
