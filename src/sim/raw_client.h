@@ -77,7 +77,8 @@ class RawClient final : private Loop {
   void post(std::function<void()> work) override {
     ready_.push_back(std::move(work));
     if (std::exchange(planned_, true)) return;
-    schedule_.after(microseconds(5), [this] {
+    schedule_.after(microseconds(5), [this, alive = std::weak_ptr<int>(alive_)] {
+      if (alive.expired()) return;
       planned_ = false;
       for (auto& each : std::exchange(ready_, {})) each();
       network_.flush(machine_);
@@ -91,6 +92,7 @@ class RawClient final : private Loop {
   std::shared_ptr<Handler> handler_;
   std::vector<std::function<void()>> ready_;
   bool planned_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // what is planned outlives the client
 };
 
 }  // namespace holdfast::sim
