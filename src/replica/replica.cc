@@ -263,10 +263,9 @@ ReplicaStatus Replica::status() const {
   status.proposals = s.proposed;
   status.commands = s.machine.commands_run();
   status.snapshotting = s.snapshots.making();
-  status.agreement = s.rebuild             ? Agreement::rebuilding
-                     : s.machine.stopped() ? Agreement::stopped
-                                           : Agreement::agreed;
+  status.agreement = agreement();
   status.checks = s.divergence.checks();
+  status.rebuilds = s.rebuilds;
   return status;
 }
 
@@ -275,6 +274,14 @@ Epoch Replica::epoch() const { return state_->engine->epoch(); }
 NodeId Replica::leader() const { return state_->engine->leader(); }
 Index Replica::applied() const { return state_->applied; }
 const consensus::Protocol& Replica::protocol() const { return *state_->engine; }
+
+Agreement Replica::agreement() const {
+  if (state_->rebuild) return Agreement::rebuilding;
+  return state_->machine.stopped() ? Agreement::stopped : Agreement::agreed;
+}
+
+std::uint64_t Replica::rebuilds() const { return state_->rebuilds; }
+
 const keyspace::Keyspace& Replica::keyspace() const { return state_->machine.keyspace(); }
 
 std::string_view Replica::setting(std::string_view name) const {

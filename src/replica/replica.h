@@ -71,6 +71,7 @@ struct ReplicaStatus {
   bool snapshotting = false;
   Agreement agreement = Agreement::agreed;
   std::uint64_t checks = 0;         // applied since start
+  std::uint64_t rebuilds = 0;       // begun since start
 };
 
 // Whether a submitted command was taken.
@@ -128,6 +129,9 @@ class Replica {
   Epoch epoch() const;
   NodeId leader() const;
   Index applied() const;
+  // Of the status, for whoever looks often.
+  Agreement agreement() const;
+  std::uint64_t rebuilds() const;
   // The engine, to look at: its log and how far it is.
   const consensus::Protocol& protocol() const;
   // For reads that need no agreement (INFO, DBSIZE of this replica) and for checkers.

@@ -151,6 +151,7 @@ void Replica::rebuild_ordered(NodeId from, Epoch under, Index index) {
 
 void Replica::State::begin_rebuild(Index check, NodeId right) {
   if (rebuild) return;
+  ++rebuilds;
   trace.error(
       "the data of this replica differs from that of the majority: it answers nothing until it has "
       "a copy of theirs. Its log is not in doubt. If this happens again, test this machine's "

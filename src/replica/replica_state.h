@@ -131,6 +131,7 @@ struct Replica::State final : DurabilityView {
   std::map<NodeId, Index> snapshot_wishes;  // leader: a snapshot of at least this index
   std::set<NodeId> serving;                 // leader: whom one is on its way to
   std::uint64_t own_records = 0;
+  std::uint64_t rebuilds = 0;
   bool has_others = false;           // leader: the group has other members
   std::optional<Index> stop_wanted;  // leader: a check without a majority
   bool stop_proposed = false;

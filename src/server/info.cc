@@ -252,6 +252,7 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_snapshot_index", status.snapshot);
   lines.add("holdfast_divergence", divergence_name(status.agreement));
   lines.add("holdfast_checks", status.checks);
+  lines.add("holdfast_rebuilds", status.rebuilds);
   lines.add("holdfast_voters", protocol.membership.voters.size());
   lines.add("holdfast_learners", protocol.membership.learners.size());
   for (std::size_t i = 0; i < protocol.peers.size(); ++i) {

@@ -50,7 +50,7 @@ class Divergent : public ::testing::TestWithParam<std::uint64_t> {
     // A rebuild may be over within milliseconds.
     watcher.look = [this](MachineId node) {
       if (world.host(node).node()->replica() == nullptr) return;
-      if (agreement(node) == replica::Agreement::rebuilding) were_rebuilt.insert(node);
+      if (replica(node).rebuilds() != 0) were_rebuilt.insert(node);
     };
     for (MachineId id = 1; id <= world.nodes(); ++id) world.host(id).start();
     run_for(seconds(3));

@@ -39,6 +39,8 @@ struct Sight {
   Epoch last_epoch;                          // which is of this epoch
   const consensus::LogTail* log = nullptr;   // these two are valid during the call only
   const keyspace::Keyspace* data = nullptr;  // null: not looked at
+  // The process has found that its data is not that of the others (and perhaps mended it by now).
+  bool differed = false;
 
   bool leads() const { return role == consensus::Role::leader; }
 };

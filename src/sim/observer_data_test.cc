@@ -53,6 +53,17 @@ TEST(ReplicaEquality, CatchesAnotherValueByADigest) {
   EXPECT_EQ(stage.objections(), Names{"replica equality"});
 }
 
+// The nodes look for differences themselves, and mend them: that one was there is what matters.
+TEST(ReplicaEquality, TakesTheWordOfANodeThatFoundADifference) {
+  Stage stage;
+  stage.founded(3);
+  apply_one(stage, "v");
+  stage.sight(2).differed = true;
+  EXPECT_EQ(stage.objections(), Names());
+  apply_one(stage, "v");
+  EXPECT_EQ(stage.objections(), Names{"replica equality"});
+}
+
 TEST(ReplicaEquality, CatchesAnotherValueWhenThorough) {
   Stage stage;
   stage.founded(3);

@@ -1,0 +1,173 @@
+// A whole replica on a disk in memory, whose two peers say yes to everything until told otherwise.
+#include "replica/replica.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "replica/batch.h"
+#include "replica/command_record.h"
+#include "storage/test_disk.h"
+
+namespace holdfast::replica {
+namespace {
+
+using consensus::Message;
+using consensus::MessageKind;
+
+struct FakeClock final : env::Clock {
+  Instant now() const override { return at; }
+  WallTime wall() const override { return {1'700'000'000'000 + at.ns / 1'000'000}; }
+  Instant at{1'000'000'000};
+};
+
+class Stage : public testing::Test, private Outbox {
+ protected:
+  void open() {
+    storage::LogRecovery recovered;
+    auto opened = storage::Log::open(
+        disk, trace, {.segment_bytes = 1 << 20}, [](const std::string& what) { FAIL() << what; },
+        recovered);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    log = *std::move(opened);
+    options.protocol.self = NodeId(1);
+    options.incarnation = Incarnation(1);
+    const consensus::Membership members{.voters = {NodeId(1), NodeId(2), NodeId(3)},
+                                        .learners = {}};
+    auto made = Replica::open(options, clock, disk, *log, trace, *this, {}, members, 7);
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    replica = *std::move(made);
+    run_for(seconds(2));
+    ASSERT_EQ(replica->role(), consensus::Role::leader);
+  }
+  // Turns as the loop makes them: whenever one is asked for. Counts them.
+  void run_for(Duration length) {
+    const Instant end = clock.at + length;
+    while (clock.at < end) {
+      disk.run_all();
+      for (Message& reply : std::exchange(replies, {})) replica->receive(std::move(reply), {});
+      replica->end_turn(clock.at);
+      ++turns;
+      if (!replies.empty()) continue;
+      clock.at = std::min(end, std::max(clock.at + microseconds(100), replica->wake_at()));
+    }
+  }
+  void write(const std::vector<std::string_view>& words) {
+    std::string record;
+    encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, words, record);
+    ASSERT_EQ(replica->submit(record, true, Epoch{}), Accepted::yes);
+    run_for(milliseconds(100));
+  }
+  ClusterTime stamp_at(Index index) {
+    return BatchReader(replica->protocol().log().at(index).payload.view()).header().stamp;
+  }
+
+  storage::TestDisk disk;
+  NoTrace trace;
+  FakeClock clock;
+  ReplicaOptions options;
+  std::unique_ptr<storage::Log> log;
+  std::unique_ptr<Replica> replica;
+  std::uint64_t turns = 0;
+  std::uint64_t requests = 0;
+  std::vector<Message> replies;
+  std::string outcomes;
+
+ private:
+  void send(GroupId, const Message& message, ClusterTime) override {
+    Message reply;
+    reply.group = message.group;
+    reply.from = message.to;
+    reply.to = message.from;
+    reply.epoch = message.epoch;
+    reply.read_round = message.read_round;
+    switch (message.kind) {
+      case MessageKind::pre_vote_request:
+        reply.kind = MessageKind::pre_vote_reply;
+        break;
+      case MessageKind::vote_request:
+        reply.kind = MessageKind::vote_reply;
+        break;
+      case MessageKind::heartbeat:
+        reply.kind = MessageKind::heartbeat_reply;
+        break;
+      case MessageKind::append:
+        reply.kind = MessageKind::append_reply;
+        reply.index = message.index + message.entries.size();
+        break;
+      default:
+        return;
+    }
+    replies.push_back(std::move(reply));
+  }
+  void send_snapshot(GroupId, NodeId) override {}
+  void outcome(const Origin&, Verdict, std::string_view reply, Index) override {
+    outcomes += reply;
+  }
+  void role_changed(GroupId, const consensus::RoleChange&) override {}
+  void epoch_applied(GroupId, Epoch) override {}
+  void outcomes_lost(GroupId) override {}
+};
+
+TEST_F(Stage, ASnapshotBearsTheStampOfItsStateAndIsNotMadeAgainOfNothingNew) {
+  options.snapshot_after_bytes = 300;
+  options.keep_tail_bytes = 300;
+  open();
+  write({"SET", "a", std::string(50, 'x')});
+  EXPECT_FALSE(replica->stored_snapshot().has_value()) << "the log is still short";
+  run_for(seconds(5));
+  write({"SET", "b", std::string(400, 'y')});
+  run_for(seconds(5));
+  ASSERT_TRUE(replica->stored_snapshot().has_value());
+  const auto file = *replica->stored_snapshot();
+  EXPECT_EQ(file.index, replica->applied());
+  const auto header = storage::read_snapshot_header(file.name, disk.content(file.name));
+  ASSERT_TRUE(header.ok());
+  EXPECT_EQ(header->stamp.ms, stamp_at(file.index).ms) << "not the time at which it was made";
+  EXPECT_EQ(header->mark.index, file.index);
+
+  const auto files = disk.files();
+  const std::uint64_t turns_before = turns;
+  run_for(seconds(3));
+  EXPECT_EQ(disk.files(), files);
+  EXPECT_FALSE(replica->status().snapshotting);
+  EXPECT_LT(turns - turns_before, 1000U);
+}
+
+TEST_F(Stage, ASnapshotIsNotMadeAgainWhileTheKeptTailAloneIsLong) {
+  options.snapshot_after_bytes = 100;
+  options.keep_tail_bytes = 100'000;
+  open();
+  write({"SET", "a", std::string(150'000, 'x')});
+  run_for(seconds(1));
+  ASSERT_TRUE(replica->stored_snapshot().has_value());
+  const Index index = replica->stored_snapshot()->index;
+  EXPECT_LE(replica->protocol().status().first, index) << "the tail is kept";
+  run_for(seconds(3));
+  EXPECT_EQ(replica->stored_snapshot()->index, index);
+}
+
+// A pulse that is refused, as every proposal is while leadership is handed over, is not tried again
+// at the speed of the loop.
+TEST_F(Stage, ARefusedPulseWaits) {
+  open();
+  write({"SET", "a", "x", "PX", "1000"});
+  clock.at = clock.at + milliseconds(850);
+  const std::uint64_t before = turns;
+  const std::uint64_t proposals = replica->status().proposals;
+  const Index last = replica->status().protocol.last;
+  replica->hand_over();
+  run_for(milliseconds(200));
+  EXPECT_EQ(replica->status().protocol.last, last) << "refused";
+  EXPECT_EQ(replica->status().proposals, proposals);
+  EXPECT_GT(turns - before, 10U) << "it was tried";
+  EXPECT_LT(turns - before, 60U) << "and not all the time";
+  // When nothing came of it, the key ends after all.
+  run_for(seconds(2));
+  EXPECT_EQ(replica->keyspace().size(), 0U);
+}
+
+}  // namespace
+}  // namespace holdfast::replica
