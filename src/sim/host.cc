@@ -65,6 +65,7 @@ void Host::start() {
   ++incarnation_;
   if (!std::exchange(on_, true)) network_.power_back(id_);
   wires_ = network_.attach(id_, *this);
+  ending_ = false;
   stopped_ = false;
   busy_until_ = schedule_.now();
   const bool lives = run([this] {
@@ -87,7 +88,9 @@ void Host::power_off() {
 }
 
 void Host::terminate() {
-  if (running()) post([this] { node_->shut_down(); });
+  if (!running()) return;
+  ending_ = true;
+  post([this] { node_->shut_down(); });
 }
 
 void Host::pause(Duration length) {

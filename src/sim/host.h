@@ -50,6 +50,8 @@ class Host final : private Loop {
   void power_off();
   // SIGTERM: leadership is handed over, then it ends.
   void terminate();
+  // Whether this process was told to end in order.
+  bool ending() const { return running() && ending_; }
   // SIGSTOP, for so long; a second call replaces the first. Duration{}: goes on now.
   void pause(Duration length);
   bool running() const;
@@ -99,6 +101,7 @@ class Host final : private Loop {
   Instant busy_until_;      // the last turn took so long
   Instant paused_until_;
   bool on_ = true;
+  bool ending_ = false;
   bool stopped_ = false;
   std::string last_words_;
 };

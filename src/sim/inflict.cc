@@ -380,6 +380,7 @@ void heal(Host& host) {
   host.clock().heal();
   host.disk().heal();
   if (host.disk().wiped()) return host.kill();
+  if (host.ending()) host.kill();
   if (host.paused()) host.pause({});
   if (!host.running()) host.start();
 }

@@ -167,6 +167,16 @@ TEST_F(FaultWorld, ALeaderThatHandsOverIsStartedAgain) {
   EXPECT_TRUE(serves());
 }
 
+TEST_F(FaultWorld, WhoWasToldToEndIsThereAfterHealing) {
+  begin();
+  inflict("terminate 0");
+  inflict("terminate 2");
+  heal(*world_);
+  run_for(seconds(5));
+  for (const MachineId id : {1U, 2U, 3U}) EXPECT_TRUE(world_->host(id).running());
+  EXPECT_TRUE(serves());
+}
+
 TEST_F(FaultWorld, ASwizzledClusterServesAgain) {
   begin();
   inflict("swizzle 2,3,1 3000ms chance=5");
