@@ -7,15 +7,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/json_text.h"
+#include "cli/server_info.h"
 #include "cli/tools.h"
-#include "client/connection.h"
 #include "env/network.h"
 
 namespace holdfast::cli {
@@ -29,46 +28,10 @@ struct Options {
   bool json = false;
 };
 
-// INFO as name → value.
-using Info = std::map<std::string, std::string, std::less<>>;
-
-std::string field(const Info& info, std::string_view name) {
-  const auto found = info.find(name);
-  return found == info.end() ? std::string("-") : found->second;
-}
-
-Info parse_info(std::string_view text) {
-  Info info;
-  while (!text.empty()) {
-    const auto end = std::min(text.find("\r\n"), text.size());
-    const std::string_view line = text.substr(0, end);
-    const auto colon = line.find(':');
-    if (colon != std::string_view::npos) {
-      info.emplace(line.substr(0, colon), line.substr(colon + 1));
-    }
-    text.remove_prefix(std::min(end + 2, text.size()));
-  }
-  return info;
-}
-
 Result<Info> ask(const Options& options, std::string_view server) {
   auto address = env::Address::parse(server);
   if (!address) return address.error();
-  auto connection = client::Connection::open(*address, kPatience);
-  if (!connection) return connection.error();
-  if (!options.password.empty()) {
-    auto welcome = connection->ask({"AUTH", options.password});
-    if (!welcome) return welcome.error();
-    if (welcome->is_error()) return Error{fmt::format("{}: {}", server, welcome->text)};
-  }
-  auto reply = connection->ask({"INFO", "HOLDFAST"});
-  if (!reply) return reply.error();
-  if (reply->is_error()) return Error{fmt::format("{}: {}", server, reply->text)};
-  Info info = parse_info(reply->text);
-  if (!info.contains("holdfast_version")) {
-    return Error{fmt::format("{} answers, but is no Holdfast server", server)};
-  }
-  return info;
+  return ask_info(*address, options.password, kPatience);
 }
 
 // What the leader says of a replica: "node=2,address=127.0.0.1:7380,match=5,lag=0".
@@ -144,31 +107,19 @@ void print_text(const Status& status) {
   }
 }
 
-std::string json(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\' || byte < 0x20) {
-      out += fmt::format("\\u{:04x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 void print_json(const Status& status) {
   std::string nodes;
   for (const Row& row : status.rows) {
-    nodes += fmt::format(
-        R"({}{{"node":{},"address":{},"role":{},"epoch":{},"commit":{},"applied":{},)"
-        R"("snapshot":{},"lag":{}}})",
-        nodes.empty() ? "" : ",", json(row.node), json(row.address), json(row.role),
-        json(row.epoch), json(row.commit), json(row.applied), json(row.snapshot), json(row.lag));
+    nodes +=
+        fmt::format(R"({}{{"node":{},"address":{},"role":{},"epoch":{},"commit":{},"applied":{},)"
+                    R"("snapshot":{},"lag":{}}})",
+                    nodes.empty() ? "" : ",", json_text(row.node), json_text(row.address),
+                    json_text(row.role), json_text(row.epoch), json_text(row.commit),
+                    json_text(row.applied), json_text(row.snapshot), json_text(row.lag));
   }
   fmt::print(R"({{"cluster":{},"groups":[{{"group":0,"leader":{},"replicas":[{}]}}]}})"
              "\n",
-             json(status.cluster), json(status.leader), nodes);
+             json_text(status.cluster), json_text(status.leader), nodes);
 }
 
 int run(const Options& options) {

@@ -2,6 +2,9 @@
 
 namespace holdfast::cli {
 
-void add_tools(CLI::App& app, int& exit_code) { add_status(app, exit_code); }
+void add_tools(CLI::App& app, int& exit_code) {
+  add_status(app, exit_code);
+  add_bench(app, exit_code);
+}
 
 }  // namespace holdfast::cli

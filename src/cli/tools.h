@@ -14,5 +14,6 @@ namespace holdfast::cli {
 void add_tools(CLI::App& app, int& exit_code);
 
 void add_status(CLI::App& app, int& exit_code);
+void add_bench(CLI::App& app, int& exit_code);
 
 }  // namespace holdfast::cli
