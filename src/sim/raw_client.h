@@ -1,6 +1,9 @@
 // A client for tests of the world: one connection, bytes as they are, no opinion.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,14 +51,15 @@ class RawClient final : private Loop {
   std::string ending() const { return handler_ ? handler_->ending : std::string(); }
   env::Stream& stream() { return *handler_->stream; }
 
-  // Sends one line and runs the world until a whole line has come back, or for so long; then "".
-  std::string ask(std::string_view line, Duration patience = seconds(8)) {
+  // Sends one line and runs the world until so many whole lines have come back, or for so long;
+  // then what there is.
+  std::string ask(std::string_view line, std::ptrdiff_t lines = 1, Duration patience = seconds(8)) {
     take();
     send(std::string(line) + "\r\n");
     const Instant until = schedule_.now() + patience;
-    while (schedule_.now() < until && handler_ && !handler_->received.ends_with("\r\n") &&
-           (open() || handler_->ending.empty())) {
-      if (!schedule_.step()) break;  // nobody is left to answer
+    while (schedule_.now() < until && open() &&
+           std::count(handler_->received.begin(), handler_->received.end(), '\n') < lines) {
+      schedule_.step();
     }
     return take();
   }
