@@ -31,10 +31,14 @@ class KnownTokens {
       known_[i].operation = known_[i - 1].operation;
     }
   }
+  // 0: none.
+  std::int64_t newest(std::int64_t time) const {
+    const auto end = end_of(time);
+    return end == known_.begin() ? 0 : std::prev(end)->token;
+  }
   // The operation that told of a newer one before that time.
   std::optional<std::size_t> newer(std::int64_t token, std::int64_t time) const {
-    const auto end = std::partition_point(known_.begin(), known_.end(),
-                                          [&](const Known& one) { return one.time < time; });
+    const auto end = end_of(time);
     if (end == known_.begin() || std::prev(end)->token <= token) return std::nullopt;
     return std::prev(end)->operation;
   }
@@ -45,6 +49,10 @@ class KnownTokens {
     std::int64_t token;
     std::size_t operation;
   };
+  std::vector<Known>::const_iterator end_of(std::int64_t time) const {
+    return std::partition_point(known_.begin(), known_.end(),
+                                [&](const Known& one) { return one.time < time; });
+  }
   std::vector<Known> known_;
 };
 
@@ -57,6 +65,7 @@ class Judge {
       if (confirmed(history[i])) {
         known_.learn(history[i].return_ns, number_field(history[i].arg, 0), i);
       }
+      if (history[i].op == Op::release) ++releases_[history[i].arg];
     }
     known_.prepare();
   }
@@ -86,7 +95,8 @@ class Judge {
       if (token <= 0 || number_field(operation.ret, 1) != token) {
         return objection("an exclusive grant needs a token, and it as its fence", {i});
       }
-      if (number_field(operation.ret, 2) > number_field(operation.arg, 1)) {
+      // A repeat tells what is left of a hold that may have been renewed.
+      if (hold.granted == i && number_field(operation.ret, 2) > number_field(operation.arg, 1)) {
         return objection("was granted for longer than was asked", {i});
       }
       if (hold.owner != field(operation.arg, 0)) {
@@ -122,8 +132,9 @@ class Judge {
       const auto found = story_.holds.find(token);
       if (found != story_.holds.end() && denied(operation)) {
         const Hold& hold = found->second;
-        // What is being released is sure no more, but the first release itself must find it.
-        const bool releases = operation.op == Op::release && first_release(i);
+        // What is being released is sure no more, but the release itself must find it, if it is the
+        // only one.
+        const bool releases = operation.op == Op::release && only_release(i);
         const bool sure =
             operation.return_ns < (releases ? hold.promised_until_ns : hold.sure_until_ns());
         if (sure) return objection("a holder was refused before his end", {hold.granted, i});
@@ -136,22 +147,17 @@ class Judge {
     return {};
   }
 
-  bool first_release(std::size_t which) const {
-    return std::none_of(story_.operations.begin(), story_.operations.end(), [&](std::size_t i) {
-      return i != which && history_[i].op == Op::release && history_[i].arg == history_[which].arg;
-    });
-  }
+  bool only_release(std::size_t which) const { return releases_.at(history_[which].arg) == 1; }
 
   // A look tells that nobody, or another, holds what somebody holds for sure.
   Verdict seen(std::size_t i) const {
-    const std::int64_t token = number_field(history_[i].ret, 0);
-    for (const auto& [other, hold] : story_.holds) {
-      const bool sure =
-          hold.known_ns < history_[i].call_ns && history_[i].return_ns < hold.sure_until_ns();
-      if (!sure || other == token) continue;
-      return objection("a look does not find the holder", {hold.granted, i});
-    }
-    return {};
+    // By now holds do not overlap: so it is the newest, or nobody's for sure.
+    const auto newest = story_.holds.find(known_.newest(history_[i].call_ns));
+    if (newest == story_.holds.end()) return {};
+    const Hold& hold = newest->second;
+    const bool sure = history_[i].return_ns < hold.sure_until_ns();
+    if (!sure || number_field(history_[i].ret, 0) == hold.token) return {};
+    return objection("a look does not find the holder", {hold.granted, i});
   }
 
   // What guarded writes, renewals and checks may do once a newer token is known: nothing.
@@ -159,7 +165,7 @@ class Judge {
     for (const std::size_t i : story_.operations) {
       const Operation& operation = history_[i];
       const bool releases = operation.op == Op::release && operation.ended == Ended::ok &&
-                            !operation.ret.empty() && first_release(i);
+                            !operation.ret.empty() && only_release(i);
       if (!confirmed(operation) && !releases) continue;
       if (const auto newer = known_.newer(number_field(operation.arg, 0), operation.call_ns)) {
         return objection("an older token was still good", {*newer, i});
@@ -172,6 +178,7 @@ class Judge {
   std::string_view name_;
   const LockStory& story_;
   KnownTokens known_;
+  std::map<std::string_view, std::size_t> releases_;  // of each token
 };
 
 // Guarded keys never go back to what an older token wrote.
