@@ -14,6 +14,7 @@
 #include "cli/tools.h"
 #include "main/config_layers.h"
 #include "main/server_main.h"
+#include "main/sim_main.h"
 #include "server/config.h"
 
 namespace holdfast {
@@ -82,6 +83,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   ServerFlags flags;
   const CLI::App* node = add_server(app, flags);
+  SimFlags sim_flags;
+  const CLI::App* sim = add_sim(app, sim_flags);
   int exit_code = 0;
   cli::add_tools(app, exit_code);
   try {
@@ -89,6 +92,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
+  if (sim->parsed()) return run_sim(sim_flags);
   return node->parsed() ? server(flags) : exit_code;
 }
 

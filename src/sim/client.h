@@ -2,39 +2,38 @@
 // program with one connection does.
 //
 // It dials a node by chance, sends pipelines and reads their answers, goes elsewhere now and then,
-// and when a node says that it knows no leader or stays silent for longer than its patience. It is
-// also as careless as programs are: it hangs up right after sending, or in the middle of a command.
+// and when a node says that it knows no leader or stays silent for longer than its patience; such a
+// node is avoided until another has answered. It is also as careless as programs are: it hangs up
+// right after sending, or in the middle of a command.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/prng.h"
 #include "resp/reply_parser.h"
+#include "sim/habits.h"
 #include "sim/network.h"
 #include "sim/world.h"
 #include "workload/actor.h"
 
 namespace holdfast::sim {
 
-// How often it does what, for each pipeline.
-struct Habits {
-  std::uint32_t leave_ppm = 20'000;                // after the answers: to another node
-  std::uint32_t hang_up_ppm = 5'000;               // closes as soon as it has sent
-  std::uint32_t half_ppm = 3'000;                  // breaks off somewhere in what it sends
-  std::uint32_t give_up_leaderless_ppm = 300'000;  // after an answer that there is no leader
-  Duration patience = seconds(9);                  // an unanswered pipeline is given up
-};
-
 class Client final : private Loop {
  public:
+  // Told that a write is done, with its words as they were sent.
+  using Acknowledged = std::function<void(std::span<const std::string> words)>;
+
   // `number` from 0 on. The history takes what the client saw; both outlive the client.
   Client(World& world, std::uint32_t number, const workload::Mix& mix, const Habits& habits,
-         workload::History& history);
+         workload::History& history, Acknowledged acknowledged = nullptr);
   ~Client() override;
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -43,6 +42,9 @@ class Client final : private Loop {
   // No new operations from now on; done() once what was begun has ended.
   void wind_down() { winding_down_ = true; }
   bool done() const { return state_ == State::done; }
+
+  // There is no more time: what has not ended is unknown.
+  void finish() { actor_.finish(now()); }
 
   const workload::Actor& actor() const { return actor_; }
   // What came over the wire and was no answer to anything. Empty unless a node is wrong.
@@ -59,12 +61,14 @@ class Client final : private Loop {
   void enter(State state);
 
   void dial();
+  MachineId choose_node();
   void ask();
   // Sends a pipeline, or something a careless program would send instead.
   void send(std::string bytes);
   void on_connected();
   void on_bytes(std::string_view bytes);
   void on_gone();
+  void on_reply(const resp::Reply& reply);
   void on_answered();
   void give_up();
   // Ends the connection; what was asked and not answered is told to the actor. Then dials again.
@@ -78,9 +82,13 @@ class Client final : private Loop {
   Habits habits_;
   Prng prng_;
   workload::Actor actor_;
+  Acknowledged acknowledged_;
   std::unique_ptr<env::Network> network_;
   std::shared_ptr<Connection> connection_;  // null: away
+  MachineId node_ = 0;                      // it belongs to
+  std::set<MachineId> avoid_;               // no help so far
   resp::ReplyParser parser_;
+  std::deque<workload::Command> asked_;  // not answered yet
   State state_ = State::away;
   std::uint64_t step_ = 0;  // counts changes of state; timers of an older step do nothing
   bool winding_down_ = false;

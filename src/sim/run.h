@@ -20,7 +20,7 @@ namespace holdfast::sim {
 
 // Virtual time that the cluster may take after the last fault: to answer every client, to let them
 // finish, to come to rest.
-inline constexpr Duration kRecovery = seconds(30);
+inline constexpr Duration kRecovery = seconds(40);
 
 struct RunOptions {
   std::uint64_t seed = 1;

@@ -25,10 +25,10 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "sim/client.h"
 #include "sim/fault.h"
+#include "sim/habits.h"
 #include "sim/network.h"
-#include "workload/actor.h"
+#include "workload/mix.h"
 
 namespace holdfast::sim {
 

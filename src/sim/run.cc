@@ -1,0 +1,339 @@
+#include "sim/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/checksum.h"
+#include "replica/replica.h"
+#include "sim/client.h"
+#include "sim/observers.h"
+#include "sim/timeline.h"
+#include "sim/world.h"
+#include "workload/checkers/check_all.h"
+
+namespace holdfast::sim {
+namespace {
+
+// What was under way when the cluster served everybody again has ended after this.
+constexpr Duration kUnderWay = seconds(3);
+// So long clients work without any fault, to be judged by stricter rules.
+constexpr Duration kCalm = seconds(4);
+
+workload::Finals finals_of(const keyspace::Keyspace& keyspace) {
+  workload::Finals finals;
+  keyspace.for_each([&](const keyspace::Object& object) {
+    finals.emplace(object.name, object.value.to_string());
+    return true;
+  });
+  return finals;
+}
+
+class Run {
+ public:
+  Run(const Scenario& scenario, const RunOptions& options)
+      : scenario_(scenario),
+        timeline_(scenario.nodes, options.timeline, options.log),
+        observers_(scenario.nodes),
+        world_({.seed = options.seed,
+                .nodes = scenario.nodes,
+                .segment_bytes = scenario.segment_bytes,
+                .snapshot_after_bytes = scenario.snapshot_after_bytes},
+               observers_, [this](MachineId node) -> Trace& { return timeline_.trace_of(node); }) {
+    timeline_.attach(world_.schedule());
+    observers_.attach(world_);
+    observers_.also_tell(&timeline_);
+    world_.network().all() = scenario.wire;
+    for (std::uint32_t i = 0; i < scenario.mix.clients; ++i) {
+      clients_.push_back(std::make_unique<Client>(world_, i, scenario.mix, scenario.habits,
+                                                  report_.history,
+                                                  [this](std::span<const std::string> words) {
+                                                    observers_.acknowledged(world_.now(), words);
+                                                  }));
+    }
+  }
+
+  Report go() {
+    if (found()) {
+      work();
+      recover();
+      settle();
+    }
+    judge();
+    return std::move(report_);
+  }
+
+ private:
+  bool found();
+  void work();
+  void suffer(Fault fault);
+  void recover();
+  void freeze_all_but_a_core();
+  void settle();
+  void judge();
+  void judge_inside();
+  void judge_history();
+  Duration clock_slack() const;
+  std::uint64_t hash() const;
+
+  bool wait_for(Duration patience, const std::function<bool()>& what);
+  bool serves_everyone(const std::vector<std::uint64_t>& before) const;
+  bool at_rest();
+  // Those of the core that run as members of the cluster.
+  std::set<MachineId> up();
+  void problem(std::string text);
+
+  const Scenario& scenario_;
+  Report report_;
+  Timeline timeline_;
+  Observers observers_;
+  World world_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::set<MachineId> core_;     // of whom service is expected after the faults
+  std::set<MachineId> damaged_;  // whose disks did not keep what they had confirmed
+  std::uint32_t clock_ppm_ = 0;  // the fastest of all clocks gained so much
+  std::map<MachineId, Duration> longest_freeze_;
+  bool serves_ = false;  // after the faults
+  bool rests_ = false;   // at the end
+  Instant calm_from_ = Instant::never();
+};
+
+void Run::problem(std::string text) {
+  timeline_.note(text);
+  report_.problems.push_back(std::move(text));
+}
+
+bool Run::wait_for(Duration patience, const std::function<bool()>& what) {
+  const Instant end = world_.now() + patience;
+  while (!what()) {
+    if (world_.now() >= end) return false;
+    world_.run_until(world_.now() + milliseconds(50));
+  }
+  return true;
+}
+
+// ---- The course of a run ------------------------------------------------------------------------
+
+bool Run::found() {
+  for (MachineId id = 1; id <= world_.nodes(); ++id) {
+    world_.host(id).start();
+    core_.insert(id);
+  }
+  if (wait_for(kRecovery, [this] { return world_.leader() != 0; })) return true;
+  problem("founding: no leader");
+  return false;
+}
+
+void Run::work() {
+  const Instant began = world_.now();
+  for (auto& client : clients_) client->start();
+  for (const Fault& fault : script_of(scenario_, world_.streams().seed())) {
+    world_.run_until(began + fault.at);
+    suffer(fault);
+  }
+  world_.run_until(began + scenario_.length);
+}
+
+void Run::suffer(Fault fault) {
+  const MachineId leader = std::max<MachineId>(1, world_.leader());
+  std::replace(fault.nodes.begin(), fault.nodes.end(), MachineId{0}, leader);
+  timeline_.fault(fault);
+  if (fault.kind == FaultKind::drift && fault.amount > 0) {
+    clock_ppm_ = std::max(clock_ppm_, static_cast<std::uint32_t>(fault.amount));
+  }
+  if (fault.kind == FaultKind::freeze) {
+    for (const MachineId id : fault.nodes) {
+      longest_freeze_[id] = std::max(longest_freeze_[id], milliseconds(fault.amount));
+    }
+  }
+  ++report_.faults[static_cast<std::size_t>(fault.kind)];
+  if (damages(fault.kind)) {
+    for (const MachineId id : fault.nodes) {
+      damaged_.insert(id);
+      observers_.distrust_disk(id);
+    }
+  }
+  inflict(fault, world_);
+}
+
+void Run::recover() {
+  if (scenario_.mode == Mode::safety) {
+    timeline_.note("everything is healed");
+    heal(world_);
+  } else {
+    freeze_all_but_a_core();
+  }
+  std::vector<std::uint64_t> before;
+  for (const auto& client : clients_) before.push_back(client->actor().acknowledged());
+  serves_ = wait_for(kRecovery, [&] { return serves_everyone(before); });
+  // What is damaged may stay away for good, and without a majority nobody can serve.
+  const bool owed = scenario_.promise == Promise::live && up().size() > world_.nodes() / 2;
+  if (!serves_ && owed) {
+    problem(fmt::format("liveness: not every client was served within {} s of the last fault",
+                        kRecovery.ms() / 1000));
+  }
+  if (!serves_ || up().size() != world_.nodes()) return;
+  world_.run_until(world_.now() + kUnderWay);
+  calm_from_ = world_.now();
+  world_.run_until(world_.now() + kCalm);
+}
+
+void Run::settle() {
+  for (auto& client : clients_) client->wind_down();
+  const bool done = wait_for(kRecovery, [this] {
+    return std::all_of(clients_.begin(), clients_.end(), [](auto& one) { return one->done(); });
+  });
+  for (auto& client : clients_) {
+    if (!client->done()) client->finish();
+  }
+  if (!serves_) return;
+  if (!done) problem("liveness: an operation never ended");
+  rests_ = wait_for(kRecovery, [this] { return at_rest(); });
+  if (!rests_) problem("liveness: the replicas did not reach the same entry");
+}
+
+// ---- The end ------------------------------------------------------------------------------------
+
+// What is cut, paused, down or out of step outside of the core stays so.
+void Run::freeze_all_but_a_core() {
+  // A damaged node may never come back.
+  for (const MachineId id : damaged_) core_.erase(id);
+  Prng prng = world_.streams().of(Purpose::faults, 1);
+  while (core_.size() > world_.nodes() / 2 + 1) {
+    core_.erase(static_cast<MachineId>(1 + prng.below(world_.nodes())));
+  }
+  Network& network = world_.network();
+  std::vector<std::pair<MachineId, MachineId>> cut;
+  for (MachineId from = 1; from <= world_.nodes(); ++from) {
+    for (MachineId to = 1; to <= world_.nodes(); ++to) {
+      const bool inside = core_.contains(from) && core_.contains(to);
+      if (from != to && !inside && !network.connected(from, to)) cut.push_back({from, to});
+    }
+  }
+  network.heal();
+  for (const auto& [from, to] : cut) network.cut(from, to);
+  for (MachineId id = 1; id <= world_.nodes(); ++id) {
+    Host& host = world_.host(id);
+    if (!core_.contains(id)) {
+      if (host.paused()) host.pause(kRecovery * 10);
+      continue;
+    }
+    timeline_.node(id, "is healed for good");
+    heal(host);
+  }
+}
+
+bool Run::serves_everyone(const std::vector<std::uint64_t>& before) const {
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    if (clients_[i]->actor().acknowledged() == before[i]) return false;
+  }
+  return true;
+}
+
+std::set<MachineId> Run::up() {
+  std::set<MachineId> members;
+  for (const MachineId id : core_) {
+    const server::Node* node = world_.host(id).node();
+    if (node != nullptr && node->replica() != nullptr) members.insert(id);
+  }
+  return members;
+}
+
+bool Run::at_rest() {
+  std::set<Index> applied;
+  for (const MachineId id : up()) applied.insert(world_.host(id).node()->replica()->applied());
+  return applied.size() == 1;
+}
+
+// ---- The verdict --------------------------------------------------------------------------------
+
+void Run::judge() {
+  for (const auto& client : clients_) {
+    for (const auto& text : client->problems()) problem("protocol: " + text);
+    for (const auto& text : client->actor().problems()) problem("answers: " + text);
+  }
+  judge_inside();
+  judge_history();
+  for (const auto& operation : report_.history) {
+    report_.acknowledged += operation.ended == workload::Ended::ok;
+    report_.failed += operation.ended == workload::Ended::failed;
+    report_.unknown += operation.ended == workload::Ended::unknown;
+  }
+  report_.hash = hash();
+  report_.simulated = world_.now() - Instant();
+  report_.timeline = timeline_.text();
+}
+
+// A node may only be down if its disk has lost or forgotten what it had confirmed.
+void Run::judge_inside() {
+  for (const MachineId id : core_) {
+    if (world_.host(id).running() || damaged_.contains(id)) continue;
+    problem(fmt::format("liveness: node {} is down: {}", id, world_.host(id).last_words()));
+  }
+  observers_.finish();
+  for (const auto& one : observers_.problems()) problem(one.text());
+  report_.elections = observers_.counts().elections;
+  report_.deaths = observers_.counts().deaths;
+  report_.snapshots_installed = observers_.counts().installed;
+}
+
+void Run::judge_history() {
+  std::vector<workload::Finals> finals;
+  if (rests_) {
+    for (const MachineId id : up()) {
+      finals.push_back(finals_of(world_.host(id).node()->replica()->keyspace()));
+    }
+  }
+  workload::CheckOptions options;
+  options.clock_ppm += clock_ppm_;
+  options.clock_slack = clock_slack();
+  options.calm_from = calm_from_;
+  for (const auto& verdict : workload::check_all(report_.history, finals, options)) {
+    problem(verdict.explanation);
+  }
+}
+
+// A clock that stood still runs ahead at once, and cluster time with it if that node leads.
+Duration Run::clock_slack() const {
+  Duration sum;
+  for (const auto& [node, length] : longest_freeze_) sum = sum + length;
+  return sum;
+}
+
+std::uint64_t Run::hash() const {
+  std::uint64_t sum = world_.hash();
+  for (const auto& one : report_.history) {
+    sum = mix(sum, checksum(one.key, checksum(one.arg, checksum(one.ret))));
+    sum = mix(sum, mix(static_cast<std::uint64_t>(one.call_ns),
+                       static_cast<std::uint64_t>(one.return_ns)));
+    sum = mix(sum, mix(one.client, static_cast<std::uint64_t>(one.ended)));
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<Fault> script_of(const Scenario& scenario, std::uint64_t seed) {
+  if (scenario.scripted) return scenario.script;
+  const Prng prng = RandomStreams(seed).of(Purpose::faults);
+  if (scenario.mode == Mode::safety) {
+    return draw_faults(scenario.faults, scenario.nodes, scenario.length, prng);
+  }
+  // What is drawn undoes itself towards its end: in liveness mode the run stops in the middle.
+  auto faults = draw_faults(scenario.faults, scenario.nodes, scenario.length * 2, prng);
+  std::erase_if(faults, [&](const Fault& fault) { return fault.at >= scenario.length; });
+  return faults;
+}
+
+Report run(const Scenario& scenario, const RunOptions& options) {
+  return Run(scenario, options).go();
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,74 @@
+// Scenarios that nobody thought of. A few kinds of faults at a time go further than all of them at
+// once, which heal each other (Groce et al., "Swarm Testing", 2012).
+
+#include <fmt/format.h>
+
+#include "base/prng.h"
+#include "sim/random_streams.h"
+#include "sim/scenario.h"
+
+namespace holdfast::sim {
+namespace {
+
+std::uint32_t draw_nodes(Prng& prng) {
+  const auto dice = prng.below(10);
+  return dice == 0 ? 1 : dice < 3 ? 5 : 3;
+}
+
+workload::Mix draw_mix(Prng& prng) {
+  workload::Mix mix;
+  std::uint32_t* const shares[] = {&mix.read,      &mix.write,    &mix.cas,    &mix.erase,
+                                   &mix.add,       &mix.once_add, &mix.insert, &mix.read_all,
+                                   &mix.write_ttl, &mix.lock};
+  // Half of the kinds are left out: what is left meets itself more often.
+  for (std::uint32_t* share : shares) {
+    if (prng.below(2) == 0) *share = static_cast<std::uint32_t>(1 + prng.below(4));
+  }
+  mix.read += 1;
+  mix.write += 1;
+  mix.keys = static_cast<std::uint32_t>(1 + prng.below(5));
+  mix.locks = static_cast<std::uint32_t>(1 + prng.below(3));
+  mix.pipeline = static_cast<std::uint32_t>(prng.below(2) == 0 ? 1 : 1 + prng.below(8));
+  mix.clients = static_cast<std::uint32_t>(2 + prng.below(6));
+  mix.think = milliseconds(prng.between(10, 60));
+  return mix;
+}
+
+Wire draw_wire(Prng& prng) {
+  Wire wire;
+  if (prng.below(3) != 0) return wire;
+  wire.delay_min = microseconds(prng.between(50, 3'000));
+  wire.delay_max = wire.delay_min + microseconds(prng.between(0, 20'000));
+  if (prng.below(2) == 0) wire.lose_ppm = static_cast<std::uint32_t>(prng.below(5'000));
+  return wire;
+}
+
+FaultMix draw_kinds(Prng& prng, std::uint32_t nodes) {
+  FaultMix mix;
+  const std::uint32_t share = static_cast<std::uint32_t>(prng.between(100'000, 500'000));
+  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+    if (prng.chance_ppm(share)) mix.kinds.push_back(static_cast<FaultKind>(i));
+  }
+  mix.mean_pause = milliseconds(prng.between(150, 3'000));
+  // Half of the runs trust the disks: in the others a damaged node is left out of much else.
+  if (prng.below(2) == 0) mix.damaged = static_cast<std::uint32_t>(prng.below(nodes / 2 + 1));
+  return mix;
+}
+
+}  // namespace
+
+Scenario swarm_scenario(std::uint64_t seed) {
+  Prng prng = RandomStreams(seed).of(Purpose::faults, 2);
+  Scenario scenario;
+  scenario.name = "swarm";
+  scenario.nodes = draw_nodes(prng);
+  scenario.mode = prng.below(3) == 0 ? Mode::liveness : Mode::safety;
+  scenario.mix = draw_mix(prng);
+  scenario.wire = draw_wire(prng);
+  scenario.faults = draw_kinds(prng, scenario.nodes);
+  if (prng.below(2) == 0) scenario.snapshot_after_bytes = prng.between(4 << 10, 64 << 10);
+  if (prng.below(2) == 0) scenario.segment_bytes = prng.between(64 << 10, 256 << 10);
+  return scenario;
+}
+
+}  // namespace holdfast::sim
