@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace holdfast::replica {
 namespace {
 
@@ -66,6 +71,68 @@ TEST(StateMachine, AnUnknownSemanticsVersionEndsTheProcess) {
   const NoReplicas none;
   StateMachine machine(1, none);
   EXPECT_DEATH(machine.begin_entry({.semantics = kSemantics + 1}, Index(1)), "semantics version");
+}
+
+// Neither what a leader looks at nor how much of it there is leaves a trace in the data.
+TEST(StateMachine, ACheckTellsWhatIsThereAndChangesNothing) {
+  const NoReplicas none;
+  StateMachine machine(1, none);
+  std::string reply;
+  Origin origin;
+  machine.begin_entry({.stamp = {1000}, .expire_bound = 10}, Index(1));
+  machine.apply(record({{"SET", "a", "1"}}), reply, origin);
+  EXPECT_FALSE(machine.take_check().has_value());
+  const std::uint64_t before = machine.keyspace().digest();
+  machine.apply(check_record(origin, {}, 1000), reply, origin);
+  const auto checked = machine.take_check();
+  ASSERT_TRUE(checked.has_value());
+  EXPECT_EQ(checked->part.hash, machine.keyspace().digest_part({}, 1000).hash);
+  EXPECT_EQ(checked->part.next, keyspace::DigestCursor{});
+  EXPECT_FALSE(machine.take_check().has_value()) << "taken once";
+  EXPECT_EQ(machine.keyspace().digest(), before);
+}
+
+TEST(StateMachine, WhatIsStoppedDoesNothingUntilItGoesOn) {
+  const NoReplicas none;
+  StateMachine machine(1, none);
+  Origin origin;
+  std::uint64_t index = 0;
+  const auto entry = [&](std::int64_t stamp, const std::string& bytes) {
+    std::string reply;
+    machine.begin_entry({.stamp = {stamp}, .expire_bound = 10}, Index(++index));
+    machine.apply(bytes, reply, origin);
+    return reply;
+  };
+  entry(1000, record({{"SET", "a", "1", "PX", "500"}}));
+  EXPECT_EQ(entry(1100, stop_record(origin, Index(1))), "+OK\r\n");
+  EXPECT_TRUE(machine.stopped());
+  const std::uint64_t before = machine.keyspace().digest();
+  const std::vector<std::vector<std::string_view>> set = {{"SET", "b", "2"}};
+  EXPECT_TRUE(entry(2000, record(set)).starts_with("-DIVERGED "));
+  EXPECT_TRUE(entry(2000, record(set, kTransaction)).starts_with("-DIVERGED "));
+  EXPECT_TRUE(entry(2000, record({{"_SETTING", "x", "y"}})).starts_with("-DIVERGED "));
+  std::string reply;
+  machine.read(record({{"GET", "a"}}), {{2000}, {}}, 1, reply, origin);
+  EXPECT_TRUE(reply.starts_with("-DIVERGED "));
+  reply.clear();
+  machine.read_in_entry(record({{"GET", "a"}}), reply, origin);
+  EXPECT_TRUE(reply.starts_with("-DIVERGED "));
+  EXPECT_EQ(machine.keyspace().digest(), before) << "not even what is due has ended";
+
+  // Whoever takes this state over is stopped as well.
+  auto copy = std::make_unique<keyspace::Keyspace>(9);
+  machine.keyspace().begin_snapshot();
+  for (std::string chunk; !(chunk = machine.keyspace().next_chunk(1000)).empty();) {
+    ASSERT_TRUE(copy->load_chunk(chunk).ok());
+  }
+  ASSERT_TRUE(copy->finish_load().ok());
+  machine.replace(std::move(copy));
+  EXPECT_TRUE(machine.stopped());
+
+  EXPECT_EQ(entry(2000, resume_record(origin)), "+OK\r\n");
+  EXPECT_FALSE(machine.stopped());
+  EXPECT_EQ(entry(2001, record(set)), "+OK\r\n");
+  EXPECT_EQ(machine.keyspace().size(), 1U) << "and what was due is gone";
 }
 
 }  // namespace
