@@ -187,8 +187,10 @@ void back_to_image(World& world, MachineId id) {
 // ---- Processes ----------------------------------------------------------------------------------
 
 void crash_at(const Fault& fault, World& world, MachineId id) {
-  const auto crash = [&world, id, power = fault.kind == K::power_off_at] {
+  const auto crash = [&world, id,
+                      power = fault.kind == K::power_off_at](std::uint64_t incarnation) {
     Host& host = world.host(id);
+    if (host.incarnation() != incarnation) return;  // healed at the same moment
     if (power) {
       power_off(world, id);
     } else {
@@ -197,8 +199,11 @@ void crash_at(const Fault& fault, World& world, MachineId id) {
     // It may have been starting, and have died of the standstill.
     if (host.disk().stands_still()) host.disk().crash(power);
   };
-  world.host(id).disk().stand_still_after(static_cast<std::uint64_t>(fault.amount),
-                                          [&world, crash] { world.schedule().after({}, crash); });
+  world.host(id).disk().stand_still_after(
+      static_cast<std::uint64_t>(fault.amount), [&world, id, crash] {
+        world.schedule().after(
+            {}, [crash, incarnation = world.host(id).incarnation()] { crash(incarnation); });
+      });
 }
 
 void start_when_ended(World& world, MachineId id, std::uint64_t incarnation, int looks) {
@@ -380,7 +385,7 @@ void heal(Host& host) {
   host.clock().heal();
   host.disk().heal();
   if (host.disk().wiped()) return host.kill();
-  if (host.ending()) host.kill();
+  if (host.ending() || host.disk().stands_still()) host.kill();
   if (host.paused()) host.pause({});
   if (!host.running()) host.start();
 }
