@@ -103,11 +103,15 @@ class Teller {
       const std::int64_t ttl_ms = operation.op == Op::acquire ? number_field(operation.ret, 2)
                                                               : number_field(operation.arg, 1);
       // What is unknown has ended by the calm, or soon after it was asked.
-      const std::int64_t done =
-          operation.ended == Ended::ok
-              ? operation.return_ns
-              : std::max(options_.calm_from.ns, operation.return_ns) + options_.answer_within.ns;
-      time_over = std::max(time_over, done + options_.at_most_ns(ttl_ms) + late);
+      const bool ok = operation.ended == Ended::ok;
+      if (!ok && options_.calm_from == Instant::never()) {
+        time_over = INT64_MAX;
+      } else if (time_over != INT64_MAX) {
+        const std::int64_t done =
+            ok ? operation.return_ns
+               : std::max(options_.calm_from.ns, operation.return_ns) + options_.answer_within.ns;
+        time_over = std::max(time_over, done + options_.at_most_ns(ttl_ms) + late);
+      }
     }
   }
 
