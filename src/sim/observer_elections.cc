@@ -44,6 +44,18 @@ void LeaderAppendOnly::see(const Look& look, const Memory&, Problems& problems) 
                            look.now.last));
 }
 
+void CommitOfOwnEpoch::see(const Look& look, const Memory&, Problems& problems) {
+  const Sight& now = look.now;
+  if (look.started || !look.before->leads() || !now.leads()) return;
+  if (look.before->epoch != now.epoch || now.commit == look.before->commit) return;
+  const auto epoch = now.log->epoch_at(now.commit);
+  if (!epoch || *epoch == now.epoch) return;
+  problems.add(
+      kName, now.at,
+      fmt::format("node {} leads epoch {} and commits up to entry {}, which is of epoch {}",
+                  now.node, now.epoch, now.commit, *epoch));
+}
+
 void LeaderCompleteness::see(const Look& look, const Memory& memory, Problems& problems) {
   const Sight& now = look.now;
   const bool led_already = !look.started && look.before->leads() && look.before->epoch == now.epoch;

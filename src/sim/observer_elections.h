@@ -34,6 +34,14 @@ class LeaderAppendOnly final : public Rule {
   void see(const Look& look, const Memory& memory, Problems& problems) override;
 };
 
+// A leader commits by counting only what it has appended itself; entries of older epochs come along
+// with that (thesis 3.6.2). Counted alone they may still be overwritten.
+class CommitOfOwnEpoch final : public Rule {
+ public:
+  static constexpr std::string_view kName = "commit of own epoch";
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+};
+
 // Whatever is committed in an epoch is in the log of the leader of every later one.
 class LeaderCompleteness final : public Rule {
  public:

@@ -47,6 +47,39 @@ TEST(ElectionSafety, CatchesWhoFollowsAnother) {
   EXPECT_EQ(stage.objections(), Names{"election safety"});
 }
 
+// Entry 4, of epoch 1.1, is on two of three disks when node 2 is elected.
+void elect_with_an_older_entry(Stage& stage) {
+  stage.founded(3);
+  for (const MachineId id : {1, 2}) {
+    stage.append(id, epoch_of(1, 1), "SET k late");
+    stage.see(id);
+  }
+  stage.lead(2, epoch_of(2, 2));
+  stage.see(2);
+}
+
+TEST(CommitOfOwnEpoch, CatchesALeaderThatCountsReplicasOfAnOlderEntry) {
+  Stage stage;
+  elect_with_an_older_entry(stage);
+  EXPECT_EQ(stage.objections(), Names());
+  stage.commit(2, 4);
+  stage.see(2);
+  EXPECT_EQ(stage.objections(), Names{"commit of own epoch"});
+}
+
+TEST(CommitOfOwnEpoch, AcceptsThatOlderEntriesComeAlong) {
+  Stage stage;
+  elect_with_an_older_entry(stage);
+  stage.append(2, epoch_of(2, 2));
+  stage.see(2);
+  stage.follow(1, 2, epoch_of(2, 2));
+  stage.append(1, epoch_of(2, 2));
+  stage.see(1);
+  stage.commit(2, 5);
+  stage.see(2);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
 TEST(LeaderAppendOnly, CatchesALeaderThatCutsItsLog) {
   Stage stage;
   stage.founded(3);

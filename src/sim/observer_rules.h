@@ -38,6 +38,7 @@ class Rules {
   // In the order in which they are told: those behind Committed ask it.
   ElectionSafety election_safety_;
   LeaderAppendOnly leader_append_only_;
+  CommitOfOwnEpoch commit_of_own_epoch_;
   LogMatching log_matching_;
   Committed committed_;
   LeaderCompleteness leader_completeness_{committed_};

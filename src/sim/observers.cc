@@ -65,6 +65,10 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
     thorough = true;
     until_thorough = std::max(kThoroughEvery, 4 * (sight.last - sight.before));
   }
+  const Sight* before = rules.memory().sight(machine);
+  const bool turned =
+      before == nullptr || before->role != sight.role || before->epoch != sight.epoch;
+  if (thorough || turned) replica->check_invariants();
   rules.see(sight, thorough);
 }
 

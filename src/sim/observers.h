@@ -14,6 +14,7 @@
 //
 //   election safety        an epoch has one leader, in one process of it     observer_elections.h
 //   leader append-only     a leader never cuts its own log                    observer_elections.h
+//   commit of own epoch    a leader counts replicas of its own entries only  observer_elections.h
 //   leader completeness    a leader has what was committed before it          observer_elections.h
 //   log matching           same index and epoch: same entry, same past        observer_logs.h
 //   committed entries      at each index one, for ever, whoever says so       observer_logs.h
@@ -23,6 +24,9 @@
 //   nothing goes back      epoch, commit, applied, snapshot of a process      observer_disks.h
 //   replica equality       same index, same data                              observer_data.h
 //   acknowledged           what a client was told is done is committed        observer_data.h
+//
+// Beside them the engine's own invariants are asked whenever a role or an epoch changes; what is
+// wrong there ends the program with a CHECK.
 //
 // Cheap: a turn that changed none of what is looked at costs a few comparisons.
 #pragma once
