@@ -8,7 +8,7 @@
 namespace holdfast::keyspace {
 
 bool Deadline::before(const Deadline& other) const {
-  if (mutated(Mutation::deadline_ties_open)) return when < other.when;
+  if (mutated(Mutation::deadline_ties_open)) return when.ms / 64 < other.when.ms / 64;
   return std::tie(when, slot, created, kind) <
          std::tie(other.when, other.slot, other.created, other.kind);
 }
