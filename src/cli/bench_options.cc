@@ -29,8 +29,11 @@ constexpr Share kShares[] = {
     {"lock", &workload::Mix::lock},
 };
 
+// With a history: some of everything that can be judged.
 constexpr std::string_view kEverything =
     "read=40,write=20,cas=5,erase=2,add=10,once_add=5,insert=5,read_all=3,write_ttl=4,lock=6";
+// Else what shows a server's speed: who waits for a lock waits for another client.
+constexpr std::string_view kPlain = "read=60,write=30,add=10";
 
 // Calls `take` with each part between the commas.
 template <class Take>
@@ -94,7 +97,9 @@ Result<void> parse_mix(std::string_view text, workload::Mix& mix) {
 Result<BenchOptions> make_options(const BenchFlags& flags) {
   BenchOptions options;
   if (auto checked = check_nodes(flags); !checked) return checked.error();
-  if (auto parsed = parse_mix(flags.mix.empty() ? kEverything : flags.mix, options.mix); !parsed) {
+  const bool keeps = !flags.history.empty();
+  const std::string_view mix = keeps ? kEverything : kPlain;
+  if (auto parsed = parse_mix(flags.mix.empty() ? mix : flags.mix, options.mix); !parsed) {
     return parsed.error();
   }
   if (flags.start == 0) {
@@ -108,7 +113,6 @@ Result<BenchOptions> make_options(const BenchFlags& flags) {
     if (!parsed) return parsed.error();
     if (options.servers.empty()) return Error{"--servers: names no server; write HOST:PORT,…"};
   }
-  const bool keeps = !flags.history.empty();
   options.mix.keys = flags.keys;
   options.mix.locks = flags.locks;
   options.mix.pipeline = flags.pipeline;

@@ -26,8 +26,10 @@ TEST(BenchOptions, AMixIsWhatItSays) {
   }
 }
 
-TEST(BenchOptions, DefaultsDoSomethingOfEverything) {
-  const auto options = make_options({});
+TEST(BenchOptions, AHistoryHasSomethingOfEverything) {
+  BenchFlags flags;
+  flags.history = "x";
+  const auto options = make_options(flags);
   ASSERT_TRUE(options);
   EXPECT_THAT(options->servers, testing::ElementsAre(env::Address{"127.0.0.1", 7379}));
   const workload::Mix& mix = options->mix;
@@ -35,6 +37,7 @@ TEST(BenchOptions, DefaultsDoSomethingOfEverything) {
                            mix.insert, mix.read_all, mix.write_ttl, mix.lock}) {
     EXPECT_GT(share, 0u);
   }
+  EXPECT_EQ(make_options({})->mix.lock, 0u) << "who waits for another client shows no speed";
 }
 
 TEST(BenchOptions, ALoadDoesNotPauseUnlessItIsToBeJudged) {

@@ -28,7 +28,8 @@ namespace {
 constexpr Duration kOnePatience = seconds(1);        // with one server
 constexpr Duration kReachPatience = seconds(5);      // until a given cluster has a leader
 constexpr Duration kFoundingPatience = seconds(30);  // until our own has
-constexpr Duration kLastPatience = seconds(20);      // with a server after the load
+constexpr Duration kLastPatience = seconds(20);      // with one of our own after the load
+constexpr Duration kLastPatienceElsewhere = seconds(5);
 
 // A history of real servers is judged once, and may take its time.
 constexpr std::uint64_t kBudget = 50'000'000;
@@ -133,7 +134,8 @@ Result<void> Bench::begin() {
     auto served = wait_until_served(servers_, 1, kReachPatience, options_.password, nullptr);
     if (served) return served;
     return Error{served.error().message +
-                 " Name other servers with --servers, or let this start some: --start 3"};
+                 " Name other servers with --servers, their password with --password, or let this "
+                 "start some: --start 3"};
   }
   auto nodes = BenchNodes::start(options_.nodes, options_.data, Prng(os::random_seed()));
   if (!nodes) return nodes.error();
@@ -174,10 +176,11 @@ void Bench::judge(workload::History history, std::vector<std::string> problems) 
 
 // Through each server, so that each is seen to have come back.
 void Bench::read_at_last(workload::History& history) {
+  const Duration patience = nodes_ ? kLastPatience : kLastPatienceElsewhere;
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     const auto client = options_.mix.clients + static_cast<std::uint32_t>(i);
     const auto read =
-        keys_.read({servers_[i], options_.password, client, kLastPatience}, clock_, history);
+        keys_.read({servers_[i], options_.password, client, patience}, clock_, history);
     if (read) continue;
     if (nodes_) {
       judgement_.objections.push_back(read.error().message);
