@@ -542,5 +542,22 @@ TEST_F(AllFaults, NothingAcknowledgedIsLostAndTheClusterServesAgain) {
   }
 }
 
+TEST_F(AllFaults, TheSameSeedIsTheSameRun) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    std::set<std::uint64_t> hashes;
+    for (int run = 0; run < 2; ++run) {
+      clients_ = 0;
+      count_ = 0;
+      begin(3, seed);
+      suffer(draw_faults({every_kind(), milliseconds(300), 1}, 3, seconds(20), Prng(seed)),
+             seconds(20), Prng(seed));
+      heal(*world_);
+      run_for(seconds(1));
+      hashes.insert(world_->hash());
+    }
+    EXPECT_EQ(hashes.size(), 1U) << seed;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::sim
