@@ -12,6 +12,9 @@ namespace {
 // A replica that has fallen behind catches up in bounded steps, so that a turn stays short.
 constexpr std::uint64_t kEntriesPerTurn = 1024;
 constexpr std::uint64_t kBytesPerTurn = 8 << 20;
+// A check so far behind the end of the log is of no interest any more: a replica that starts with a
+// log of many shall not digest its data as many times.
+constexpr std::uint64_t kOldCheck = 256;
 // Pre-images that a snapshot walk may hold before apply waits for it.
 constexpr std::size_t kSnapshotBacklog = 64 << 20;
 
@@ -28,9 +31,12 @@ void Replica::State::apply_committed() {
   while (can_apply() && entries < kEntriesPerTurn && bytes < kBytesPerTurn) {
     // A copy of the entry shares its payload: a step below may change the tail.
     const consensus::Entry entry = engine->log().at(applied.next());
+    machine.look_at_checks(engine->commit() - applied <= kOldCheck);
+    const std::uint64_t checks = divergence.checks();
     apply_entry(entry);
     ++entries;
     bytes += entry.payload.size();
+    if (divergence.checks() != checks) break;  // one of them is enough work for a turn
   }
 }
 
@@ -92,7 +98,11 @@ void Replica::State::apply_own(const Turn& turn) {
     bool answered = true;
     if (item.write) {
       answered = machine.apply(turn.record(item), reply, origin);
-      if (const auto checked = machine.take_check()) on_check(*checked);
+      if (const auto checked = machine.take_check()) {
+        on_check(*checked);
+      } else if (origin.connection == kOwnConnection) {
+        divergence.on_refused(now);  // too old to be looked at: the next one will be
+      }
     } else {
       machine.read_in_entry(turn.record(item), reply, origin);
     }

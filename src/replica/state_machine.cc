@@ -136,9 +136,10 @@ bool StateMachine::internal_write(commands::WriteContext& context, commands::Arg
     checked.from = {static_cast<std::uint32_t>(number_in(args[1])),
                     static_cast<std::uint32_t>(number_in(args[2])), number_in(args[3])};
     const auto bytes = static_cast<std::size_t>(number_in(args[4]));
+    context.reply.ok();
+    if (!look_at_checks_) return true;
     checked.part = std::as_const(*keyspace_).digest_part(checked.from, bytes);
     check_ = checked;
-    context.reply.ok();
     return true;
   }
   if (args.front() != kSetting || args.size() != 3 || args[1] != kStopped) return false;

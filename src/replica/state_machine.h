@@ -63,7 +63,9 @@ class StateMachine {
   ReadOutcome read(std::string_view record, commands::Stamp now, std::uint64_t random,
                    std::string& reply, Origin& origin);
 
-  // What the record just applied found, if it was a check.
+  // Whether a check is worth its work. That is this replica's affair: a check changes nothing.
+  void look_at_checks(bool look) { look_at_checks_ = look; }
+  // What the record just applied found, if it was a check that was looked at.
   std::optional<Checked> take_check() { return std::exchange(check_, std::nullopt); }
   // Stopped by the log: every command is answered with -DIVERGED.
   bool stopped() const { return stopped_; }
@@ -87,6 +89,7 @@ class StateMachine {
   const DurabilityView& durability_;
   std::unique_ptr<keyspace::Keyspace> keyspace_;
   bool stopped_ = false;  // as the keyspace says
+  bool look_at_checks_ = true;
   std::optional<Checked> check_;
   BatchHeader header_;
   Index index_;

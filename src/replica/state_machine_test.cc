@@ -89,6 +89,9 @@ TEST(StateMachine, ACheckTellsWhatIsThereAndChangesNothing) {
   EXPECT_EQ(checked->part.hash, machine.keyspace().digest_part({}, 1000).hash);
   EXPECT_EQ(checked->part.next, keyspace::DigestCursor{});
   EXPECT_FALSE(machine.take_check().has_value()) << "taken once";
+  machine.look_at_checks(false);
+  machine.apply(check_record(origin, {}, 1000), reply, origin);
+  EXPECT_FALSE(machine.take_check().has_value()) << "nobody wants to know";
   EXPECT_EQ(machine.keyspace().digest(), before);
 }
 
