@@ -374,7 +374,8 @@ struct WireFault {
 class WorldOnBadWires : public testing::TestWithParam<WireFault> {};
 
 TEST_P(WorldOnBadWires, SurvivesHalfAMinute) {
-  Fixture fixture(20);
+  const bool corrupt = GetParam().wire.corrupt_ppm > 0;
+  Fixture fixture(20, corrupt);
   Counter counter(fixture, milliseconds(20));
   ASSERT_NE(fixture.wait_for_leader(), 0u);
   counter.count_for(seconds(1));
@@ -384,6 +385,7 @@ TEST_P(WorldOnBadWires, SurvivesHalfAMinute) {
   if (GetParam().count != nullptr) {
     EXPECT_GT(fixture.world.network().counts().*GetParam().count, 20u);
   }
+  EXPECT_EQ(fixture.log.text.find("fails its checksum") != std::string::npos, corrupt);
   fixture.world.network().heal();
   counter.count_for(seconds(2));
   counter.check();
