@@ -150,8 +150,8 @@ void Client::on_bytes(std::string_view bytes) {
   resp::Parsed parsed = parser_.next(reply);
   for (; parsed == resp::Parsed::request; parsed = parser_.next(reply)) {
     if (state_ != State::waiting || actor_.outstanding() == 0) {
-      problems_.push_back(fmt::format("client {} got an answer to nothing: {}",
-                                      machine_ - kFirstClient, reply.text));
+      problems_.push_back(fmt::format("client {} got an answer to nothing after {}: {}",
+                                      machine_ - kFirstClient, last_answered_, reply.text));
       return part(true);
     }
     on_reply(reply);
@@ -168,7 +168,10 @@ void Client::on_bytes(std::string_view bytes) {
 void Client::on_reply(const resp::Reply& reply) {
   const auto words = std::move(asked_.front().words);
   asked_.pop_front();
-  if (reply.is_error() && reply.text.starts_with("NOLEADER")) leaderless_ = true;
+  last_answered_ = words[0];
+  // It does not reach a leader, or hears nothing of one.
+  leaderless_ = leaderless_ || (reply.is_error() && (reply.text.starts_with("NOLEADER") ||
+                                                     reply.text.starts_with("UNKNOWN")));
   // Inside of a transaction nothing is done yet; and what wraps a command is not the command.
   const bool done = !reply.is_error() && reply.text != "QUEUED";
   if (done) avoid_.clear();

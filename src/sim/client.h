@@ -89,6 +89,7 @@ class Client final : private Loop {
   std::set<MachineId> avoid_;               // no help so far
   resp::ReplyParser parser_;
   std::deque<workload::Command> asked_;  // not answered yet
+  std::string last_answered_;            // a command's name, for people
   State state_ = State::away;
   std::uint64_t step_ = 0;  // counts changes of state; timers of an older step do nothing
   bool winding_down_ = false;

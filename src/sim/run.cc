@@ -22,6 +22,8 @@
 namespace holdfast::sim {
 namespace {
 
+// A node that is told to end in order does so within this.
+constexpr Duration kOrderlyEnd = milliseconds(2500);
 // What was under way when the cluster served everybody again has ended after this.
 constexpr Duration kUnderWay = seconds(3);
 // So long clients work without any fault, to be judged by stricter rules.
@@ -85,7 +87,9 @@ class Run {
 
   bool wait_for(Duration patience, const std::function<bool()>& what);
   bool serves_everyone(const std::vector<std::uint64_t>& before) const;
+  std::set<MachineId> in_step();
   bool at_rest();
+  std::string positions();
   // Those of the core that run as members of the cluster.
   std::set<MachineId> up();
   void problem(std::string text);
@@ -170,14 +174,19 @@ void Run::recover() {
   } else {
     freeze_all_but_a_core();
   }
+  // Who was told to end in order before that may only end now.
+  world_.run_until(world_.now() + kOrderlyEnd);
+  for (const MachineId id : core_) {
+    if (!world_.host(id).running()) heal(world_.host(id));
+  }
   std::vector<std::uint64_t> before;
   for (const auto& client : clients_) before.push_back(client->actor().acknowledged());
   serves_ = wait_for(kRecovery, [&] { return serves_everyone(before); });
   // What is damaged may stay away for good, and without a majority nobody can serve.
   const bool owed = scenario_.promise == Promise::live && up().size() > world_.nodes() / 2;
   if (!serves_ && owed) {
-    problem(fmt::format("liveness: not every client was served within {} s of the last fault",
-                        kRecovery.ms() / 1000));
+    problem(fmt::format("liveness: not every client was served within {} s of the last fault: {}",
+                        kRecovery.ms() / 1000, positions()));
   }
   if (!serves_ || up().size() != world_.nodes()) return;
   world_.run_until(world_.now() + kUnderWay);
@@ -196,7 +205,7 @@ void Run::settle() {
   if (!serves_) return;
   if (!done) problem("liveness: an operation never ended");
   rests_ = wait_for(kRecovery, [this] { return at_rest(); });
-  if (!rests_) problem("liveness: the replicas did not reach the same entry");
+  if (!rests_) problem("liveness: the replicas did not reach the same entry: " + positions());
 }
 
 // ---- The end ------------------------------------------------------------------------------------
@@ -246,10 +255,54 @@ std::set<MachineId> Run::up() {
   return members;
 }
 
+// For people: how far each node is.
+std::string Run::positions() {
+  std::string text;
+  for (MachineId id = 1; id <= world_.nodes(); ++id) {
+    const server::Node* node = world_.host(id).node();
+    text += fmt::format("{}node {}", text.empty() ? "" : ", ", id);
+    if (!core_.contains(id)) text += " (outside)";
+    if (node == nullptr || node->replica() == nullptr) {
+      text += node == nullptr ? " is down" : " has no place";
+      continue;
+    }
+    const replica::Replica& replica = *node->replica();
+    text += fmt::format("{} at {} in epoch {} of node {}",
+                        replica.role() == consensus::Role::leader ? " leads" : "",
+                        replica.applied(), replica.epoch(), replica.leader());
+  }
+  return text;
+}
+
+// Those of the core who must reach the leader's entry. A leader outside of the core may be unable
+// to reach some of them, or to hear from them: it needs no more than a majority.
+std::set<MachineId> Run::in_step() {
+  const MachineId leader = world_.leader();
+  std::set<MachineId> nodes;
+  if (leader == 0) return nodes;
+  for (const MachineId id : up()) {
+    const Network& network = world_.network();
+    if (id == leader || (network.connected(leader, id) && network.connected(id, leader))) {
+      nodes.insert(id);
+    }
+  }
+  return nodes;
+}
+
 bool Run::at_rest() {
-  std::set<Index> applied;
-  for (const MachineId id : up()) applied.insert(world_.host(id).node()->replica()->applied());
-  return applied.size() == 1;
+  const MachineId leader = world_.leader();
+  if (leader == 0) return false;
+  const auto applied_at = [this](MachineId id) {
+    const server::Node* node = world_.host(id).node();
+    return node == nullptr || node->replica() == nullptr ? Index() : node->replica()->applied();
+  };
+  const Index target = applied_at(leader);
+  for (const MachineId id : in_step()) {
+    if (applied_at(id) != target) return false;
+  }
+  std::uint32_t reached = 0;
+  for (MachineId id = 1; id <= world_.nodes(); ++id) reached += applied_at(id) == target;
+  return reached > world_.nodes() / 2;
 }
 
 // ---- The verdict --------------------------------------------------------------------------------
@@ -287,7 +340,7 @@ void Run::judge_inside() {
 void Run::judge_history() {
   std::vector<workload::Finals> finals;
   if (rests_) {
-    for (const MachineId id : up()) {
+    for (const MachineId id : in_step()) {
       finals.push_back(finals_of(world_.host(id).node()->replica()->keyspace()));
     }
   }
