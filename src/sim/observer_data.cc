@@ -33,9 +33,9 @@ void ReplicaEquality::see(const Look& look, const Memory& memory, Problems& prob
   const Sight& now = look.now;
   if (now.data == nullptr || !memory.data_trusted(now.machine)) return;
   if (now.differed) {
-    problems.add(kName, now.at,
-                 fmt::format("node {} itself has found that its data is not that of the others",
-                             now.node));
+    problems.add(
+        kName, now.at,
+        fmt::format("node {} itself has found that its data is not that of the others", now.node));
   }
   if (!look.started && !look.thorough && look.before->applied == now.applied) return;
   if (after_.size() <= now.applied.value) after_.resize(now.applied.value + 1);
