@@ -183,6 +183,17 @@ TEST(CheckLocks, CatchesAWaiterWhoIsForgotten) {
   EXPECT_EQ(objection(held().at(20, 90).acquire("b", 50, 100, 0), false), "");
 }
 
+TEST(CheckLocks, WhoIsSentBehindAWaiterMayBeginWhenThatOneWasAnswered) {
+  const auto second = [](std::int64_t return_ms) {
+    Story story = held();
+    story.at(50, 55).release(5);
+    story.session(1).at(20, 60).acquire("b", 50, 500, 6);
+    return story.at(20, return_ms).acquire("c", 50, 10, 7);
+  };
+  EXPECT_NO_OBJECTION(second(112));
+  EXPECT_OBJECTION(second(125), "told nothing in time");
+}
+
 TEST(CheckLocks, CatchesALockThatIsKeptAfterItsTime) {
   EXPECT_OBJECTION(held().at(300, 301).acquire("b", 50, 0, 0), "nobody can have held it");
   EXPECT_NO_OBJECTION(

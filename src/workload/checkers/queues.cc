@@ -122,7 +122,8 @@ class Queue {
     const Operation& acquire = history_[i];
     const std::int64_t took = acquire.return_ns - acquire.call_ns;
     const std::int64_t wait = wait_ms(acquire);
-    const std::int64_t due = std::max(acquire.call_ns + options_.at_most_ns(wait), audible_[i]);
+    // What is sent behind a waiter may only be begun when that one has been answered.
+    const std::int64_t due = audible_[i] + options_.at_most_ns(wait);
     if (acquire.return_ns > due + options_.answer_within.ns) {
       return objection("a waiter was forgotten: he was told nothing in time", {i});
     }

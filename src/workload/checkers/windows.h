@@ -26,7 +26,7 @@ struct Window {
 std::vector<Window> windows_of(const History& history);
 
 // Whether its effect has its place in the order of its connection. Not so what took several tries,
-// and a waiting acquire, whose grant comes later than what is sent behind it.
+// and a waiting acquire, whose grant may come later than what is sent behind it.
 bool in_session_order(const Operation& operation);
 
 // The value that the operation leaves in a register, "" if it erases or may not write at all; and
