@@ -55,8 +55,7 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.last_epoch = log.last_epoch();
   sight.log = &log;
   sight.data = &replica->keyspace();
-  sight.differed =
-      replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
+  sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 
   ++counts.looks;
   if (!thorough && !rules.memory().changed(sight)) return;
