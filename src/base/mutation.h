@@ -55,7 +55,6 @@ enum class Mutation : std::uint8_t {
   read_without_round,
   read_before_own_commit,
   read_joins_old_round,
-  read_before_applied,
   // the log on disk
   log_not_synced,
   damage_cut_off,
@@ -67,7 +66,6 @@ enum class Mutation : std::uint8_t {
   expiry_by_own_clock,
   stamp_from_wall_clock,
   pulse_skipped,
-  due_key_read,
   // outcomes and order
   other_epochs_forward_taken,
   proposed_told_not_done,

@@ -1,6 +1,5 @@
 #include "commands/context.h"
 
-#include "base/mutation.h"
 #include "routing/slot.h"
 
 namespace holdfast::commands {
@@ -8,7 +7,6 @@ namespace holdfast::commands {
 const keyspace::Object* ReadContext::find(std::string_view name) {
   const keyspace::Object* const object = keyspace.find(key_of(name));
   if (object == nullptr || !object->due(now.cluster)) return object;
-  if (mutated(Mutation::due_key_read)) return object;
   if (!inside_entry) escalate = true;
   return nullptr;
 }

@@ -132,8 +132,7 @@ void Replica::State::run_ready_reads() {
   auto& running = proposals.running();
   while (!hold_apply && !rebuild && !running.empty()) {
     Turn& turn = running.front();
-    const bool reached = applied >= turn.readable_at || mutated(Mutation::read_before_applied);
-    if (turn.entry || !turn.readable || !reached) return;
+    if (turn.entry || !turn.readable || applied < turn.readable_at) return;
     if (!run_turn_reads(turn)) {
       // It met a key that is due. Only the log may end a key: the rest of this turn, and every read
       // behind it, waits for the next entry, which is made now if none is under way.
