@@ -88,12 +88,12 @@ void End::turn_away() {
 
 void End::abandon(bool silently) {
   if (over()) return;
-  if (silently) {
-    life_ = Life::gone;
-    output_ended_ = true;
-  } else {
-    leave();
-  }
+  if (!silently) return leave();
+  // Its objects are still there, and will close what they hold.
+  process_->kept.push_back(connection_.shared_from_this());
+  release_handler();
+  life_ = Life::gone;
+  output_ended_ = true;
 }
 
 // ---- In turns of the process --------------------------------------------------------------------
