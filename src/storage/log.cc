@@ -206,11 +206,10 @@ void Log::State::start_chain() {
     if (const auto alive = self.lock()) alive->on_chain_done(last, result);
   };
   const std::string name = segments->name();
-  env::DiskOperation sync = env::SyncFile{name};  // not in the list: see segments.cc
-  if (mutated(Mutation::log_not_synced)) sync = env::SyncFolder{};
-  disk.submit(env::Lane::log,
-              {{env::WriteFile{name, chain.begin(), chain.take_parts()}, std::move(sync)},
-               std::move(done)});
+  std::vector<env::DiskOperation> operations{
+      env::WriteFile{name, chain.begin(), chain.take_parts()}, env::SyncFile{name}};
+  if (mutated(Mutation::log_not_synced)) operations.back() = env::SyncFolder{};
+  disk.submit(env::Lane::log, {std::move(operations), std::move(done)});
 }
 
 // True: the segment that is written has room for a record of this size. Goes on to the next
