@@ -192,22 +192,29 @@ void SnapshotReceiver::on_end(NodeId from, std::uint64_t id) {
   }
 }
 
+// The name is given by a job of its own, once every write has reported: one that failed in the lane
+// does not keep the jobs behind it from running.
 void SnapshotReceiver::store(std::shared_ptr<Transfer> transfer) {
-  const std::string name = storage::snapshot_name(transfer->begin.group, transfer->begin.index);
+  const auto synced = [this, alive = alive_, transfer](Result<void> result) {
+    if (!*alive || current_ != transfer) return;
+    if (!result) return abandon(result.error().message);
+    name(transfer);
+  };
+  disk_.submit(env::Lane::background, {{env::SyncFile{transfer->temporary}}, synced});
+}
+
+void SnapshotReceiver::name(std::shared_ptr<Transfer> transfer) {
+  const std::string final_name =
+      storage::snapshot_name(transfer->begin.group, transfer->begin.index);
   const auto done = [this, alive = alive_, transfer](Result<void> result) {
     if (!*alive || current_ != transfer) return;
-    if (!result) {
-      abandon(result.error().message);
-      return;
-    }
+    if (!result) return abandon(result.error().message);
     current_.reset();
     arrived_(transfer->begin.group, transfer->begin.index, std::move(transfer->content));
     tell_(transfer->from, {transfer->begin.transfer, true});
   };
   disk_.submit(env::Lane::background,
-               {{env::SyncFile{transfer->temporary}, env::RenameFile{transfer->temporary, name},
-                 env::SyncFolder{}},
-                done});
+               {{env::RenameFile{transfer->temporary, final_name}, env::SyncFolder{}}, done});
 }
 
 void SnapshotReceiver::on_link_lost(NodeId from) {

@@ -92,7 +92,9 @@ class SnapshotReceiver {
   struct Transfer;
   // Gives up the current transfer and removes its file. The sender is told unless it is gone.
   void abandon(std::string_view why, bool tell_sender = true);
+  // Makes what has arrived durable, then gives it its final name.
   void store(std::shared_ptr<Transfer> transfer);
+  void name(std::shared_ptr<Transfer> transfer);
   // The current transfer, if the frame belongs to it.
   Transfer* find(NodeId from, std::uint64_t id);
 
