@@ -128,7 +128,8 @@ function(holdfast_test)
     LABELS ${arg_KIND}
     TIMEOUT ${arg_TIMEOUT}
     SKIP_RETURN_CODE 77
-    ENVIRONMENT "HOLDFAST_BIN=${PROJECT_BINARY_DIR}/holdfast;HOLDFAST_SEEDS=${HOLDFAST_SEEDS};TSAN_OPTIONS=atexit_sleep_ms=0")
+    ENVIRONMENT "HOLDFAST_BIN=${PROJECT_BINARY_DIR}/holdfast;HOLDFAST_SEEDS=${HOLDFAST_SEEDS};\
+TSAN_OPTIONS=atexit_sleep_ms=0")
   if(arg_SERIAL)
     set_tests_properties(${test} PROPERTIES RUN_SERIAL TRUE)
   endif()
