@@ -24,6 +24,8 @@ void ClusterClock::logged(ClusterTime stamp, Instant now) {
   since_ = now;
 }
 
+void ClusterClock::cut(ClusterTime stamp) { floor_ns_ = stamp.ms * kMs; }
+
 void ClusterClock::told(ClusterTime stamp, Instant now) {
   base_ns_ = std::max(stamp.ms * kMs, floor_ns_);
   since_ = now;

@@ -19,6 +19,9 @@ class ClusterClock {
 
   // A stamp in this replica's log: time is not before it.
   void logged(ClusterTime stamp, Instant now);
+  // Entries were cut from this replica's log; `stamp` is that of the newest one left. What was
+  // stamped in vain holds time back no longer.
+  void cut(ClusterTime stamp);
   // What the leader said its time is. Followers take it over, back as well as forth: a TTL must not
   // run faster here than there.
   void told(ClusterTime stamp, Instant now);
@@ -32,9 +35,9 @@ class ClusterClock {
  private:
   std::int64_t ns_at(Instant now) const;
 
-  std::int64_t base_ns_;    // cluster time, nanoseconds, at since_
+  std::int64_t base_ns_;  // cluster time, nanoseconds, at since_
   Instant since_;
-  std::int64_t floor_ns_;   // newest stamp in the log
+  std::int64_t floor_ns_;  // newest stamp in the log
 };
 
 }  // namespace holdfast::replica

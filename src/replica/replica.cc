@@ -41,10 +41,9 @@ bool may_be_run(const CommandRecord& record, bool write) {
   const bool under_once =
       record.transaction() && commands::once_over_exec(record.commands).has_value();
   if (under_once && !write) return false;
-  return std::all_of(record.commands.begin() + (under_once ? 1 : 0), record.commands.end(),
-                     [write](const auto& words) {
-                       return write ? may_be_written(words) : may_be_read(words);
-                     });
+  return std::all_of(
+      record.commands.begin() + (under_once ? 1 : 0), record.commands.end(),
+      [write](const auto& words) { return write ? may_be_written(words) : may_be_read(words); });
 }
 
 std::uint64_t entry_limit(const ReplicaOptions& options) {
@@ -53,9 +52,9 @@ std::uint64_t entry_limit(const ReplicaOptions& options) {
 
 }  // namespace
 
-Replica::State::State(const ReplicaOptions& settings, env::Clock& world_clock,
-                      env::Disk& folder, storage::Log& write_ahead, Trace& sink, Outbox& out,
-                      std::uint64_t seed, ClusterTime start, Instant begin)
+Replica::State::State(const ReplicaOptions& settings, env::Clock& world_clock, env::Disk& folder,
+                      storage::Log& write_ahead, Trace& sink, Outbox& out, std::uint64_t seed,
+                      ClusterTime start, Instant begin)
     : options(settings),
       clock(world_clock),
       disk(folder),
@@ -77,7 +76,8 @@ Replica::State::State(const ReplicaOptions& settings, env::Clock& world_clock,
 Replica::Replica(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Replica::~Replica() = default;
 
-// ---- from clients ---------------------------------------------------------------------------------
+// ---- from clients
+// ---------------------------------------------------------------------------------
 
 Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   State& s = *state_;
@@ -94,7 +94,8 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   if (!origin.ok()) return Accepted::not_leader;
   if (origin->node != s.options.protocol.self) {
     CommandRecord decoded;
-    if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write)) return Accepted::not_leader;
+    if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write))
+      return Accepted::not_leader;
   }
   if (write) {
     s.proposals.add_write(record);
@@ -114,7 +115,8 @@ std::size_t Replica::State::replicas_with(Index index) const {
 
 std::size_t Replica::replicas_with(Index index) const { return state_->replicas_with(index); }
 
-// ---- turns ----------------------------------------------------------------------------------------
+// ---- turns
+// ----------------------------------------------------------------------------------------
 
 bool Replica::State::pulse_due() const {
   if (!leading() || proposals.entry_running() || now < pulse_again) return false;
@@ -186,7 +188,8 @@ void Replica::end_turn(Instant now) {
   s.repeat_orders();
   s.continue_rebuild();
   s.run_ready_reads();
-  // A read that met a due key, or deadlines that applying brought up, must not wait for a next turn.
+  // A read that met a due key, or deadlines that applying brought up, must not wait for a next
+  // turn.
   if (!s.proposals.gathered().empty() || s.pulse_due()) s.propose_gathered();
   s.serve_snapshot_wishes();
   s.maybe_begin_snapshot();
@@ -209,7 +212,8 @@ Instant Replica::wake_at() const {
   return std::min(wake, s.divergence_wake_at());
 }
 
-// ---- from peers and node --------------------------------------------------------------------------
+// ---- from peers and node
+// --------------------------------------------------------------------------
 
 void Replica::receive(consensus::Message message, ClusterTime stamp) {
   State& s = *state_;
@@ -218,10 +222,12 @@ void Replica::receive(consensus::Message message, ClusterTime stamp) {
                            message.kind == consensus::MessageKind::heartbeat;
   // Said only by this host to itself, when a snapshot is on its disk (snapshot_arrived).
   if (message.kind == consensus::MessageKind::snapshot) return;
-  if (from_leader && stamp.ms > 0 && message.epoch >= s.engine->epoch() && !s.leading()) {
+  const Epoch epoch = message.epoch;
+  s.step(consensus::Received{std::move(message)});
+  // Afterwards: by then a deposed leader follows, and has cut what it had stamped in vain.
+  if (from_leader && stamp.ms > 0 && epoch == s.engine->epoch() && !s.leading()) {
     s.time.told(stamp, s.now);
   }
-  s.step(consensus::Received{std::move(message)});
 }
 
 void Replica::peer_liveness(NodeId node, bool alive) {
@@ -248,7 +254,8 @@ void Replica::snapshot_arrived(Index index, std::string content) {
 
 void Replica::hand_over() { state_->step(consensus::TransferRequested{}); }
 
-// ---- queries --------------------------------------------------------------------------------------
+// ---- queries
+// --------------------------------------------------------------------------------------
 
 ReplicaStatus Replica::status() const {
   const State& s = *state_;

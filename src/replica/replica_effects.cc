@@ -1,5 +1,5 @@
-// Carrying out what consensus decided: promise -> append -> send_now -> (durable) -> send_after_sync.
-// This file knows the order of steps and nothing else.
+// Carrying out what consensus decided: promise -> append -> send_now -> (durable) ->
+// send_after_sync. This file knows the order of steps and nothing else.
 
 #include <algorithm>
 
@@ -50,12 +50,27 @@ void Replica::State::carry_out(Effects& effects) {
   if (effects.install) install(*effects.install);
 }
 
+// Only what is not committed is cut, so what was applied is never beyond `from`.
+ClusterTime Replica::State::newest_stamp_before(Index from) const {
+  const consensus::LogTail& tail = engine->log();
+  for (Index index = from; index > tail.first() && index.value > applied.value + 1;) {
+    index = Index(index.value - 1);
+    const consensus::Entry& entry = tail.at(index);
+    if (entry.kind != consensus::EntryKind::batch) continue;
+    return BatchReader(entry.payload.view()).header().stamp;
+  }
+  return applied_stamp;
+}
+
 void Replica::State::write(Effects& effects) {
   storage::LogWrite step;
   step.group = options.protocol.group;
   step.promise = effects.promise;
   if (effects.append) {
-    if (effects.append->from <= written) step.cut_from = effects.append->from;
+    if (effects.append->from <= written) {
+      step.cut_from = effects.append->from;
+      time.cut(newest_stamp_before(effects.append->from));
+    }
     step.entries = effects.append->entries;
     written = Index(effects.append->from.value + effects.append->entries.size() - 1);
     for (const auto& entry : effects.append->entries) {
@@ -82,12 +97,13 @@ void Replica::State::write_completed(consensus::WriteId id) {
 }
 
 void Replica::State::send(const consensus::Message& message) {
-  const bool told = leading() && (message.kind == MessageKind::append ||
-                                  message.kind == MessageKind::heartbeat);
+  const bool told =
+      leading() && (message.kind == MessageKind::append || message.kind == MessageKind::heartbeat);
   outbox.send(options.protocol.group, message, told ? time.at(now) : ClusterTime{});
 }
 
-// ---- roles ----------------------------------------------------------------------------------------
+// ---- roles
+// ----------------------------------------------------------------------------------------
 
 void Replica::State::on_role(const consensus::RoleChange& change) {
   if (change.role != consensus::Role::leader) lose_leadership();
@@ -147,7 +163,8 @@ void Replica::State::on_reads_refused(const std::vector<consensus::ReadTicket>& 
   }
 }
 
-// ---- a peer's snapshot ----------------------------------------------------------------------------
+// ---- a peer's snapshot
+// ----------------------------------------------------------------------------
 
 void Replica::State::offer_snapshot(const consensus::SnapshotMark& mark) {
   // What a snapshot holds is committed, whoever sent it; so it may be said in the leader's name.
@@ -166,9 +183,8 @@ void Replica::State::offer_snapshot(const consensus::SnapshotMark& mark) {
 consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotMark& mark) {
   auto fresh = std::make_unique<keyspace::Keyspace>(prng.next());
   const std::string name = storage::snapshot_name(options.protocol.group, mark.index);
-  const auto header = storage::read_snapshot(name, arrived, [&](std::string_view chunk) {
-    return fresh->load_chunk(chunk).ok();
-  });
+  const auto header = storage::read_snapshot(
+      name, arrived, [&](std::string_view chunk) { return fresh->load_chunk(chunk).ok(); });
   CHECK(header.ok(), "{}", header.error().message);
   const auto complete = fresh->finish_load();
   CHECK(complete.ok(), "{}", complete.error().message);
@@ -194,6 +210,7 @@ consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotM
 void Replica::State::install(const consensus::SnapshotMark& mark) {
   const consensus::SnapshotMark whole = replace_state(mark);
   written = mark.index;
+  time.cut(applied_stamp);  // nothing else is left in the log
   hold_apply = true;
   trace.info("snapshot of the leader installed", {{"index", fmt::format("{}", mark.index)}});
   log.reset(options.protocol.group, mark.index, mark.epoch,

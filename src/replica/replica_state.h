@@ -33,6 +33,7 @@ struct Replica::State final : DurabilityView {
   void step(consensus::Input input);
   void carry_out(consensus::Effects& effects);
   void write(consensus::Effects& effects);
+  ClusterTime newest_stamp_before(Index from) const;
   void write_completed(consensus::WriteId id);
   void send(const consensus::Message& message);
   void offer_snapshot(const consensus::SnapshotMark& mark);

@@ -34,8 +34,8 @@ class Stage : public testing::Test, private Outbox {
     log = *std::move(opened);
     options.protocol.self = NodeId(1);
     options.incarnation = Incarnation(1);
-    const consensus::Membership members{.voters = {NodeId(1), NodeId(2), NodeId(3)},
-                                        .learners = {}};
+    consensus::Membership members;
+    members.voters = {NodeId(1), NodeId(2), NodeId(3)};
     auto made = Replica::open(options, clock, disk, *log, trace, *this, {}, members, 7);
     ASSERT_TRUE(made.ok()) << made.error().message;
     replica = *std::move(made);

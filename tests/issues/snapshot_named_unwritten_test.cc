@@ -1,6 +1,6 @@
-// A snapshot that arrived on a full disk got its final name although its bytes had not been written:
-// sync and rename were already in the lane when the write failed. The node then refused to start
-// with a damaged snapshot, where a full disk should only have cost it time.
+// A snapshot that arrived on a full disk got its final name although its bytes had not been
+// written: sync and rename were already in the lane when the write failed. The node then refused to
+// start with a damaged snapshot, where a full disk should only have cost it time.
 #include <gtest/gtest.h>
 
 #include <string>

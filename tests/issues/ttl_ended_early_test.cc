@@ -1,6 +1,6 @@
 // A lock granted late in a millisecond ended up to a millisecond before its TTL: stamps are cut to
-// whole milliseconds, and what was due at the stamp of its deadline was ended by it. Seen as 0.77 ms
-// by a client that kept its own time.
+// whole milliseconds, and what was due at the stamp of its deadline was ended by it. Seen as 0.77
+// ms by a client that kept its own time.
 
 #include <gtest/gtest.h>
 
