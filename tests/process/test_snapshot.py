@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Snapshots: logs stay short, restarts continue from one, a node that was away for long gets one."""
 
+import contextlib
 import os
 import time
 import unittest
@@ -32,8 +33,13 @@ def held(connection):
 
 
 def bytes_of(path, prefix):
-    return sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path)
-               if name.startswith(prefix))
+    """Of the files of that kind; one may go away while they are looked at."""
+    total = 0
+    for name in os.listdir(path):
+        if name.startswith(prefix):
+            with contextlib.suppress(FileNotFoundError):
+                total += os.path.getsize(os.path.join(path, name))
+    return total
 
 
 class Snapshots(unittest.TestCase):
