@@ -2,22 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <utility>
 
 #include "base/check.h"
+#include "resp/request_writer.h"
 
 namespace holdfast::sim {
 namespace {
 
 std::string encode(const std::vector<workload::Command>& commands) {
   std::string bytes;
-  for (const auto& command : commands) {
-    fmt::format_to(std::back_inserter(bytes), "*{}\r\n", command.words.size());
-    for (const auto& word : command.words) {
-      fmt::format_to(std::back_inserter(bytes), "${}\r\n{}\r\n", word.size(), word);
-    }
-  }
+  for (const auto& command : commands) resp::append_request(bytes, command.words);
   return bytes;
 }
 
