@@ -119,6 +119,7 @@ function(holdfast_test)
     # What is tested is optimized as the preset says; the tests themselves only take time to compile
     # (with sanitizers twice as much).
     target_compile_options(${arg_NAME}_test PRIVATE -O0)
+    target_precompile_headers(${arg_NAME}_test REUSE_FROM hf_test_header)
     set(arg_COMMAND ${arg_NAME}_test)
   endif()
   if(NOT arg_TIMEOUT)
@@ -132,7 +133,7 @@ function(holdfast_test)
     TIMEOUT ${arg_TIMEOUT}
     SKIP_RETURN_CODE 77
     ENVIRONMENT "HOLDFAST_BIN=${PROJECT_BINARY_DIR}/holdfast;HOLDFAST_SEEDS=${HOLDFAST_SEEDS};\
-TSAN_OPTIONS=atexit_sleep_ms=0")
+HOLDFAST_SLOWDOWN=${HOLDFAST_SLOWDOWN};TSAN_OPTIONS=atexit_sleep_ms=0")
   if(arg_SERIAL)
     set_tests_properties(${test} PROPERTIES RUN_SERIAL TRUE)
   endif()

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -20,6 +21,10 @@ constexpr std::size_t kWriteParts = 256;
 ErrorCode system_error(int number) { return {number, boost::system::system_category()}; }
 
 bool would_block(int number) { return number == EAGAIN || number == EWOULDBLOCK; }
+
+// What we dial and what does not take our bytes for so long is dead: without this the kernel tries
+// for a quarter of an hour. (What we accept may be slow as it likes: clients do stop reading.)
+constexpr int kUnacknowledgedMs = 20'000;
 
 // Best effort: a connection on which an option cannot be set is broken, and reading will say so.
 void set_options(tcp::socket& socket) {
@@ -92,6 +97,8 @@ void TcpStream::on_connect(const ErrorCode& error) {
   }
   life_ = Life::open;
   set_options(socket_);
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs,
+               sizeof kUnacknowledgedMs);
   learn_addresses();
   if (!output_.empty()) queued();
   const auto handler = handler_;

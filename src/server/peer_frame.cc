@@ -174,6 +174,25 @@ std::string decode_refusal(std::string_view body) {
 
 // ---- Bodies -------------------------------------------------------------------------------------
 
+std::string encode_ping(const Ping& ping) {
+  std::string body;
+  Writer writer(body);
+  writer.u64(ping.number);
+  writer.u64(ping.heard_control);
+  writer.u64(ping.heard_data);
+  return body;
+}
+
+std::optional<Ping> decode_ping(std::string_view body) {
+  Reader reader(body);
+  Ping ping;
+  ping.number = reader.u64();
+  ping.heard_control = reader.u64();
+  ping.heard_data = reader.u64();
+  if (!reader.finished()) return std::nullopt;
+  return ping;
+}
+
 std::string encode_forward(const Forward& forward) {
   std::string body;
   body.reserve(forward.record.size() + 17);

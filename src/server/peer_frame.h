@@ -25,7 +25,7 @@ enum class FrameKind : std::uint8_t {
   hello = 1,    // first on every connection, from the node that dialled
   welcome = 2,  // the answer: who was reached
   refused = 3,  // the other answer: why not; then the connection ends
-  ping = 4,     // "I live"; control lane
+  ping = 4,     // "I live, and hear you"
   message = 5,  // between replicas of a group
   forward = 6,  // a client's command, to the leader
   outcome = 7,  // how it ended, to where it came from
@@ -120,6 +120,15 @@ std::string encode_refusal(std::string_view reason);
 std::string decode_refusal(std::string_view body);
 
 // ---- Bodies -------------------------------------------------------------------------------------
+
+// What a node says at a steady pace on each of its lanes: see hearing.h.
+struct Ping {
+  std::uint64_t number = 0;         // of this ping on this lane
+  std::uint64_t heard_control = 0;  // the newest of the other side's; 0: none
+  std::uint64_t heard_data = 0;
+};
+std::string encode_ping(const Ping& ping);
+std::optional<Ping> decode_ping(std::string_view body);
 
 struct Forward {
   bool write = false;

@@ -58,6 +58,7 @@ void Peers::State::meet(Peer& peer, const Hello& hello) {
       lane->cut();
       lane->retry_soon();
     }
+    peer.heard_pings = {};
     declare_gone(peer, true, "started again");
   }
   peer.incarnation = hello.incarnation;
@@ -151,6 +152,7 @@ bool Peer::on_welcome(const Hello& welcome) {
 void Peer::on_lane_up(PeerLane which) {
   owner.trace.debug("link up", {{"node", fmt::to_string(node.value)},
                                 {"lane", which == PeerLane::control ? "control" : "data"}});
+  hearing(which).restart();
   if (which == PeerLane::data) owner.events.on_peer_linked(node);
 }
 

@@ -15,6 +15,8 @@ namespace {
 // Connections that have not greeted: each has this long, and there are never more than these.
 constexpr Duration kGreetingTimeout = seconds(3);
 constexpr std::size_t kMaxStrangers = 256;
+// Pings on the data lane stand behind what the kernel has taken of a megabyte of entries.
+constexpr int kDataPatience = 10;
 // What stands before a record, a reply or a message in its frame is shorter than this.
 constexpr std::size_t kRoomForHead = 1024;
 constexpr std::string_view kReplyTooLong =
@@ -52,6 +54,8 @@ Peer::Peer(Peers::State& peers, const storage::Member& member)
       uid(member.uid),
       control(lane_options(peers, member, PeerLane::control), peers.network, *this),
       data(lane_options(peers, member, PeerLane::data), peers.network, *this),
+      control_hearing(peers.options.peer_timeout),
+      data_hearing(peers.options.peer_timeout * kDataPatience),
       snapshots(peers.disk, peers.trace, [this](GroupId group, bool delivered) {
         owner.events.on_snapshot_sent(group, node, delivered);
       }) {}
@@ -115,7 +119,9 @@ void Peers::State::on_frame(PeerLink& link, Frame frame) {
   }
   peer->heard = true;
   declare_alive(*peer, "heard again");
-  if (!take(*peer, frame)) {
+  const bool understood = frame.kind == FrameKind::ping ? take_ping(*peer, link.peer.lane, frame)
+                                                        : take(*peer, frame);
+  if (!understood) {
     const std::string reason =
         fmt::format("a frame of kind {} that makes no sense", static_cast<int>(frame.kind));
     trace.warning("link cut", {{"node", fmt::to_string(peer->node.value)}, {"reason", reason}});
@@ -142,8 +148,6 @@ void Peers::State::on_link_closed(PeerLink& link, std::string_view reason) {
 
 bool Peers::State::take(Peer& peer, const Frame& frame) {
   switch (frame.kind) {
-    case FrameKind::ping:
-      return true;
     case FrameKind::message:
       return take_message(peer, frame);
     case FrameKind::forward: {
@@ -231,6 +235,47 @@ bool Peers::State::take_note(Peer& peer, const Frame& frame) {
   }
 }
 
+// ---- Who hears whom -----------------------------------------------------------------------------
+
+bool Peers::State::take_ping(Peer& peer, PeerLane lane, const Frame& frame) {
+  const auto ping = decode_ping(frame.body.view());
+  if (!ping) return false;
+  (lane == PeerLane::data ? peer.heard_pings.heard_data : peer.heard_pings.heard_control) =
+      ping->number;
+  peer.confirmed = *ping;
+  peer.pinged = true;
+  return true;
+}
+
+void Peers::State::send_pings(Peer& peer, Instant now) {
+  peer.ping_at = now + options.peer_timeout / 4;
+  for (const PeerLane lane : {PeerLane::control, PeerLane::data}) {
+    PeerLink* link = peer.lane(lane).link();
+    // Behind what is not even with the kernel yet a ping would say nothing.
+    if (link == nullptr || (lane == PeerLane::data && link->pending() > 0)) continue;
+    Ping ping = peer.heard_pings;
+    ping.number = peer.hearing(lane).ping(now);
+    link->send(FrameKind::ping, encode_ping(ping));
+  }
+}
+
+void Peers::State::look_for_deaf(Peer& peer, Instant now) {
+  constexpr std::string_view kReason = "the peer does not hear what is sent on it";
+  peer.control_hearing.confirmed(peer.confirmed.heard_control, now);
+  peer.data_hearing.confirmed(peer.confirmed.heard_data, now);
+  // Where nothing small and urgent arrives, nothing does: both go the same way.
+  const bool all = peer.control.link() != nullptr && peer.control_hearing.unheard();
+  for (const PeerLane lane : {PeerLane::control, PeerLane::data}) {
+    const bool unheard = all || peer.hearing(lane).unheard();
+    if (peer.lane(lane).link() == nullptr || !unheard) continue;
+    trace.warning("link cut", {{"node", fmt::to_string(peer.node.value)},
+                               {"lane", lane == PeerLane::control ? "control" : "data"},
+                               {"reason", std::string(kReason)}});
+    peer.lane(lane).cut();
+    peer.on_lane_down(lane, kReason);
+  }
+}
+
 // ---- What leaves --------------------------------------------------------------------------------
 
 PeerLink* Peers::State::data_link(Peer& peer) {
@@ -259,10 +304,8 @@ void Peers::State::on_turn_end(Instant now) {
     }
     peer->control.on_turn_end(now);
     peer->data.on_turn_end(now);
-    if (PeerLink* link = peer->control.link(); link != nullptr && now >= peer->ping_at) {
-      link->send(FrameKind::ping, {});
-      peer->ping_at = now + options.peer_timeout / 4;
-    }
+    if (std::exchange(peer->pinged, false)) look_for_deaf(*peer, now);
+    if (peer->control.link() != nullptr && now >= peer->ping_at) send_pings(*peer, now);
     peer->snapshots.on_turn_end(data_link(*peer), now);
   }
 }

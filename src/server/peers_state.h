@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "server/hearing.h"
 #include "server/peers.h"
 #include "server/snapshot_transfer.h"
 
@@ -21,6 +22,9 @@ struct Peer final : OutgoingLane::Events {
   void on_refused(PeerLane lane, std::string_view reason) override;
 
   OutgoingLane& lane(PeerLane which) { return which == PeerLane::control ? control : data; }
+  Hearing& hearing(PeerLane which) {
+    return which == PeerLane::control ? control_hearing : data_hearing;
+  }
   // Nothing connects the two processes any more.
   bool cut_off() const;
 
@@ -29,6 +33,11 @@ struct Peer final : OutgoingLane::Events {
   std::uint64_t uid = 0;  // of its folder; 0: not known yet
   OutgoingLane control;
   OutgoingLane data;
+  Hearing control_hearing;  // whether the peer hears what we send on these
+  Hearing data_hearing;
+  Ping heard_pings;     // the newest numbers that we have heard of its process
+  Ping confirmed;       // the newest numbers of ours that it has heard
+  bool pinged = false;  // in this turn
   std::vector<std::shared_ptr<PeerLink>> incoming;  // greeted, at most one for each lane
   Incarnation incarnation;                          // the newest seen
   bool alive = false;
@@ -70,6 +79,11 @@ class Peers::State final : public PeerLink::Owner {
   bool take_message(Peer& peer, const Frame& frame);
   bool take_snapshot_part(Peer& peer, const Frame& frame);
   bool take_note(Peer& peer, const Frame& frame);
+
+  bool take_ping(Peer& peer, PeerLane lane, const Frame& frame);
+  void send_pings(Peer& peer, Instant now);
+  // Cuts the lanes on which nothing arrives any more.
+  void look_for_deaf(Peer& peer, Instant now);
 
   // The data link, or null. Cuts it if too much is queued.
   PeerLink* data_link(Peer& peer);
