@@ -63,6 +63,7 @@ class PaxosSketch final : public Protocol {
   NodeId leader() const override { return leader_; }
   Index commit() const override { return commit_; }
   Index durable() const override { return writes_.durable_last(); }
+  const Membership& membership_at(Index) const override { return membership_; }
   void check_invariants() const override { check_state(status(), log_); }
 
   Status status() const override {

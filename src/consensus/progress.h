@@ -89,6 +89,7 @@ class Progress {
 
   NodeId node() const { return node_; }
   bool voter() const { return voter_; }
+  void set_voter(bool voter) { voter_ = voter; }
   State state() const { return state_; }
   Index match() const { return match_; }
   Index next() const { return next_; }
@@ -99,6 +100,8 @@ class Progress {
   std::uint64_t read_round = 0;
   // The newest commit index told to it in an append.
   Index commit_sent;
+  // No member any more: hears of that until then.
+  Instant leaves_at = Instant::never();
 
  private:
   NodeId node_;

@@ -16,6 +16,8 @@ void Effects::clear() {
   install.reset();
   role.reset();
   lost_suffix.reset();
+  membership_change.reset();
+  membership.reset();
   unsupported.reset();
 }
 

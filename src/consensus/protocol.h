@@ -99,7 +99,9 @@ struct ReadRequest {
   ReadTicket ticket = 0;
 };
 
-// Change the membership to this. (effects.unsupported in engines without membership changes.)
+// Change the membership to this; `outgoing` is empty. Answered in the same step by
+// effects.membership_change. New voters must have been learners that caught up, so that the group
+// does not have to wait for them. (effects.unsupported in engines without membership changes.)
 struct MembershipRequested {
   Membership target;
 };
@@ -165,6 +167,24 @@ struct Proposed {
   Epoch epoch;
 };
 
+enum class ChangeRefusal : std::uint8_t {
+  not_leader,    // ask the leader
+  handing_over,  // leadership is being transferred, try again soon
+  too_early,     // this leader has not committed an entry of its own epoch yet, try again soon
+  under_way,     // another change has not ended, try again soon
+  behind,        // a new voter is not a learner that has caught up
+  invalid,       // no voters, or not sorted, or a node in two roles
+};
+
+// Answers MembershipRequested. Without refusal: the index of the entry that begins the change, or
+// of the membership in force if that is the target already. The change has ended when the
+// membership in force is the target and is committed; a new leader ends what its predecessor began,
+// or a cut takes it back.
+struct MembershipChange {
+  std::optional<ChangeRefusal> refusal;
+  Index index;
+};
+
 struct Readable {
   ReadTicket ticket = 0;
   Index index;
@@ -193,6 +213,9 @@ struct Effects {
 
   std::optional<Index> committed_up_to;  // grew to this
   std::optional<Proposed> proposed;
+  std::optional<MembershipChange> membership_change;
+  // In force from now on: appended (committed or not), taken back by a cut, or of a snapshot.
+  std::optional<Membership> membership;
   std::vector<Readable> readable;
   std::vector<ReadTicket> reads_refused;  // not leader (any more): route the read again
   std::vector<SnapshotWish> send_snapshot;
@@ -236,7 +259,8 @@ struct Status {
   Index first;  // the first entry still in the log
   Index last;
   Index durable;  // of this replica's own log
-  Membership membership;
+  Membership membership;   // in force
+  Index membership_index;  // of its entry; up to the start of the log if it is older
   std::vector<PeerProgress> peers;  // on a leader, without itself, sorted by node
 };
 
@@ -259,6 +283,9 @@ class Protocol {
   virtual NodeId leader() const = 0;
   virtual Index commit() const = 0;
   virtual Index durable() const = 0;
+  // In force at this entry: what a snapshot of that state has to keep. REQUIRES: the entry is in
+  // the log, or the last one before it.
+  virtual const Membership& membership_at(Index index) const = 0;
   // CHECKs what must hold between steps (invariants.cc). Tests call it after every step.
   virtual void check_invariants() const = 0;
 };

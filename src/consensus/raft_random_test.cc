@@ -4,6 +4,7 @@
 // world heals and the group has to agree again.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -34,7 +35,7 @@ class World {
       if (!cluster_.up(node)) cluster_.restart(node);
     }
     run_until([&] { return cluster_.leader() != 0; });
-    ASSERT_NE(cluster_.leader(), 0u);
+    ASSERT_NE(cluster_.leader(), 0u) << description();
     for (int i = 0; i < 3; ++i) {
       propose(cluster_.leader());
       run(milliseconds(200));
@@ -51,6 +52,7 @@ class World {
 
   std::uint64_t commits() const { return cluster_.newest_commit().value; }
   std::uint64_t reads() const { return reads_; }
+  std::uint64_t changes() const { return changes_; }
 
  private:
   static ClusterOptions options(std::uint64_t seed) {
@@ -60,6 +62,7 @@ class World {
     if (random.below(3) == 0) options.voters = {1, 2, 3, 4, 5};
     if (random.below(4) == 0) options.voters = {1, 2};
     if (random.below(3) == 0) options.learners = {7};
+    if (random.below(2) == 0) options.spare = {8, 9};
     // Small bounds, so that they are met.
     options.protocol.window_messages = static_cast<std::uint32_t>(1 + random.below(4));
     options.protocol.window_bytes = 1 + random.below(200);
@@ -105,7 +108,9 @@ class World {
   }
 
   void disturb(std::uint64_t node, std::uint64_t what) {
-    if (what < 935) {
+    if (random_.below(8) == 0) {
+      change(random_.below(10) == 0 ? node : any_leader());
+    } else if (what < 935) {
       if (cluster_.up(node)) {
         cluster_.crash(node, random_.below(cluster_.writes_under_way(node) + 1));
       } else {
@@ -177,6 +182,22 @@ class World {
     cluster_.propose(node, fmt::format("{}{}", ++proposals_, std::string(random_.below(60), 'x')));
   }
 
+  // Somebody enters, leaves, or changes role.
+  void change(std::uint64_t node) {
+    if (node == 0 || !cluster_.up(node)) return;
+    Membership target = cluster_.status(node).membership;
+    target.outgoing.clear();
+    const NodeId who(any_node());
+    const std::uint64_t role = random_.below(3);
+    std::erase(target.voters, who);
+    std::erase(target.learners, who);
+    if (role < 2) {
+      auto& list = role == 0 ? target.voters : target.learners;
+      list.insert(std::upper_bound(list.begin(), list.end(), who), who);
+    }
+    if (!target.voters.empty() && !cluster_.change(node, target).refusal) ++changes_;
+  }
+
   void read(std::uint64_t node) {
     if (node == 0 || !cluster_.up(node)) return;
     // Whatever anyone has committed by now, a client may have been told.
@@ -229,7 +250,11 @@ class World {
   }
 
   bool same_everywhere() const {
+    if (cluster_.leader() == 0) return false;
+    const Status leader = cluster_.status(cluster_.leader());
+    if (!leader.membership.outgoing.empty()) return false;
     for (const auto node : cluster_.nodes()) {
+      if (!leader.membership.contains(NodeId(node))) continue;
       if (cluster_.commit(node) != cluster_.newest_commit().value) return false;
       if (cluster_.committed(node) != cluster_.committed(cluster_.leader())) return false;
     }
@@ -239,7 +264,9 @@ class World {
   std::string description() const {
     std::string text;
     for (const auto node : cluster_.nodes()) {
-      text += fmt::format("{}: {}\n", node, testing::to_text(cluster_.status(node)));
+      const Status status = cluster_.status(node);
+      text += fmt::format("{}: {}, members {} since {}\n", node, testing::to_text(status),
+                          testing::to_text(status.membership), status.membership_index);
     }
     return text;
   }
@@ -250,6 +277,7 @@ class World {
   std::uint64_t proposals_ = 0;
   ReadTicket ticket_ = 0;
   std::uint64_t reads_ = 0;
+  std::uint64_t changes_ = 0;
   std::map<std::pair<std::uint64_t, ReadTicket>, Index> expected_;
 };
 
@@ -269,6 +297,7 @@ TEST(RaftRandom, three_hundred_seeds_keep_every_promise) {
   }
   std::uint64_t commits = 0;
   std::uint64_t reads = 0;
+  std::uint64_t changes = 0;
   std::signal(SIGABRT, say_seed);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
@@ -279,12 +308,13 @@ TEST(RaftRandom, three_hundred_seeds_keep_every_promise) {
     if (HasFailure()) break;
     commits += world.commits();
     reads += world.reads();
+    changes += world.changes();
   }
   RecordProperty("commits", static_cast<int>(commits));
   RecordProperty("reads", static_cast<int>(reads));
-  std::printf("%llu seeds: %llu entries committed, %llu reads\n",
+  std::printf("%llu seeds: %llu entries committed, %llu reads, %llu changes of membership\n",
               static_cast<unsigned long long>(count), static_cast<unsigned long long>(commits),
-              static_cast<unsigned long long>(reads));
+              static_cast<unsigned long long>(reads), static_cast<unsigned long long>(changes));
 }
 
 }  // namespace

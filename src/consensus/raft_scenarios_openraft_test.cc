@@ -245,7 +245,9 @@ TEST(RaftScenariosOpenraft, t50_leader_restart_cluster_committed_not_restored) {
 }
 
 TEST(RaftScenariosOpenraft, t90_issue_920_non_voter_leader_restart) {
-  // A node that the log says is no voter stays a learner after a restart, whatever it was.
+  // A node that the log says is no voter starts as a learner, whatever it was. It cannot know that
+  // this was ever committed, so it asks for votes when it hears nobody (thesis 4.2.2: it may be the
+  // only one who has the entry), but is not counted, and in the end the voter leads.
   testing::Found log = found(epoch(2, 1), {epoch(1, 1)});
   Membership without = testing::voters({2});
   without.learners = {NodeId(1)};
@@ -253,11 +255,12 @@ TEST(RaftScenariosOpenraft, t90_issue_920_non_voter_leader_restart) {
   Cluster cluster({.voters = {1, 2}, .found = {{1, log}, {2, log}}});
   EXPECT_EQ(cluster.role(1), Role::learner);
   cluster.elapse(1, seconds(3));
-  EXPECT_EQ(cluster.role(1), Role::learner);
-  EXPECT_TRUE(cluster.network().empty());
+  EXPECT_NE(cluster.role(1), Role::leader) << "its own vote is no majority";
   cluster.run(seconds(2));
   EXPECT_EQ(cluster.leader(), 2u);
   EXPECT_EQ(cluster.role(1), Role::learner);
+  cluster.elapse(1, seconds(3));
+  EXPECT_EQ(cluster.role(1), Role::learner) << "it knows by now that the entry is committed";
 }
 
 TEST(RaftScenariosOpenraft, a_restarted_candidate_does_not_use_its_epoch_again) {

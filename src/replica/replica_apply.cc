@@ -191,7 +191,7 @@ void Replica::State::maybe_begin_snapshot() {
   const auto epoch = tail.epoch_at(mark);
   if (!epoch) return;
   snapshots.begin({.group = options.protocol.group,
-                   .mark = {mark, *epoch, status.membership},
+                   .mark = {mark, *epoch, engine->membership_at(mark)},
                    .stamp = applied_stamp,
                    .wall = clock.wall(),
                    .semantics = kSemantics},

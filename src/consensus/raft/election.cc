@@ -18,7 +18,16 @@ constexpr Duration kSoonMax = milliseconds(50);
 
 // ---- Campaigning --------------------------------------------------------------------------------
 
-bool Raft::may_campaign() const { return is_voter() && !installing_; }
+// Who is no voter any more in a membership that may not be committed may be the only one who has it,
+// and then nobody else can be elected (thesis 4.2.2).
+bool Raft::may_campaign() const {
+  if (installing_) return false;
+  for (auto one = memberships_.rbegin(); one != memberships_.rend(); ++one) {
+    if (one->second.is_voter(options_.self)) return true;
+    if (one->first <= commit_) break;
+  }
+  return false;
+}
 
 void Raft::campaign() {
   reset_election_timer();
@@ -158,8 +167,9 @@ void Raft::on(PeerLiveness input) {
     if (peer->state() == Progress::State::replicate) peer->become_probe();
     if (!input.alive) {
       peer->forget_match();
-      if (transfer_to_ == input.node) transfer_to_ = {};
-      return;
+      if (transfer_to_ != input.node) return;
+      transfer_to_ = {};
+      return continue_change();
     }
     send_heartbeat(*peer);
     peer->resume();

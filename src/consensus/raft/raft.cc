@@ -58,7 +58,7 @@ Raft::Raft(const ProtocolOptions& options, Recovered recovered, Instant now, Prn
 Guarantees Raft::guarantees() const {
   return {.linearizable = true,
           .may_lose_acknowledged = false,
-          .membership_changes = false,
+          .membership_changes = true,
           .leadership_transfer = true,
           .lease_reads = false};
 }
@@ -98,11 +98,15 @@ void Raft::on(Tick) {
     if (elapsed_ >= election_deadline_) campaign();
     return;
   }
-  if (transfer_to_ && elapsed_ >= transfer_deadline_) transfer_to_ = {};
+  if (transfer_to_ && elapsed_ >= transfer_deadline_) {
+    transfer_to_ = {};
+    if (leaving()) return become_follower(promise_, {});
+  }
   if (elapsed_ >= heartbeat_deadline_) {
     if (!quorum_is_active() && !mutated(Mutation::leader_never_gives_up)) {
       return become_follower(promise_, {});
     }
+    forget_departed();
     send_heartbeats();
   } else if (reads_.any_gathered()) {
     start_read_round();
@@ -266,6 +270,7 @@ Status Raft::status() const {
   status.last = log_.last();
   status.durable = writes_.durable_last();
   status.membership = membership();
+  status.membership_index = memberships_.back().first;
   for (const Progress& peer : peers_) {
     status.peers.push_back(
         {.node = peer.node(),

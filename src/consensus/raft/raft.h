@@ -48,6 +48,7 @@ class Raft final : public Protocol {
   NodeId leader() const override { return leader_; }
   Index commit() const override { return commit_; }
   Index durable() const override { return writes_.durable_last(); }
+  const Membership& membership_at(Index index) const override;
   void check_invariants() const override;
 
  private:
@@ -135,6 +136,14 @@ class Raft final : public Protocol {
   const Membership& membership() const { return memberships_.back().second; }
   bool is_voter() const { return membership().is_voter(options_.self); }
   Role idle_role() const { return is_voter() ? Role::follower : Role::learner; }
+  bool leaving() const;
+  std::optional<ChangeRefusal> objection(const Membership& target) const;
+  bool caught_up(NodeId node) const;
+  void append_membership(Membership&& next);
+  void update_peers();
+  void forget_departed();
+  void continue_change();
+  void membership_changed();
   void adopt_memberships(const std::vector<Entry>& entries);
   void cut_memberships(Index from);
   void forget_memberships();

@@ -63,7 +63,22 @@ void Raft::check_leader() const {
     CHECK(peer.read_round <= reads_.newest_round());
   }
 
-  // Commit was advanced wherever it could be.
+  // Every member is known as what it is, and nobody else except who has just left.
+  for (const NodeId node : membership().everyone()) {
+    const auto is_node = [node](const Progress& peer) { return peer.node() == node; };
+    const bool known = std::any_of(peers_.begin(), peers_.end(), is_node);
+    CHECK(known != (node == options_.self), "{} is a member", node);
+  }
+  for (const Progress& peer : peers_) {
+    CHECK(peer.voter() == membership().is_voter(peer.node()));
+    CHECK(membership().contains(peer.node()) == (peer.leaves_at == Instant::never()));
+  }
+
+  // Commit was advanced wherever it could be, and a committed change is not left half done.
+  if (commit_ >= own_first_ && commit_ >= memberships_.back().first) {
+    CHECK(membership().outgoing.empty(), "joint, and committed at {}", memberships_.back().first);
+    CHECK(is_voter() || transfer_to_);
+  }
   const auto match_of = [this](NodeId node) -> std::uint64_t {
     if (node == options_.self) return writes_.durable_last().value;
     for (const Progress& peer : peers_) {

@@ -137,6 +137,7 @@ void Raft::update_commit() {
     // Whoever waits for this at another node waits for the news of it: not until a heartbeat.
     if (peer.state() == Progress::State::replicate) replicate_to(peer, peer.commit_sent < commit_);
   }
+  continue_change();
 }
 
 void Raft::commit_to(Index index) {

@@ -72,7 +72,7 @@ void Raft::on(SnapshotStored&& input) {
   // The membership of the snapshot rules; a later one that was in the log went with it.
   memberships_.clear();
   memberships_.emplace_back(mark.index, mark.membership);
-  if (role_ == Role::follower || role_ == Role::learner) role_ = idle_role();
+  membership_changed();
   commit_ = mark.index;
   out_->committed_up_to = mark.index;
   if (leader_) acknowledge(mark.index, 0);

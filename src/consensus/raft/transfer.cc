@@ -7,7 +7,7 @@ namespace holdfast::consensus {
 void Raft::on(TransferRequested input) {
   if (role_ != Role::leader) return;
   if (input.to == options_.self) {  // keep it: whatever was under way ends
-    transfer_to_ = {};
+    if (!leaving()) transfer_to_ = {};
     return;
   }
   const NodeId to = input.to ? input.to : furthest_voter();

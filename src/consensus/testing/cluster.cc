@@ -27,17 +27,20 @@ Cluster::Cluster(ClusterOptions options) : options_(std::move(options)) {
   for (const std::uint64_t node : options_.learners) membership_.learners.push_back(NodeId(node));
   if (!options_.make) options_.make = make_protocol;
   Prng seeds(options_.seed);
-  for (const NodeId node : membership_.everyone()) {
-    Replica& replica = replicas_[node.value];
-    replica.number = node.value;
-    replica.now = Instant{seconds(1).ns};
-    replica.prng = seeds.fork();
-    replica.disk.mark.membership = membership_;
-    replica.snapshot = replica.disk.mark;
-    const auto found = options_.found.find(node.value);
-    if (found != options_.found.end()) fill(replica.disk, found->second);
-    start(replica, true);
-  }
+  for (const NodeId node : membership_.everyone()) add(node.value, membership_, seeds.fork());
+  for (const std::uint64_t node : options_.spare) add(node, {}, seeds.fork());
+}
+
+void Cluster::add(std::uint64_t node, const Membership& membership, Prng prng) {
+  Replica& replica = replicas_[node];
+  replica.number = node;
+  replica.now = Instant{seconds(1).ns};
+  replica.prng = prng;
+  replica.disk.mark.membership = membership;
+  replica.snapshot = replica.disk.mark;
+  const auto found = options_.found.find(node);
+  if (found != options_.found.end()) fill(replica.disk, found->second);
+  start(replica, true);
 }
 
 void Cluster::fill(Disk& disk, const Found& found) const {
@@ -150,6 +153,10 @@ Proposed Cluster::propose(std::uint64_t node, std::string_view payload) {
   return *input(node, Propose{EntryKind::batch, SharedBytes(std::string(payload))}).proposed;
 }
 
+MembershipChange Cluster::change(std::uint64_t node, const Membership& target) {
+  return *input(node, MembershipRequested{target}).membership_change;
+}
+
 void Cluster::read(std::uint64_t node, ReadTicket ticket) { input(node, ReadRequest{ticket}); }
 
 void Cluster::apply_write(Disk& disk, const Write& write) {
@@ -217,7 +224,7 @@ void Cluster::compact(std::uint64_t node, std::uint64_t index, std::uint64_t kee
   const auto epoch = replica.engine->log().epoch_at(mark);
   CHECK(epoch && mark <= replica.engine->commit());
   const Index keep = keep_from == 0 ? mark.next() : Index(keep_from);
-  replica.snapshot = {mark, *epoch, replica.engine->status().membership};
+  replica.snapshot = {mark, *epoch, replica.engine->membership_at(mark)};
   snapshots_[mark] = replica.snapshot;
   // On disk the snapshot takes the place of what it contains, whether that is on the disk or not.
   auto& entries = replica.disk.entries;

@@ -44,6 +44,7 @@ struct Found {
 struct ClusterOptions {
   std::vector<std::uint64_t> voters = {1, 2, 3};
   std::vector<std::uint64_t> learners = {};
+  std::vector<std::uint64_t> spare = {};  // empty, and not members yet
   ProtocolOptions protocol = {};  // group and self are filled in
   std::uint64_t seed = 1;
   // What nodes find on their disks at the start, where that is not nothing.
@@ -70,6 +71,7 @@ class Cluster {
   void campaign(std::uint64_t node);
   Proposed propose(std::uint64_t node, std::string_view payload);
   void read(std::uint64_t node, ReadTicket ticket);
+  MembershipChange change(std::uint64_t node, const Membership& target);
   // Completes the oldest `count` writes under way.
   void sync(std::uint64_t node, std::size_t count = SIZE_MAX);
   // Loses the writes under way but for the oldest `kept`, which had reached the disk.
@@ -168,6 +170,7 @@ class Cluster {
   Replica& at(std::uint64_t node);
   const Replica& at(std::uint64_t node) const;
   void fill(Disk& disk, const Found& found) const;
+  void add(std::uint64_t node, const Membership& membership, Prng prng);
   void start(Replica& replica, bool first);
   void take_effects(Replica& replica);
   void post(Message message);

@@ -70,6 +70,24 @@ std::string to_text(ProposalRefusal refusal) {
   return "?";
 }
 
+std::string to_text(ChangeRefusal refusal) {
+  switch (refusal) {
+    case ChangeRefusal::not_leader:
+      return "not_leader";
+    case ChangeRefusal::handing_over:
+      return "handing_over";
+    case ChangeRefusal::too_early:
+      return "too_early";
+    case ChangeRefusal::under_way:
+      return "under_way";
+    case ChangeRefusal::behind:
+      return "behind";
+    case ChangeRefusal::invalid:
+      return "invalid";
+  }
+  return "?";
+}
+
 std::string to_text(const Entry& entry) {
   std::string text = fmt::format("{}:{}", entry.index, entry.epoch);
   if (entry.kind == EntryKind::noop) text += " noop";
@@ -165,6 +183,12 @@ std::string to_text(const Effects& effects, const std::string& indent) {
     line(one.refusal ? "proposal refused: " + to_text(*one.refusal)
                      : fmt::format("proposed {}:{}", one.index, one.epoch));
   }
+  if (effects.membership_change) {
+    const MembershipChange& one = *effects.membership_change;
+    line(one.refusal ? "change refused: " + to_text(*one.refusal)
+                     : fmt::format("change begins at {}", one.index));
+  }
+  if (effects.membership) line("members " + to_text(*effects.membership));
   for (const Readable& one : effects.readable) {
     line(fmt::format("read {} at {}", one.ticket, one.index));
   }

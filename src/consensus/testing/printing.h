@@ -10,6 +10,7 @@ namespace holdfast::consensus::testing {
 std::string to_text(MessageKind kind);
 std::string to_text(Role role);
 std::string to_text(ProposalRefusal refusal);
+std::string to_text(ChangeRefusal refusal);
 // 3:1.2 for the entry at 3 of epoch 1.2, with its payload if it has one.
 std::string to_text(const Entry& entry);
 std::string to_text(const std::vector<Entry>& entries);

@@ -38,6 +38,13 @@ std::pair<Epoch, std::optional<Membership>> found_entry(const std::string& word)
   return {epoch(parts[0]), voters(nodes)};
 }
 
+// 1,2,3
+std::vector<NodeId> node_list(const std::string& word) {
+  std::vector<NodeId> result;
+  for (const auto& node : split(word, ',')) result.push_back(NodeId(number(node)));
+  return result;
+}
+
 Cluster::Filter filter(const std::vector<std::string>& words) {
   return [words](const Message& message) {
     for (std::size_t i = 1; i < words.size(); ++i) {
@@ -105,13 +112,15 @@ std::string Script::execute(const std::string& full_line) {
 void Script::make_cluster(const std::vector<std::string>& words) {
   ClusterOptions options = base_;
   options.voters.clear();
-  bool learners = false;
+  std::vector<std::uint64_t>* list = &options.voters;
   for (std::size_t i = 1; i < words.size(); ++i) {
     const auto pair = split(words[i], '=');
-    if (pair.size() == 1 && pair[0] == "learners") {
-      learners = true;
+    if (pair[0] == "learners") {
+      list = &options.learners;
+    } else if (pair[0] == "spare") {
+      list = &options.spare;
     } else if (pair.size() == 1) {
-      (learners ? options.learners : options.voters).push_back(number(pair[0]));
+      list->push_back(number(pair[0]));
     } else if (pair[0] == "window_messages") {
       options.protocol.window_messages = static_cast<std::uint32_t>(number(pair[1]));
     } else if (pair[0] == "window_bytes") {
@@ -163,7 +172,10 @@ bool Script::run_input(const std::vector<std::string>& words, const std::string&
   } else if (words[0] == "liveness") {
     cluster.input(number(words[1]), PeerLiveness{NodeId(number(words.at(2))), words.at(3) == "up"});
   } else if (words[0] == "membership") {
-    cluster.input(number(words[1]), MembershipRequested{});
+    Membership target;
+    target.voters = node_list(words.at(2));
+    if (words.size() > 4) target.learners = node_list(words[4]);
+    cluster.change(number(words[1]), target);
   } else if (words[0] == "appoint") {
     cluster.input(number(words[1]), Appointed{});
   } else if (words[0] == "fault") {
@@ -227,6 +239,12 @@ bool Script::run_look(const std::vector<std::string>& words) {
       if (words.size() > 1 && number(words[1]) != node) continue;
       say(fmt::format("{}: {}", node,
                       cluster_->up(node) ? to_text(cluster_->status(node)) : "down"));
+    }
+  } else if (words[0] == "members") {
+    for (const std::uint64_t node : cluster_->nodes()) {
+      if (words.size() > 1 && number(words[1]) != node) continue;
+      if (!cluster_->up(node)) continue;
+      say(fmt::format("{}: {}", node, to_text(cluster_->status(node).membership)));
     }
   } else if (words[0] == "network") {
     for (const Message& message : cluster_->network()) say(to_text(message));

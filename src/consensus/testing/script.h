@@ -9,7 +9,7 @@
 // Comments and commands are kept, what follows the dashes is compared, or rewritten: run
 // consensus_test with HOLDFAST_REWRITE=1 and read the difference. Commands, one a line:
 //
-//   nodes 1 2 3 [learners 4] [window_messages=N] [window_bytes=N] [message_bytes=N]
+//   nodes 1 2 3 [learners 4] [spare 5 6] [window_messages=N] [window_bytes=N] [message_bytes=N]
 //         [uncommitted_bytes=N] [promise1=3.2] [log1=1.1,2.3,2.3:1+2]
 //                       what node 1 found on disk; the last entry makes 1 and 2 the voters
 //   campaign N            moves N's clock until it campaigns
@@ -24,8 +24,9 @@
 //   restart N
 //   compact N INDEX [KEEP]    snapshot FROM TO    sent N TO ok|failed    install N
 //   cut FROM TO           isolate N              heal
-//   membership N          appoint N              fault N          (inputs that Raft cannot serve)
-//   log N                 status [N]             network
+//   membership N 1,2,3 [learners 4,5]            asks N for these voters and learners
+//   appoint N             fault N                (inputs that Raft cannot serve)
+//   log N                 status [N]             members [N]      network
 //   quietly COMMAND       the same without telling
 #pragma once
 
