@@ -14,10 +14,10 @@ namespace {
 using testing::HasSubstr;
 using workload::Ended;
 
-// A server in the same loop that answers SET and AUTH, unless it is told to be worse than that.
+// A server in the same loop that answers SET, unless it is told to be worse than that.
 class FakeServer {
  public:
-  enum class Habit { answers, silent, hangs_up, talks_too_much, refuses };
+  enum class Habit { answers, silent, talks_too_much, refuses };
 
   FakeServer(os::TcpNetwork& network, Habit habit) : habit_(habit) {
     auto made = network.listen({"127.0.0.1", 0}, [this](env::Stream& stream) {
@@ -30,7 +30,6 @@ class FakeServer {
   env::Address address() const { return listener_->bound(); }
   void close() { listener_.reset(); }
 
-  std::string received;
   int accepted = 0;
 
  private:
@@ -38,14 +37,12 @@ class FakeServer {
     Session(FakeServer& owner, env::Stream& client) : server(owner), stream(client) {}
 
     void on_bytes(std::string_view bytes) override {
-      server.received += bytes;
       pending += bytes;
       // One answer for each command's name. A name cut in two is waited for.
       for (;;) {
-        const auto at = std::min(pending.find("\r\nSET\r\n"), pending.find("\r\nAUTH\r\n"));
+        const auto at = pending.find("\r\nSET\r\n");
         if (at == std::string::npos) return;
         pending.erase(0, at + 5);
-        if (server.habit_ == Habit::hangs_up) return stream.close(true);
         if (server.habit_ == Habit::silent) continue;
         stream.send(server.habit_ == Habit::refuses ? std::string_view("-NOLEADER none\r\n")
                                                     : std::string_view("+OK\r\n"));
@@ -145,14 +142,6 @@ TEST_F(BenchClientTest, LeavesAServerThatIsGone) {
   for (const auto& operation : end()) EXPECT_EQ(operation.ended, Ended::ok) << "nothing was sent";
 }
 
-TEST_F(BenchClientTest, LeavesAServerThatHangsUp) {
-  add_server(Habit::hangs_up);
-  add_server(Habit::answers);
-  start();
-  ASSERT_TRUE(until([&] { return client->acknowledged() >= 10; }));
-  EXPECT_EQ(end().front().ended, Ended::unknown);
-}
-
 TEST_F(BenchClientTest, LeavesAServerWithoutALeader) {
   add_server(Habit::refuses);
   add_server(Habit::answers);
@@ -161,16 +150,6 @@ TEST_F(BenchClientTest, LeavesAServerWithoutALeader) {
   const auto& history = end();
   EXPECT_EQ(history.front().ended, Ended::failed) << "certainly not done";
   EXPECT_EQ(figures.latencies.count(), client->acknowledged()) << "a refusal is no answer";
-}
-
-TEST_F(BenchClientTest, LogsInFirst) {
-  FakeServer& server = add_server(Habit::answers);
-  plan.password = "open sesame";
-  start();
-  ASSERT_TRUE(until([&] { return client->acknowledged() >= 10; }));
-  EXPECT_TRUE(server.received.starts_with("*2\r\n$4\r\nAUTH\r\n$11\r\nopen sesame\r\n*3\r\n"));
-  const std::size_t asked = end().size();
-  EXPECT_EQ(asked, client->acknowledged());
 }
 
 TEST_F(BenchClientTest, ReportsAnAnswerToNothing) {

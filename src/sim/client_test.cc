@@ -12,6 +12,7 @@ namespace {
 
 using testing::IsEmpty;
 using workload::Ended;
+using workload::Habits;
 
 class NoObserver final : public HostObserver {
  public:
@@ -101,6 +102,24 @@ TEST_F(ClientTest, EndsEvenIfNobodyAnswers) {
   client.wind_down();
   run(seconds(10));
   EXPECT_TRUE(client.done());
+}
+
+// The nodes go on, and answer that they do not know.
+TEST_F(ClientTest, WhatIsAnsweredAfterItsTimeIsUpIsNotHeard) {
+  Client client(world_, 0, mix_, {.leave_ppm = 0, .hang_up_ppm = 0, .half_ppm = 0}, history_);
+  client.start();
+  run(seconds(1));
+  for (MachineId from = 1; from <= 3; ++from) {
+    for (MachineId to = 1; to <= 3; ++to) {
+      if (from != to) world_.network().cut(from, to);
+    }
+  }
+  run(seconds(1));
+  ASSERT_GT(client.actor().outstanding(), 0u);
+  client.finish();
+  EXPECT_TRUE(client.done());
+  run(seconds(10));
+  EXPECT_THAT(client.problems(), IsEmpty());
 }
 
 }  // namespace

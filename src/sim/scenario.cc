@@ -30,7 +30,7 @@ struct Row {
 
 std::vector<Row> rows_of(Scenario& s) {
   workload::Mix& m = s.mix;
-  Habits& h = s.habits;
+  workload::Habits& h = s.habits;
   Wire& w = s.wire;
   return {
       {"nodes", {{"nodes", &s.nodes}}},

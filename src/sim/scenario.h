@@ -26,8 +26,8 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "sim/fault.h"
-#include "sim/habits.h"
 #include "sim/network.h"
+#include "workload/habits.h"
 #include "workload/mix.h"
 
 namespace holdfast::sim {
@@ -53,7 +53,7 @@ struct Scenario {
   Mode mode = Mode::safety;
   Promise promise = Promise::live;
   workload::Mix mix;
-  Habits habits;
+  workload::Habits habits;
   Wire wire;  // every link, before any fault
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
