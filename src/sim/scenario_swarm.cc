@@ -28,7 +28,8 @@ workload::Mix draw_mix(Prng& prng) {
   mix.write += 1;
   mix.keys = static_cast<std::uint32_t>(1 + prng.below(5));
   mix.locks = static_cast<std::uint32_t>(1 + prng.below(3));
-  mix.pipeline = static_cast<std::uint32_t>(prng.below(2) == 0 ? 1 : 1 + prng.below(8));
+  const std::uint64_t deepest = prng.below(4) == 0 ? 32 : 8;
+  mix.pipeline = static_cast<std::uint32_t>(prng.below(2) == 0 ? 1 : 1 + prng.below(deepest));
   mix.clients = static_cast<std::uint32_t>(2 + prng.below(6));
   mix.think = milliseconds(prng.between(10, 60));
   return mix;

@@ -14,8 +14,13 @@
 namespace holdfast::workload {
 namespace {
 
-// How many things a client has begun and not ended: it holds a lock while it does others.
-constexpr std::size_t kAtOnce = 4;
+// How many things that go on from pipeline to pipeline a client has begun and not ended: it holds a
+// lock while it does others. More, and a connection would do little but wait for locks.
+constexpr std::size_t kLasting = 4;
+// How many things altogether, however long a pipeline may be.
+constexpr std::size_t kMostAtOnce = 256;
+
+bool lasts(Op op) { return op == Op::cas || op == Op::write_ttl || op == Op::acquire; }
 
 // The key of a read: mostly of a register, but of whatever else there is as well.
 std::string key_to_read(const Mix& mix, const Names& names, Prng& prng) {
@@ -34,25 +39,38 @@ std::string key_to_read(const Mix& mix, const Names& names, Prng& prng) {
 }  // namespace
 
 Actor::Actor(const Mix& mix, std::uint32_t client, Prng prng, History& history)
-    : mix_(mix), prng_(prng), journal_(client, history), names_(mix, client) {
+    : mix_(mix),
+      prng_(prng),
+      journal_(client, history),
+      names_(mix, client),
+      at_once_(std::clamp<std::size_t>(mix.pipeline, kLasting, kMostAtOnce)) {
   CHECK(mix.keys > 0 && mix.clients > 0 && (mix.lock == 0 || mix.locks > 0));
 }
 
 Actor::~Actor() = default;
 
-std::unique_ptr<Activity> Actor::choose() {
+std::optional<Op> Actor::choose() {
   constexpr Op kKinds[] = {Op::read,     Op::write,  Op::cas,      Op::erase,     Op::add,
                            Op::once_add, Op::insert, Op::read_all, Op::write_ttl, Op::acquire};
-  const std::array<std::uint32_t, std::size(kKinds)> shares = {
+  std::array<std::uint32_t, std::size(kKinds)> shares = {
       mix_.read,     mix_.write,  mix_.cas,      mix_.erase,     mix_.add,
       mix_.once_add, mix_.insert, mix_.read_all, mix_.write_ttl, mix_.lock};
+  const auto lasting = std::count_if(activities_.begin(), activities_.end(),
+                                     [](const Begun& begun) { return begun.lasts; });
+  const bool full = static_cast<std::size_t>(lasting) >= kLasting;
   std::uint64_t sum = 0;
-  for (const auto share : shares) sum += share;
-  CHECK(sum > 0, "a mix without a share");
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    if (full && lasts(kKinds[i])) shares[i] = 0;
+    sum += shares[i];
+  }
+  if (sum == 0) return std::nullopt;
   std::uint64_t dice = prng_.below(sum);
   std::size_t kind = 0;
   while (dice >= shares[kind]) dice -= shares[kind++];
+  return kKinds[kind];
+}
 
+std::unique_ptr<Activity> Actor::begin(Op kind) {
   const std::uint64_t key = prng_.below(mix_.keys);
   const auto one = [&](Op op, std::string name, std::string arg, std::vector<std::string> words,
                        ReadAnswer read) {
@@ -62,7 +80,7 @@ std::unique_ptr<Activity> Actor::choose() {
   const std::string reg = names_.name('r', key);
   const std::string fresh = names_.fresh_value();
   const std::int64_t amount = prng_.between(1, 3);
-  switch (kKinds[kind]) {
+  switch (kind) {
     case Op::read: {
       const std::string name = key_to_read(mix_, names_, prng_);
       return one(Op::read, name, {}, {"GET", name}, read_text);
@@ -99,7 +117,7 @@ std::unique_ptr<Activity> Actor::choose() {
 
 bool Actor::watching() const {
   return std::any_of(activities_.begin(), activities_.end(),
-                     [](const auto& activity) { return activity->watches(); });
+                     [](const Begun& begun) { return begun.activity->watches(); });
 }
 
 std::vector<Command> Actor::next(Instant now) {
@@ -113,19 +131,22 @@ std::vector<Command> Actor::next(Instant now) {
     CHECK(round.size() > before, "a round without a command");
     asked.insert(asked.end(), round.size() - before, &activity);
   };
-  for (const auto& activity : activities_) {
-    if (activity->wake_at() <= now) ask(*activity);
+  for (const Begun& begun : activities_) {
+    if (begun.activity->wake_at() <= now) ask(*begun.activity);
   }
-  while (!winding_down_ && round.size() < wanted && activities_.size() < kAtOnce) {
-    activities_.push_back(choose());
-    ask(*activities_.back());
+  while (!winding_down_ && round.size() < wanted && activities_.size() < at_once_) {
+    const std::optional<Op> kind = choose();
+    if (!kind) break;
+    activities_.push_back({begin(*kind), lasts(*kind)});
+    ask(*activities_.back().activity);
   }
   if (round.size() == 0) {
-    CHECK(!activities_.empty(), "asked for commands after the end");
-    const auto first =
-        std::min_element(activities_.begin(), activities_.end(),
-                         [](const auto& a, const auto& b) { return a->wake_at() < b->wake_at(); });
-    ask(**first);
+    CHECK(!activities_.empty(), "asked after the end, or a mix without a share");
+    const auto first = std::min_element(activities_.begin(), activities_.end(),
+                                        [](const Begun& a, const Begun& b) {
+                                          return a.activity->wake_at() < b.activity->wake_at();
+                                        });
+    ask(*first->activity);
   }
   sent_.assign(asked.begin(), asked.end());
   return round.take();
@@ -147,21 +168,21 @@ void Actor::broken(bool sent, Instant now) {
     sent_.pop_front();
     activity.on_answer({sent ? Meaning::unknown : Meaning::not_done, nullptr, now});
   }
-  for (const auto& activity : activities_) activity->on_broken(now);
+  for (const Begun& begun : activities_) begun.activity->on_broken(now);
   forget_ended();
 }
 
 void Actor::forget_ended() {
-  std::erase_if(activities_, [this](const auto& activity) {
-    return activity->over() && std::none_of(sent_.begin(), sent_.end(), [&](const Activity* sent) {
-             return sent == activity.get();
-           });
+  std::erase_if(activities_, [this](const Begun& begun) {
+    return begun.activity->over() &&
+           std::find(sent_.begin(), sent_.end(), begun.activity.get()) == sent_.end();
   });
 }
 
 Duration Actor::pause() {
-  // Short pauses are the most likely ones, as with people and programs; never at once.
-  const auto mean = std::max<std::int64_t>(mix_.think.ns, 1);
+  // Short pauses are the most likely ones, as with people and programs.
+  const std::int64_t mean = mix_.think.ns;
+  if (mean <= 0) return {};
   const std::int64_t a = prng_.between(0, 2 * mean);
   const std::int64_t b = prng_.between(0, 2 * mean);
   return nanoseconds(1 + (prng_.below(4) == 0 ? std::max(a, b) : std::min(a, b)));
@@ -170,14 +191,14 @@ Duration Actor::pause() {
 bool Actor::wind_down() {
   if (!winding_down_) {
     winding_down_ = true;
-    for (const auto& activity : activities_) activity->hurry();
+    for (const Begun& begun : activities_) begun.activity->hurry();
     forget_ended();
   }
   return activities_.empty();
 }
 
 void Actor::finish(Instant now) {
-  for (const auto& activity : activities_) activity->finish(now);
+  for (const Begun& begun : activities_) begun.activity->finish(now);
   activities_.clear();
   sent_.clear();
 }

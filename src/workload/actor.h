@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,7 @@ class Actor {
   // The connection could not be made, or is gone. `sent`: whether anything of the last next() may
   // have left; if not those operations failed.
   void broken(bool sent, Instant now);
-  // How long to pause before the next().
+  // How long to pause before the next(); not at all if the mix says so.
   Duration pause();
   // No more new operations; what is held is given back. True once there is nothing left to do.
   bool wind_down();
@@ -65,7 +66,14 @@ class Actor {
   const std::vector<std::string>& problems() const { return journal_.problems(); }
 
  private:
-  std::unique_ptr<Activity> choose();
+  struct Begun {
+    std::unique_ptr<Activity> activity;
+    bool lasts = false;  // longer than the pipeline it began in
+  };
+
+  // What to begin next; nothing if there is as much of it under way as may be.
+  std::optional<Op> choose();
+  std::unique_ptr<Activity> begin(Op kind);
   bool watching() const;
   void forget_ended();
 
@@ -73,8 +81,9 @@ class Actor {
   Prng prng_;
   Journal journal_;
   Names names_;
-  std::vector<std::unique_ptr<Activity>> activities_;  // under way, oldest first
-  std::deque<Activity*> sent_;                         // of each command that is not answered
+  std::size_t at_once_;            // so many are under way at most
+  std::vector<Begun> activities_;  // under way, oldest first
+  std::deque<Activity*> sent_;     // of each command that is not answered
   bool winding_down_ = false;
 };
 

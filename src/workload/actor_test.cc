@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "workload/fake_store.h"
@@ -42,6 +43,22 @@ TEST(Actor, DoesEverythingAndIsJudgedRight) {
           << seen[op][ended];
     }
   }
+}
+
+TEST(Actor, DeepPipelinesAreJudgedRight) {
+  std::map<std::pair<std::uint32_t, std::int64_t>, std::size_t> together;  // of a client, at a time
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    const bool faults = seed % 3 != 0;
+    Mix mix = mix_of_all();
+    mix.pipeline = 24;
+    const auto outcome = run_fake_world({.seed = seed, .mix = mix, .faults = faults});
+    EXPECT_EQ(complaints(outcome, faults), "") << "seed " << seed;
+    if (seed != 1) continue;
+    for (const auto& one : outcome.history) ++together[{one.client, one.call_ns}];
+  }
+  const auto deep = std::count_if(together.begin(), together.end(),
+                                  [](const auto& pipeline) { return pipeline.second >= 16; });
+  EXPECT_GT(deep, static_cast<std::ptrdiff_t>(together.size() / 10));
 }
 
 TEST(Actor, TheSameSeedDoesTheSame) {
@@ -86,6 +103,21 @@ resp::Reply reply_of(resp::Reply::Kind kind, std::string text = {}, std::int64_t
   return reply;
 }
 using Kind = resp::Reply::Kind;
+
+TEST(Actor, APipelineHoldsAsMuchAsTheMixSaysAndFewLocks) {
+  Alone alone({.write = 3, .lock = 1, .pipeline = 64});
+  std::size_t longest = 0;
+  for (int i = 0; i < 50; ++i) {
+    const auto commands = alone.ask();
+    longest = std::max(longest, commands.size());
+    std::ptrdiff_t acquires = 0;
+    for (const auto& command : commands) acquires += command.words[0] == "LOCK.ACQUIRE";
+    EXPECT_LE(acquires, 4);
+    alone.actor.broken(true, alone.now);
+  }
+  EXPECT_GE(longest, 60U);
+  EXPECT_LE(longest, 64U);
+}
 
 TEST(Actor, AnAnswerThatNobodyPromisedIsAProblem) {
   const std::pair<Mix, std::vector<resp::Reply>> cases[] = {

@@ -125,26 +125,41 @@ typename Search<Model>::Task task_of(const std::vector<Window>& windows, std::si
 
 // ---- what each operation is to its model
 
-RegisterModel::Step register_step(const Operation& operation, Numbers& numbers) {
+// The value that somebody claims to have seen there, "" if none.
+std::string_view value_seen(const Operation& operation) {
+  if (operation.op == Op::read) return operation.ret;
+  return operation.op == Op::cas ? field(operation.arg, 0) : std::string_view();
+}
+
+// Values that nobody saw are one value: what follows cannot tell them apart. So pipelines that were
+// never answered, a dozen writes each, do not multiply the configurations.
+constexpr std::int32_t kUnseen = -1;
+
+RegisterModel::Step register_step(const Operation& operation, const Numbers& seen) {
   RegisterModel::Step step;
   step.op = operation.op;
   step.answered = operation.ended == Ended::ok;
   step.done = operation.ret == "1";
-  step.written = numbers.of(value_written(operation));
-  if (operation.op == Op::read) step.seen = numbers.of(operation.ret);
-  if (operation.op == Op::cas) step.seen = numbers.of(field(operation.arg, 0));
+  step.written = seen.find(value_written(operation), kUnseen);
+  step.seen = seen.find(value_seen(operation), kUnseen);
   return step;
 }
 
 Verdict check_register(const History& history, const std::vector<Window>& windows,
                        std::string_view key, const Part& part, std::uint64_t budget) {
-  Numbers numbers;
+  Numbers seen;
+  for (const std::size_t i : part.operations) seen.of(value_seen(history[i]));
   Tasks<RegisterModel> tasks;
   for (const std::size_t i : part.operations) {
     auto task = task_of<RegisterModel>(windows, i);
-    task.step = register_step(history[i], numbers);
-    const bool open = !task.window.certain && task.window.latest == kOpen;
-    if (history[i].op == Op::erase && open) task.alike = 1;
+    task.step = register_step(history[i], seen);
+    if (!task.window.certain && task.window.latest == kOpen) {
+      const Op op = history[i].op;
+      const bool unseen = task.step.written == kUnseen;
+      if (op == Op::erase) task.alike = 1;
+      if ((op == Op::write || op == Op::guarded_write) && unseen) task.alike = 2;
+      if (op == Op::write_ttl && unseen) task.alike = 3;
+    }
     tasks.push_back(std::move(task));
   }
   return explain(history, key, RegisterModel(), std::move(tasks), budget);

@@ -219,6 +219,17 @@ TEST(Linearizable, AGrantThatNobodyHeardOfIsFoundByItsOwnerAgain) {
 
 // ---- the search
 
+// As after pipelines of writes that were never answered.
+TEST(Linearizable, WritesThatNobodySawAreOneAsGoodAsTheOther) {
+  Story story;
+  for (int i = 0; i < 40; ++i) story.at(1, 2).write("k", fmt::format("{}", i)).but_unknown();
+  for (int i = 0; i < 30; ++i) story.at(10 + i, 10 + i).erase("k", true);
+  EXPECT_TRUE(check_linearizable(story.history, 1'000).ok);
+  story.at(100, 101).read("k", "x");
+  const auto verdict = check_linearizable(story.history, 1'000);
+  EXPECT_NE(verdict.explanation.find("no order explains"), std::string::npos);
+}
+
 TEST(Linearizable, GivingUpIsNotOk) {
   Story story;
   for (int i = 0; i < 12; ++i) story.at(1, 99).write("k", fmt::format("{}", i));

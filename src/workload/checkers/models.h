@@ -110,6 +110,12 @@ class Numbers {
     if (word.empty()) return 0;
     return numbers_.emplace(word, static_cast<std::int32_t>(numbers_.size()) + 1).first->second;
   }
+  // The number of a word that was given one, or else `other`.
+  std::int32_t find(std::string_view word, std::int32_t other) const {
+    if (word.empty()) return 0;
+    const auto found = numbers_.find(word);
+    return found == numbers_.end() ? other : found->second;
+  }
 
  private:
   std::map<std::string, std::int32_t, std::less<>> numbers_;
