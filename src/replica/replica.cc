@@ -281,6 +281,8 @@ Epoch Replica::epoch() const { return state_->engine->epoch(); }
 NodeId Replica::leader() const { return state_->engine->leader(); }
 Index Replica::applied() const { return state_->applied; }
 const consensus::Protocol& Replica::protocol() const { return *state_->engine; }
+consensus::WriteId Replica::issued_write() const { return state_->last_write; }
+consensus::WriteId Replica::durable_write() const { return state_->durable_write; }
 
 Agreement Replica::agreement() const {
   if (state_->rebuild) return Agreement::rebuilding;

@@ -134,6 +134,9 @@ class Replica {
   std::uint64_t rebuilds() const;
   // The engine, to look at: its log and how far it is.
   const consensus::Protocol& protocol() const;
+  // The newest of the engine's writes that was given to the log, and the newest that is durable.
+  consensus::WriteId issued_write() const;
+  consensus::WriteId durable_write() const;
   // For reads that need no agreement (INFO, DBSIZE of this replica) and for checkers.
   const keyspace::Keyspace& keyspace() const;
   // A setting that is in force here, "" if unset.

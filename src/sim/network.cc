@@ -208,7 +208,7 @@ void Network::set_wire(MachineId from, MachineId to, const Wire& wire) {
 void Network::cut(MachineId from, MachineId to) { state_->cuts.insert({from, to}); }
 
 void Network::mend(MachineId from, MachineId to) {
-  state_->cuts.erase({from, to});
+  state_->counts.mended += state_->cuts.erase({from, to});
   state_->release(true);
 }
 
@@ -236,6 +236,7 @@ void Network::reset(MachineId one, MachineId other) {
 }
 
 void Network::heal() {
+  ++state_->counts.mended;
   state_->cuts.clear();
   state_->wires.clear();
   state_->all = {};

@@ -89,7 +89,8 @@ class Network {
 
   struct Counts {
     std::uint64_t segments = 0, lost = 0, dropped = 0, duplicated = 0, late = 0, reordered = 0,
-                  corrupted = 0, resets = 0;
+                  corrupted = 0, resets = 0,
+                  mended = 0;  // a cut direction, or all, made whole again
   };
   const Counts& counts() const;
 

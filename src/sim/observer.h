@@ -33,12 +33,19 @@ struct Sight {
   Index commit;
   Index applied;
   Index durable;                             // of its own log, as its engine knows
+  consensus::WriteId issued = 0;             // the newest of its writes that went to the log,
+  consensus::WriteId synced = 0;             // and the newest that the log says is on the disk
   Index snapshot;                            // its newest stored one
   Index before;                              // its log holds what comes after this …
   Index last;                                // … up to this,
   Epoch last_epoch;                          // which is of this epoch
   const consensus::LogTail* log = nullptr;   // these two are valid during the call only
   const keyspace::Keyspace* data = nullptr;  // null: not looked at
+  // Its own clock. Whether the wires bring it nothing from so many others that what it hears is no
+  // majority (told of leaders only); and how often anything was mended in the network so far.
+  Instant clock;
+  bool deaf = false;
+  std::uint64_t mends = 0;
   // The process has found that its data is not that of the others (and perhaps mended it by now).
   bool differed = false;
 

@@ -26,6 +26,29 @@ void QuorumDurability::see(const Look& look, const Memory& memory, Problems& pro
                   look.now.node, newest, entry->epoch, disks, memory.machines()));
 }
 
+void SyncedFirst::see(const Look& look, const Memory&, Problems& problems) {
+  const Sight& now = look.now;
+  auto& under_way = under_way_[now.machine];
+  if (look.started) return under_way.clear();  // what a process finds is durable
+
+  const Index changed = std::min(look.changed_from, now.last.next());
+  while (!under_way.empty() && under_way.back().from >= changed) under_way.pop_back();
+  if (changed <= now.last) under_way.push_back({look.before->issued + 1, changed});
+  while (!under_way.empty() && under_way.front().write <= now.synced) under_way.pop_front();
+
+  const Index stood_for = std::max(now.before, now.snapshot);
+  for (std::size_t i = 0; i < under_way.size(); ++i) {
+    const Index first = std::max(under_way[i].from, stood_for.next());
+    const Index last = i + 1 < under_way.size() ? under_way[i + 1].from.previous() : now.last;
+    if (first > last || first > now.durable) continue;
+    problems.add(kName, now.at,
+                 fmt::format("node {} takes its log for durable up to entry {}, but entry {} came "
+                             "with write {} or a later one, and only write {} has ended",
+                             now.node, now.durable, first, under_way[i].write, now.synced));
+    return;
+  }
+}
+
 void Durability::see(const Look& look, const Memory& memory, Problems& problems) {
   if (!look.started || look.before == nullptr) return;
   const Sight& now = look.now;

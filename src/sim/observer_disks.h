@@ -2,6 +2,9 @@
 // nothing that is committed as long as a majority of disks keeps what it has confirmed.
 #pragma once
 
+#include <deque>
+#include <map>
+
 #include "sim/observer.h"
 #include "sim/observer_logs.h"
 
@@ -18,6 +21,22 @@ class QuorumDurability final : public Rule {
 
  private:
   const Committed& committed_;
+};
+
+// An entry counts as durable only once the write that brought it is on the disk: what the engine
+// says of its log is held against what the log has said of its writes.
+class SyncedFirst final : public Rule {
+ public:
+  static constexpr std::string_view kName = "synced first";
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+
+ private:
+  // Entries from here on, up to the next of these, came with this write or a later one.
+  struct Brought {
+    consensus::WriteId write = 0;
+    Index from;
+  };
+  std::map<MachineId, std::deque<Brought>> under_way_;
 };
 
 // A process begins with what the one before it on that machine had made durable: log, promise and

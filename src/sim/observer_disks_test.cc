@@ -60,6 +60,59 @@ TEST(QuorumDurability, CountsASnapshotAndAMachineThatIsDown) {
   EXPECT_EQ(stage.objections(), Names());
 }
 
+// Entry 4 of node 2 is not on its disk yet when another takes its place.
+void replace_an_entry_under_way(Stage& stage) {
+  stage.founded(3);
+  stage.append(2, epoch_of(1, 1), "SET k old", false);
+  stage.see(2);
+  stage.promise(2, epoch_of(2, 3));
+  stage.cut(2, 4);
+  stage.append(2, epoch_of(2, 3), "", false);
+  stage.see(2);
+}
+
+TEST(SyncedFirst, CatchesAnEntryThatAnOlderWriteVouchesFor) {
+  Stage stage;
+  replace_an_entry_under_way(stage);
+  EXPECT_EQ(stage.objections(), Names());
+  stage.sight(2).synced = stage.sight(2).issued - 1;  // the write of the entry that was cut
+  stage.sight(2).durable = Index(4);
+  stage.see(2);
+  EXPECT_EQ(stage.objections(), Names{"synced first"});
+}
+
+TEST(SyncedFirst, AcceptsItOnceItsOwnWriteHasEnded) {
+  Stage stage;
+  replace_an_entry_under_way(stage);
+  stage.sight(2).synced = stage.sight(2).issued - 1;
+  stage.see(2);
+  stage.sync(2);
+  stage.see(2);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
+TEST(SyncedFirst, CatchesAnEntryThatIsDurableWhenItComes) {
+  Stage stage;
+  stage.founded(3);
+  stage.append(1, epoch_of(1, 1), "SET k v", false);
+  stage.sight(1).durable = Index(4);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"synced first"});
+}
+
+TEST(SyncedFirst, AcceptsWhatASnapshotStandsFor) {
+  Stage stage;
+  stage.founded(3);
+  for (int i = 0; i < 2; ++i) stage.append(2, epoch_of(1, 1), "SET k v", false);
+  stage.see(2);
+  stage.sight(2).snapshot = stage.sight(2).durable = Index(4);
+  stage.see(2);
+  EXPECT_EQ(stage.objections(), Names());
+  stage.sight(2).durable = Index(5);
+  stage.see(2);
+  EXPECT_EQ(stage.objections(), Names{"synced first"});
+}
+
 TEST(Durability, CatchesALogThatIsShorterAfterARestart) {
   Stage stage;
   stage.founded(3);

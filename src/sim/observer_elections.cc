@@ -91,4 +91,22 @@ void LeaderCompleteness::see_leader(const Look& look, Problems& problems) const 
   }
 }
 
+void DeafLeader::see(const Look& look, const Memory&, Problems& problems) {
+  const Sight& now = look.now;
+  Silence& silence = silences_[now.machine];
+  if (!now.leads() || !now.deaf) {
+    silence.process = 0;
+    return;
+  }
+  const bool goes_on = silence.process == now.process && silence.epoch == now.epoch &&
+                       silence.mends == now.mends && now.clock - silence.seen <= kGap;
+  if (!goes_on) silence = {now.process, now.epoch, now.mends, now.clock, now.clock};
+  silence.seen = now.clock;
+  const Duration length = now.clock - silence.since;
+  if (length <= kPatience) return;
+  problems.add(kName, now.at,
+               fmt::format("node {} leads epoch {} though no majority could reach it for {} ms",
+                           now.node, now.epoch, length.ms()));
+}
+
 }  // namespace holdfast::sim

@@ -56,4 +56,31 @@ class LeaderCompleteness final : public Rule {
   const Committed& committed_;
 };
 
+// A leader that no majority can reach gives up in time. Until then its clients wait for nothing;
+// and if what it says still arrives, its followers elect nobody else, for as long as that lasts.
+//
+// Counted by its own clock, which may stand still, over turns without a gap: what came while a
+// process stood still it may hear when it goes on. What is mended may bring it something at once.
+class DeafLeader final : public Rule {
+ public:
+  static constexpr std::string_view kName = "deaf leader";
+  // Two election time-outs of 300 ms, as its followers wait at most; a heartbeat until it looks;
+  // and room for clocks.
+  static constexpr Duration kPatience = seconds(1);
+  // More than a live process is without a turn.
+  static constexpr Duration kGap = milliseconds(75);
+
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+
+ private:
+  struct Silence {
+    std::uint64_t process = 0;  // 0: it hears a majority, or does not lead
+    Epoch epoch;
+    std::uint64_t mends = 0;
+    Instant since;
+    Instant seen;
+  };
+  std::map<MachineId, Silence> silences_;
+};
+
 }  // namespace holdfast::sim

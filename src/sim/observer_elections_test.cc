@@ -160,5 +160,60 @@ TEST(LeaderCompleteness, AcceptsThatAnOldLeaderLacksWhatCameAfterIt) {
   EXPECT_EQ(stage.objections(), Names());
 }
 
+// Node 1 leads and hears nobody; it takes so many turns, so far apart.
+void stay_deaf(Stage& stage, int turns, Duration apart = milliseconds(50)) {
+  for (int i = 0; i < turns; ++i) {
+    stage.sight(1).deaf = true;
+    stage.sight(1).clock = stage.sight(1).clock + apart;
+    stage.see(1);
+  }
+}
+
+TEST(DeafLeader, CatchesOneThatNeverGivesUp) {
+  Stage stage;
+  stage.founded(2);
+  stay_deaf(stage, 21);
+  EXPECT_EQ(stage.objections(), Names());
+  stay_deaf(stage, 1);
+  EXPECT_EQ(stage.objections(), Names{"deaf leader"});
+}
+
+TEST(DeafLeader, AcceptsOneThatGivesUpAndLeadsAgain) {
+  Stage stage;
+  stage.founded(2);
+  stay_deaf(stage, 15);
+  stage.promise(1, epoch_of(1, 1));
+  stage.see(1);
+  stage.lead(1, epoch_of(2, 1));
+  stage.append(1, epoch_of(2, 1));
+  stay_deaf(stage, 15);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
+TEST(DeafLeader, BeginsAgainWhenTheWiresWereWholeForAMoment) {
+  Stage stage;
+  stage.founded(2);
+  stay_deaf(stage, 15);
+  ++stage.sight(1).mends;
+  stay_deaf(stage, 15);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
+TEST(DeafLeader, DoesNotCountTheTimeOfAProcessThatStoodStill) {
+  Stage stage;
+  stage.founded(2);
+  stay_deaf(stage, 15);
+  stay_deaf(stage, 1, seconds(8));
+  stay_deaf(stage, 15);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
+TEST(DeafLeader, GoesByTheLeadersOwnClock) {
+  Stage stage;
+  stage.founded(2);
+  stay_deaf(stage, 1000, Duration{});
+  EXPECT_EQ(stage.objections(), Names());
+}
+
 }  // namespace
 }  // namespace holdfast::sim

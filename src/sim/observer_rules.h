@@ -42,8 +42,10 @@ class Rules {
   LogMatching log_matching_;
   Committed committed_;
   LeaderCompleteness leader_completeness_{committed_};
+  DeafLeader deaf_leader_;
   StateMachineSafety state_machine_safety_{committed_};
   QuorumDurability quorum_durability_{committed_};
+  SyncedFirst synced_first_;
   Durability durability_;
   NothingGoesBack nothing_goes_back_;
   ReplicaEquality replica_equality_;

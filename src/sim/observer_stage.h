@@ -64,7 +64,14 @@ class Stage {
     entry.content =
         consensus::content_checksum(GroupId(), entry.index, entry.kind, entry.payload.view());
     machine.log.append(std::move(entry));
-    if (durable) machine.sight.durable = machine.log.last();
+    ++machine.sight.issued;
+    if (durable) sync(id);
+  }
+  // All that was written is on the disk.
+  void sync(MachineId id) {
+    Machine& machine = machines_.at(id - 1);
+    machine.sight.durable = machine.log.last();
+    machine.sight.synced = machine.sight.issued;
   }
   void cut(MachineId id, std::uint64_t from) {
     Machine& machine = machines_.at(id - 1);

@@ -19,6 +19,7 @@ struct Observers::State {
   explicit State(std::uint32_t nodes) : rules(nodes) {}
 
   void look_at(MachineId machine, bool thorough);
+  void look_at_wires(Sight& sight);
 
   World* world = nullptr;
   Rules rules;
@@ -30,6 +31,17 @@ Observers::Observers(std::uint32_t nodes) : state_(std::make_unique<State>(nodes
 Observers::~Observers() = default;
 
 void Observers::attach(World& world) { state_->world = &world; }
+
+void Observers::State::look_at_wires(Sight& sight) {
+  const Network& network = world->network();
+  std::uint32_t heard = 1;
+  for (MachineId other = 1; other <= world->nodes(); ++other) {
+    heard += other != sight.machine && network.connected(other, sight.machine);
+  }
+  sight.deaf = heard < rules.memory().majority();
+  sight.mends = network.counts().mended;
+  sight.clock = world->host(sight.machine).clock().now();
+}
 
 void Observers::State::look_at(MachineId machine, bool thorough) {
   const Host& host = world->host(machine);
@@ -49,6 +61,8 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.commit = protocol.commit();
   sight.applied = replica->applied();
   sight.durable = protocol.durable();
+  sight.issued = replica->issued_write();
+  sight.synced = replica->durable_write();
   if (const auto& snapshot = replica->stored_snapshot()) sight.snapshot = snapshot->index;
   sight.before = log.before();
   sight.last = log.last();
@@ -57,8 +71,10 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.data = &replica->keyspace();
   sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 
+  if (sight.leads()) look_at_wires(sight);
+
   ++counts.looks;
-  if (!thorough && !rules.memory().changed(sight)) return;
+  if (!thorough && !sight.deaf && !rules.memory().changed(sight)) return;
   ++counts.changes;
   if (--until_thorough == 0) {
     thorough = true;

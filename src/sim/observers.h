@@ -16,10 +16,12 @@
 //   leader append-only     a leader never cuts its own log                    observer_elections.h
 //   commit of own epoch    a leader counts replicas of its own entries only  observer_elections.h
 //   leader completeness    a leader has what was committed before it          observer_elections.h
+//   deaf leader            a leader that no majority reaches gives up in time observer_elections.h
 //   log matching           same index and epoch: same entry, same past        observer_logs.h
 //   committed entries      at each index one, for ever, whoever says so       observer_logs.h
 //   state machine safety   what is applied is what was committed              observer_logs.h
 //   quorum durability      what is committed is on the disks of a majority    observer_disks.h
+//   synced first           an entry counts as durable once its write is      observer_disks.h
 //   durability             what was durable is there after a restart          observer_disks.h
 //   nothing goes back      epoch, commit, applied, snapshot of a process      observer_disks.h
 //   replica equality       same index, same data                              observer_data.h
