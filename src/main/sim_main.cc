@@ -208,6 +208,7 @@ void Simulation::explain(const Source& source, std::uint64_t seed, const sim::Re
     sim::Scenario scenario = whole;
     scenario.scripted = true;
     scenario.script = decisions.faults;
+    scenario.repeat = {};
     scenario.mix.clients = decisions.clients;
     scenario.length = decisions.length;
     scenario.nodes = decisions.nodes;

@@ -42,6 +42,8 @@ struct NodeOptions {
   Config config;
   std::uint64_t seed = 0;
   std::uint64_t process_id = 0;
+  // What this node, if it leads, has accepted and not done is bounded by this; beyond it is busy.
+  std::uint64_t pending_bytes = 64 << 20;
   // The node cannot go on; `message` is for people. The process must end before anything more is
   // sent: called at most once, and the node does nothing afterwards.
   std::function<void(const std::string& message)> fatal;

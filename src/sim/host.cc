@@ -52,6 +52,7 @@ server::NodeOptions Host::node_options() {
   return {.config = config_,
           .seed = streams_.of(Purpose::node, mix(id_, incarnation_)).next(),
           .process_id = 1000 * std::uint64_t{id_} + incarnation_,
+          .pending_bytes = pending_bytes_,
           .fatal =
               [this](const std::string& message) {
                 last_words_ = message;

@@ -40,6 +40,8 @@ class Host final : private Loop {
   ~Host() override;
 
   MachineId id() const { return id_; }
+  // NodeOptions::pending_bytes of the processes that are started from now on.
+  void bound_pending(std::uint64_t bytes) { pending_bytes_ = bytes; }
   // Starts a process. If the node refuses to start, `last_words` says why and it is not running.
   // REQUIRES: not running.
   void start();
@@ -83,6 +85,7 @@ class Host final : private Loop {
 
   MachineId id_;
   server::Config config_;
+  std::uint64_t pending_bytes_ = server::NodeOptions().pending_bytes;
   Schedule& schedule_;
   Network& network_;
   const RandomStreams& streams_;

@@ -47,7 +47,8 @@ class Run {
         world_({.seed = options.seed,
                 .nodes = scenario.nodes,
                 .segment_bytes = scenario.segment_bytes,
-                .snapshot_after_bytes = scenario.snapshot_after_bytes},
+                .snapshot_after_bytes = scenario.snapshot_after_bytes,
+                .pending_bytes = scenario.pending_bytes},
                observers_, [this](MachineId node) -> Trace& { return timeline_.trace_of(node); }) {
     timeline_.attach(world_.schedule());
     observers_.attach(world_);
@@ -371,10 +372,24 @@ std::uint64_t Run::hash() const {
   return sum;
 }
 
+std::vector<Fault> repeated(const Scenario& scenario) {
+  if (scenario.repeat == Duration{}) return scenario.script;
+  std::vector<Fault> faults;
+  for (Duration begin; begin < scenario.length; begin = begin + scenario.repeat) {
+    for (Fault fault : scenario.script) {
+      fault.at = fault.at + begin;
+      if (fault.at < scenario.length) faults.push_back(std::move(fault));
+    }
+  }
+  std::stable_sort(faults.begin(), faults.end(),
+                   [](const Fault& one, const Fault& other) { return one.at < other.at; });
+  return faults;
+}
+
 }  // namespace
 
 std::vector<Fault> script_of(const Scenario& scenario, std::uint64_t seed) {
-  if (scenario.scripted) return scenario.script;
+  if (scenario.scripted) return repeated(scenario);
   const Prng prng = RandomStreams(seed).of(Purpose::faults);
   if (scenario.mode == Mode::safety) {
     return draw_faults(scenario.faults, scenario.nodes, scenario.length, prng);

@@ -68,7 +68,10 @@ std::vector<Row> rows_of(Scenario& s) {
         {"reorder_ppm", &w.reorder_ppm},
         {"corrupt_ppm", &w.corrupt_ppm}}},
       {"log",
-       {{"segment_bytes", &s.segment_bytes}, {"snapshot_after_bytes", &s.snapshot_after_bytes}}},
+       {{"segment_bytes", &s.segment_bytes},
+        {"snapshot_after_bytes", &s.snapshot_after_bytes},
+        {"pending_bytes", &s.pending_bytes}}},
+      {"repeat", {{"repeat", &s.repeat}}},
       {"every", {{"every", &s.faults.mean_pause}, {"damaged", &s.faults.damaged}}},
   };
 }

@@ -15,7 +15,8 @@
 //
 // One setting a line, each at most once (but `fault`), what is left out keeps its default. Lines
 // `fault 1200ms cut 1 2` (fault.h) are played instead of faults drawn from the seed: that is how a
-// shrunk run is written down. `fault none` says that nothing is played.
+// shrunk run is written down. `repeat 5s`: they are played again and again, so far apart. `fault
+// none` says that nothing is played.
 #pragma once
 
 #include <cstdint>
@@ -57,9 +58,11 @@ struct Scenario {
   Wire wire;  // every link, before any fault
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
+  std::int64_t pending_bytes = 64 << 20;  // accepted by a leader and not done; beyond: it is busy
   FaultMix faults;
   bool scripted = false;  // `script` is played instead of drawing from `faults`
   std::vector<Fault> script;
+  Duration repeat;  // 0: played once
 
   // The whole text form; parse(text()) gives the same scenario.
   std::string text() const;

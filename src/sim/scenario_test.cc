@@ -5,6 +5,9 @@
 
 #include <set>
 #include <string>
+#include <vector>
+
+#include "sim/run.h"
 
 namespace holdfast::sim {
 namespace {
@@ -76,6 +79,16 @@ TEST(Scenario, CanPlayGivenFaults) {
   EXPECT_EQ(s.script[1].at, seconds(2));
   EXPECT_TRUE(parsed("fault none").scripted);
   EXPECT_TRUE(parsed("fault none").script.empty());
+}
+
+TEST(Scenario, CanRepeatGivenFaults) {
+  Scenario s = parsed("length 12s\nrepeat 5s\nfault 1s isolate 0\nfault 5500ms heal\n");
+  std::vector<Duration> times;
+  for (const Fault& fault : script_of(s, 1)) times.push_back(fault.at);
+  EXPECT_THAT(times, ElementsAre(seconds(1), milliseconds(5500), seconds(6), milliseconds(10500),
+                                 seconds(11)));
+  s.repeat = {};
+  EXPECT_EQ(script_of(s, 1), s.script);
 }
 
 TEST(Scenario, TextIsReadBackAsTheSame) {

@@ -25,6 +25,7 @@ World::World(const WorldOptions& options, HostObserver& observer,
     config.listen = config.join[id - 1].client;
     hosts_.push_back(
         std::make_unique<Host>(id, config, schedule_, network_, streams_, trace_of(id), observer));
+    hosts_.back()->bound_pending(static_cast<std::uint64_t>(options.pending_bytes));
   }
 }
 

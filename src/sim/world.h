@@ -24,6 +24,7 @@ struct WorldOptions {
   // Small, so that a minute rolls segments, makes snapshots and sends them.
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
+  std::int64_t pending_bytes = 64 << 20;
 };
 
 class World {

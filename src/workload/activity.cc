@@ -13,6 +13,7 @@ namespace {
 constexpr std::array<std::string_view, 7> kNotDone = {"NOLEADER", "BUSY", "LOADING", "NOSPACE",
                                                       "LIMIT",    "OOM",  "DIVERGED"};
 constexpr std::string_view kFull = "ERR max number of clients";
+constexpr std::string_view kOvertaken = "a later command of this connection was done meanwhile";
 constexpr std::size_t kShown = 120;
 
 }  // namespace
@@ -24,6 +25,10 @@ Meaning meaning_of(const resp::Reply& reply) {
   if (word == "LOST" || word == "FENCED") return Meaning::denied;
   const bool not_done = std::find(kNotDone.begin(), kNotDone.end(), word) != kNotDone.end();
   return not_done || reply.text.starts_with(kFull) ? Meaning::not_done : Meaning::nonsense;
+}
+
+bool was_overtaken(const resp::Reply& reply) {
+  return reply.is_error() && reply.text.find(kOvertaken) != std::string::npos;
 }
 
 std::optional<std::string> read_ok(const resp::Reply& reply) {
@@ -71,9 +76,15 @@ void Journal::end(std::size_t which, Ended ended, std::string ret, Instant now) 
 }
 
 void Journal::settle(std::size_t which, const Answer& answer, ReadAnswer read) {
-  const bool looks = only_looks(history_[which].op);
+  const Operation& operation = history_[which];
+  const bool looks = only_looks(operation.op);
+  const auto no_promise = [&] {
+    problem(fmt::format("{} {} {} was answered by {}", name_of(operation.op), operation.key,
+                        operation.arg, show(*answer.reply)));
+  };
   switch (answer.meaning) {
     case Meaning::not_done:
+      if (!looks && !answer.broken() && was_overtaken(*answer.reply)) no_promise();
       return end(which, Ended::failed, {}, answer.now);
     case Meaning::unknown:
       // A look has no effect; a node that does not know its answer has to ask again.
@@ -90,9 +101,7 @@ void Journal::settle(std::size_t which, const Answer& answer, ReadAnswer read) {
     case Meaning::nonsense:
       break;
   }
-  const Operation& operation = history_[which];
-  problem(fmt::format("{} {} {} was answered by {}", name_of(operation.op), operation.key,
-                      operation.arg, show(*answer.reply)));
+  no_promise();
   end(which, looks ? Ended::failed : Ended::unknown, {}, answer.now);
 }
 

@@ -32,6 +32,10 @@ enum class Meaning : std::uint8_t {
 };
 
 Meaning meaning_of(const resp::Reply& reply);
+// Not done, because a later command of the connection was done meanwhile. A read may get that when
+// the leader changes. No write: those are in the log in the order in which they were sent, or the
+// node sends them again, in order.
+bool was_overtaken(const resp::Reply& reply);
 
 struct Answer {
   Meaning meaning = Meaning::unknown;
