@@ -41,6 +41,14 @@ void Disk::plan(env::Lane lane) {
                   });
 }
 
+void Disk::plan_again() {
+  ++generation_;
+  for (const env::Lane lane : {env::Lane::log, env::Lane::background}) {
+    lanes_[static_cast<std::size_t>(lane)].planned = false;
+    plan(lane);
+  }
+}
+
 // Carries out one operation of the lane's first job.
 void Disk::work(env::Lane lane) {
   if (stands_still_) return;

@@ -139,6 +139,8 @@ class Disk final : public env::Disk {
   };
 
   void plan(env::Lane lane);
+  // What is under way takes as long from now on as things take now.
+  void plan_again();
   void work(env::Lane lane);
   Duration cost(const env::DiskOperation& operation);
 
@@ -182,7 +184,7 @@ class Disk final : public env::Disk {
   Names durable_names_;
   std::vector<std::function<void(Names&)>> name_changes_;  // since the last SyncFolder
   std::array<LaneState, 2> lanes_;
-  std::uint64_t generation_ = 0;  // of the process; events of an older one do nothing
+  std::uint64_t generation_ = 0;  // events of an older one do nothing
 
   Ambush failing_writes_, failing_reads_, failing_syncs_, lost_writes_, misdirected_writes_;
   bool lying_ = false;

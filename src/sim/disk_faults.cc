@@ -280,8 +280,9 @@ void Disk::heal() {
   });
   failing_writes_ = failing_reads_ = failing_syncs_ = lost_writes_ = misdirected_writes_ = {};
   lying_ = false;
-  factor_ = 1;
-  stall_ppm_ = 0;
+  const bool slow = factor_ != 1 || stall_ppm_ != 0;
+  slow_down(1);
+  if (slow) plan_again();
   capacity_.reset();
   at_still_ = nullptr;
 }

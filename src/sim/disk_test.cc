@@ -222,6 +222,13 @@ TEST_F(DiskTest, ASlowDiskTakesItsTime) {
   EXPECT_LT(time_of(job), milliseconds(100));
 }
 
+TEST_F(DiskTest, WhatIsUnderWayWhenASlowDiskIsHealedIsSlowNoLonger) {
+  put("a", "1");
+  disk_.slow_down(1, seconds(1000), 1'000'000);
+  schedule_.after(seconds(1), [this] { disk_.heal(); });
+  EXPECT_LT(time_of({env::SyncFile{"a"}}), milliseconds(1100));
+}
+
 // ---- Silent ones ----
 
 TEST_F(DiskTest, ALostWriteIsConfirmedSeenAndGoneWithThePower) {
