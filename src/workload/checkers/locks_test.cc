@@ -183,6 +183,16 @@ TEST(CheckLocks, CatchesAWaiterWhoIsForgotten) {
   EXPECT_EQ(objection(held().at(20, 90).acquire("b", 50, 100, 0), false), "");
 }
 
+TEST(CheckLocks, WhoAsksAgainWhileTheFirstQuestionIsStillOnItsWayMayBeDisplacedByIt) {
+  const auto asked_twice = [](std::string owner) {
+    Story story = held();
+    story.at(15, 16).acquire(owner, 50, 100, 0).but_unknown();
+    return story.at(20, 24).acquire("b", 50, 100, 0);
+  };
+  EXPECT_NO_OBJECTION(asked_twice("b"));
+  EXPECT_OBJECTION(asked_twice("c"), "sent away early");
+}
+
 TEST(CheckLocks, WhoIsSentBehindAWaiterMayBeginWhenThatOneWasAnswered) {
   const auto second = [](std::int64_t return_ms) {
     Story story = held();

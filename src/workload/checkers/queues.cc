@@ -132,12 +132,28 @@ class Queue {
       if (!free_within(acquire.call_ns, acquire.return_ns, true)) return {};
       return objection("was refused though nobody can have held it any more", {i});
     }
-    if (took < options_.surely_ns(wait)) return objection("a waiter was sent away early", {i});
+    if (took < options_.surely_ns(wait)) {
+      if (displaced(i)) return {};
+      return objection("a waiter was sent away early", {i});
+    }
     // By its end he had waited for all of his time: so long before it he was in the queue.
     const std::int64_t queued = acquire.return_ns - options_.surely_ns(wait);
     const std::int64_t gone = acquire.call_ns + options_.surely_ns(wait);
     if (queued > gone || !free_within(queued, gone, false)) return {};
     return objection("a waiter was forgotten: the lock was free", {i});
+  }
+
+  // Whether the same owner has asked on another connection as well, and may have been heard there
+  // after this one: then the place is that one's, and who waits here is told nothing.
+  bool displaced(std::size_t i) const {
+    const Operation& acquire = history_[i];
+    const std::string_view owner = field(acquire.arg, 0);
+    return std::any_of(story_.acquires.begin(), story_.acquires.end(), [&](std::size_t k) {
+      const Operation& other = history_[k];
+      if (k == i || field(other.arg, 0) != owner || other.ended == Ended::failed) return false;
+      const bool open = other.ended == Ended::unknown || other.return_ns > acquire.call_ns;
+      return open && other.call_ns < acquire.return_ns;
+    });
   }
 
   // Times in which nobody can have held the lock.
