@@ -4,6 +4,7 @@ namespace holdfast::cli {
 
 void add_tools(CLI::App& app, int& exit_code) {
   add_status(app, exit_code);
+  add_nodes(app, exit_code);
   add_bench(app, exit_code);
 }
 

@@ -15,5 +15,6 @@ void add_tools(CLI::App& app, int& exit_code);
 
 void add_status(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
+void add_nodes(CLI::App& app, int& exit_code);
 
 }  // namespace holdfast::cli

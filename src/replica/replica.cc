@@ -181,6 +181,7 @@ void Replica::end_turn(Instant now) {
   State& s = *state_;
   s.now = std::max(s.now, now);
   s.maybe_check();
+  s.tend_membership();
   s.propose_gathered();
   if (s.engine->wake_at() <= s.now) s.step(consensus::Tick{});
   s.apply_committed();
@@ -209,6 +210,7 @@ Instant Replica::wake_at() const {
     wake = std::min(wake, std::max(s.pulse_again, s.now + s.time.until(next, s.now)));
     wake = std::min(wake, s.last_stamp_logged + kStampInterval);
   }
+  if (s.leading()) wake = std::min(wake, s.tend_at);
   return std::min(wake, s.divergence_wake_at());
 }
 

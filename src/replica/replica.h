@@ -48,6 +48,10 @@ struct ReplicaOptions {
   std::uint32_t expire_bound = 1000;  // deadlines that one entry ends at most
   // The replicas compare all that they hold within this time, part by part.
   Duration check_walk = seconds(600);
+  // The founding nodes, as an encoded commands::Roster; "" on a node that joined later.
+  std::string founders = {};
+  // A voter that is silent for so long is replaced, if another node can take its place; 0: never.
+  Duration replace_after = seconds(300);
   std::size_t check_bytes = 256 << 10;  // one part
 };
 

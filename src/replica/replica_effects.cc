@@ -36,6 +36,7 @@ void Replica::State::carry_out(Effects& effects) {
     }
   }
   if (effects.role) on_role(*effects.role);
+  if (effects.membership) on_membership(*effects.membership);
   for (const auto& readable : effects.readable) {
     for (auto& turn : proposals.running()) {
       if (turn.ticket != readable.ticket) continue;
@@ -109,8 +110,10 @@ void Replica::State::on_role(const consensus::RoleChange& change) {
   if (change.role != consensus::Role::leader) lose_leadership();
   if (change.role == consensus::Role::leader) {
     last_stamp_logged = now;
-    const auto membership = engine->status().membership;
-    has_others = membership.voters.size() + membership.learners.size() > 1;
+    has_others = engine->status().membership.everyone().size() > 1;
+    there_at.clear();
+    out_since.clear();
+    tend_at = now;
     divergence.begin_leading(now);
   }
   trace.info("role", {{"group", fmt::format("{}", options.protocol.group)},

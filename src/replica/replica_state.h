@@ -3,6 +3,7 @@
 //   replica.cc          making one, submitting, turns, queries
 //   replica_effects.cc  carrying out what consensus decided, in its order
 //   replica_apply.cc    committed entries and reads, in the one order of Proposals
+//   replica_membership.cc  the leader brings the membership into line with the roster
 //   replica_divergence.cc  checks that replicas hold the same, and what follows when they do not
 #pragma once
 
@@ -22,6 +23,7 @@
 #include "replica/replica.h"
 #include "replica/snapshots.h"
 #include "replica/state_machine.h"
+#include "replica/steward.h"
 
 namespace holdfast::replica {
 
@@ -65,6 +67,12 @@ struct Replica::State final : DurabilityView {
   // ---- snapshots
   void maybe_begin_snapshot();
   void snapshot_stored(const storage::SnapshotHeader& header);
+
+  // ---- membership (replica_membership.cc)
+  void tend_membership();
+  bool tend_roster(const commands::Roster& roster, const consensus::Status& status);
+  std::vector<Presence> presences(const consensus::Status& status);
+  void on_membership(const consensus::Membership& membership);
 
   // ---- divergence (replica_divergence.cc)
   Origin own_origin() const;
@@ -131,6 +139,12 @@ struct Replica::State final : DurabilityView {
   std::map<NodeId, Order> orders;           // leader: to rebuild, until they ask for a snapshot
   std::map<NodeId, Index> snapshot_wishes;  // leader: a snapshot of at least this index
   std::set<NodeId> serving;                 // leader: whom one is on its way to
+  // Who takes part: looked at now and then by the leader.
+  Instant tend_at;
+  Instant roster_again;               // when a record about it may be written again
+  std::map<NodeId, Instant> out_since;  // who is to be forgotten, and since when he is no member
+  std::map<NodeId, Instant> there_at;  // when each member was last heard, or this replica led
+
   std::uint64_t own_records = 0;
   std::uint64_t rebuilds = 0;
   bool has_others = false;           // leader: the group has other members

@@ -34,11 +34,15 @@ std::string text(const std::vector<Place>& list) {
 }
 
 FoundingAnswer refusal(std::uint64_t cluster_id, std::string reason) {
-  return {Kind::refused, cluster_id, NodeId{}, {}, std::move(reason)};
+  return {.kind = Kind::refused, .cluster_id = cluster_id, .reason = std::move(reason)};
 }
 
 FoundingAnswer adoption(const storage::Identity& self, NodeId node) {
-  return {Kind::adopted, self.cluster_id, node, self.members, {}};
+  return {.kind = Kind::adopted,
+          .cluster_id = self.cluster_id,
+          .node = node,
+          .members = self.members,
+          .founders = node.value <= self.founders ? self.founders : 0};
 }
 
 }  // namespace
@@ -53,7 +57,8 @@ Bootstrap::Bootstrap(const storage::Identity& identity, std::vector<Place> list,
 }
 
 Result<Bootstrap> Bootstrap::make(const storage::Identity& identity, const env::Address& listen,
-                                  std::vector<Place> list, std::uint64_t cluster_id) {
+                                  std::uint16_t peer_port, std::vector<Place> list,
+                                  std::uint64_t cluster_id) {
   CHECK(identity.folder_uid != 0 && identity.cluster_id == 0 && cluster_id != 0);
   if (list.size() > kMaxPlaces) {
     return Error{fmt::format("--join names {} nodes; at most {} can found a cluster", list.size(),
@@ -69,14 +74,12 @@ Result<Bootstrap> Bootstrap::make(const storage::Identity& identity, const env::
   const auto self = std::find_if(list.begin(), list.end(), [&listen](const Place& place) {
     return same_address(place.client, listen);
   });
-  if (self == list.end()) {
-    return Error{
-        fmt::format("--join {} does not name this node, which listens on {}. Give every "
-                    "node the same list, with each node's --listen address in it.",
-                    text(list), listen.text())};
-  }
   const auto place = static_cast<std::uint32_t>(self - list.begin());
-  return Bootstrap(identity, std::move(list), place, cluster_id);
+  const bool joins = self == list.end();
+  if (joins) list.push_back(Place(listen, peer_port));
+  Bootstrap made(identity, std::move(list), place, cluster_id);
+  made.joins_ = joins;
+  return made;
 }
 
 std::size_t Bootstrap::reported() const {
@@ -97,10 +100,13 @@ storage::Identity Bootstrap::found() const {
     identity.members.push_back(
         {NodeId(i + 1), list_[i].client.text(), list_[i].peer().text(), uids_[i]});
   }
+  identity.founders = static_cast<std::uint32_t>(list_.size());
   return identity;
 }
 
 FoundingReaction Bootstrap::on_report(const FoundingReport& report, Instant now) {
+  const bool joins = report.list.size() == list_.size() + 1 && report.place == list_.size();
+  if (joins || joins_) return {};  // there is no cluster here yet
   if (!same(report.list, list_)) {
     return {std::nullopt,
             refusal(0, fmt::format("the --join lists differ: {} here, {} there. Give every node "
@@ -150,11 +156,16 @@ std::optional<storage::Identity> Bootstrap::on_answer(std::uint32_t from,
   identity.cluster_id = answer.cluster_id;
   identity.node = answer.node;
   identity.members = answer.members;
+  identity.founders = answer.founders;
   return identity;
 }
 
 std::string Bootstrap::waiting_for() const {
   if (!refusal_.empty()) return refusal_;
+  if (joins_) {
+    return cluster_exists_ ? "the leader of the cluster to give this node a number"
+                           : fmt::format("one of {} to be part of a cluster", text(list_));
+  }
   if (cluster_exists_) {
     return fmt::format("there is a cluster, but its founder {} does not answer",
                        list_[0].client.text());
@@ -177,9 +188,9 @@ FoundingReaction answer_report(const storage::Identity& self, const FoundingRepo
                                     return address && same_address(*address, asking);
                                   });
   if (found == self.members.end()) {
-    return {std::nullopt,
-            refusal(self.cluster_id, fmt::format("{} is none of the founding nodes of this cluster",
-                                                 asking.text()))};
+    return {.store = std::nullopt,
+            .answer = {.kind = Kind::wait, .cluster_id = self.cluster_id},
+            .join = report.list[report.place]};
   }
   if (found->uid == report.folder_uid) return {std::nullopt, adoption(self, found->node)};
   if (found->uid != 0) {
@@ -191,7 +202,7 @@ FoundingReaction answer_report(const storage::Identity& self, const FoundingRepo
                                 asking.text(), found->uid, report.folder_uid))};
   }
   if (self.node != self.members.front().node) {
-    return {std::nullopt, {Kind::ask_founder, self.cluster_id, NodeId{}, {}, {}}};
+    return {std::nullopt, {.kind = Kind::ask_founder, .cluster_id = self.cluster_id}};
   }
   storage::Identity updated = self;
   updated.members[static_cast<std::size_t>(found - self.members.begin())].uid = report.folder_uid;
@@ -206,6 +217,7 @@ storage::Identity found_alone(const storage::Identity& identity, const Place& se
   founded.cluster_id = cluster_id;
   founded.node = NodeId(1);
   founded.members = {{NodeId(1), self.client.text(), self.peer().text(), identity.folder_uid}};
+  founded.founders = 1;
   return founded;
 }
 

@@ -13,6 +13,10 @@
 // claimed at the founding are given away by the founder alone, who stores each claim before it
 // answers.
 //
+// A node whose own address is not in its list does not found: it adds itself as the last place and
+// asks for a number. Whoever has a cluster then lets the leader write the node into the roster; when
+// that is there, the next report is answered with it.
+//
 // So there is never a second cluster from one list, as long as the founder's folder is kept: if
 // that is wiped while everyone else who was in the cluster is out of reach, nobody is left to
 // object.
@@ -50,9 +54,10 @@ struct FoundingAnswer {
   };
   Kind kind = Kind::wait;
   std::uint64_t cluster_id = 0;  // 0: the answering node has none
-  NodeId node;
-  std::vector<storage::Member> members;
-  std::string reason;
+  NodeId node = {};
+  std::vector<storage::Member> members = {};
+  std::string reason = {};
+  std::uint32_t founders = 0;  // as in Identity: how many founded, if the asker is one of them
 
   bool operator==(const FoundingAnswer&) const = default;
 };
@@ -64,8 +69,9 @@ std::optional<FoundingAnswer> decode_answer(std::string_view body);
 
 // What is to be done, in this order: store the identity durably, then answer.
 struct FoundingReaction {
-  std::optional<storage::Identity> store;
-  FoundingAnswer answer;
+  std::optional<storage::Identity> store = std::nullopt;
+  FoundingAnswer answer = {};
+  std::optional<Place> join = std::nullopt;  // the leader is to give the asker's folder a number
 };
 
 inline constexpr std::size_t kMaxPlaces = 64;
@@ -78,11 +84,12 @@ class Bootstrap {
   // REQUIRES: the identity has a folder uid and no cluster. `cluster_id` is the name that a cluster
   // would get if this node founds it; not 0.
   static Result<Bootstrap> make(const storage::Identity& identity, const env::Address& listen,
-                                std::vector<Place> list, std::uint64_t cluster_id);
+                                std::uint16_t peer_port, std::vector<Place> list,
+                                std::uint64_t cluster_id);
 
   const std::vector<Place>& list() const { return list_; }
   std::uint32_t place() const { return place_; }
-  bool is_founder() const { return place_ == 0; }
+  bool is_founder() const { return place_ == 0 && !joins_; }
   FoundingReport report() const { return {list_, place_, identity_.folder_uid}; }
 
   FoundingReaction on_report(const FoundingReport& report, Instant now);
@@ -105,6 +112,7 @@ class Bootstrap {
   storage::Identity identity_;
   std::vector<Place> list_;
   std::uint32_t place_ = 0;
+  bool joins_ = false;  // not in the list that was given: the last place, and no founder
   std::uint64_t cluster_id_ = 0;
   std::vector<std::uint64_t> uids_;  // by place: the empty folder that reported, 0 if none
   std::optional<Instant> majority_since_;

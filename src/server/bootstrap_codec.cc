@@ -54,6 +54,7 @@ std::string encode_answer(const FoundingAnswer& answer) {
   writer.u64(answer.cluster_id);
   writer.u64(answer.node.value);
   writer.bytes(std::string_view(answer.reason).substr(0, kMaxText));
+  writer.u32(answer.founders);
   writer.varint(answer.members.size());
   for (const storage::Member& member : answer.members) {
     writer.u64(member.node.value);
@@ -71,6 +72,7 @@ std::optional<FoundingAnswer> decode_answer(std::string_view body) {
   answer.cluster_id = reader.u64();
   answer.node = NodeId(reader.u64());
   answer.reason = reader.bytes(kMaxText);
+  answer.founders = reader.u32();
   const std::uint64_t count = reader.varint();
   if (kind < 1 || kind > 4 || count > kMaxPlaces) return std::nullopt;
   answer.kind = static_cast<FoundingAnswer::Kind>(kind);
@@ -80,8 +82,7 @@ std::optional<FoundingAnswer> decode_answer(std::string_view body) {
     member.address = reader.bytes(kMaxText);
     member.peer_address = reader.bytes(kMaxText);
     member.uid = reader.u64();
-    // Node ids are given in order: the founding members are 1 … N.
-    if (member.node != NodeId(i + 1)) return std::nullopt;
+    if (member.node <= (i == 0 ? NodeId{} : answer.members.back().node)) return std::nullopt;
     if (!env::Address::parse(member.address) || !env::Address::parse(member.peer_address)) {
       return std::nullopt;
     }

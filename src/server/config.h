@@ -55,6 +55,7 @@ struct Config {
   std::int64_t segment_bytes = 64 << 20;    // of the log; at restart
   std::int64_t snapshot_after_bytes = 64 << 20;  // at restart
   std::int64_t check_walk_s = 600;  // replicas compare all they hold within it; at restart
+  std::int64_t replace_after_s = 300;  // a voter silent for so long is replaced; 0: never; at restart
   bool protected_mode = true;  // refuse clients from elsewhere while there is no password
 
   // Where this node meets others. Never off loopback: the links carry no secret yet.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "commands/arguments.h"
+#include "commands/roster.h"
 #include "commands/rows.h"
 #include "server/dispatch.h"
 #include "server/info.h"
@@ -52,12 +53,46 @@ void role(LocalCall& call) {
   reply.integer(status ? static_cast<std::int64_t>(status->applied.value) : -1);
 }
 
+// One map for each node: who it is, and what it is in the group.
+void nodes(LocalCall& call) {
+  Services& services = call.table.services;
+  const auto roster = commands::Roster::decode(services.setting(commands::Roster::kSetting));
+  const auto status = services.status();
+  const auto views = services.peer_views();
+  if (!roster || !status) return call.reply.error("NOLEADER this node is not part of a cluster yet");
+  const consensus::Membership& members = status->protocol.membership;
+  call.reply.array(roster->nodes.size());
+  for (const auto& one : roster->nodes) {
+    const bool self = one.node == services.self();
+    const auto view = std::find_if(views.begin(), views.end(),
+                                   [&](const auto& other) { return other.node == one.node; });
+    const std::string_view role = one.node == services.leader()     ? "leader"
+                                  : members.is_voter(one.node)      ? "voter"
+                                  : members.contains(one.node)      ? "learner"
+                                                                    : "none";
+    call.reply.map(6);
+    call.reply.bulk("node");
+    call.reply.integer(static_cast<std::int64_t>(one.node.value));
+    call.reply.bulk("address");
+    call.reply.bulk(one.address);
+    call.reply.bulk("peer-address");
+    call.reply.bulk(one.peer_address);
+    call.reply.bulk("state");
+    call.reply.bulk(commands::name_of(one.state));
+    call.reply.bulk("role");
+    call.reply.bulk(role);
+    call.reply.bulk("connected");
+    call.reply.integer(self || (view != views.end() && view->connected) ? 1 : 0);
+  }
+}
+
 void command(LocalCall& call) { commands::answer_command(call.args, call.reply); }
 
 }  // namespace
 
 std::vector<LocalCommand> information_commands() {
-  std::vector<LocalCommand> all = {{"info", info, true}, {"role", role, true}};
+  std::vector<LocalCommand> all = {
+      {"holdfast|nodes", nodes, true}, {"info", info, true}, {"role", role, true}};
   for (const std::string_view name :
        {"command", "command|count", "command|docs", "command|getkeys", "command|getkeysandflags",
         "command|help", "command|info", "command|list"}) {

@@ -38,6 +38,8 @@ void Node::on_turn_end() {
   if (peers_ && !ended_) peers_->on_turn_end(turn);
   if (replica_ && !ended_) {
     report_departures(turn);
+    take_roster();
+    if (ended_) return turn_now_.reset();
     if (setting("requirepass-hash") != password_) {
       password_ = setting("requirepass-hash");
       clients_->settings_changed();

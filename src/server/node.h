@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,11 @@
 #include "storage/log.h"
 
 namespace holdfast::server {
+
+// Said by a node that has no place any more.
+inline constexpr std::string_view kRemoved =
+    "this node was removed from the cluster: the others keep the data, and this folder is of no "
+    "use to them any more. To take part again, start with an empty data folder and --join.";
 
 struct NodeOptions {
   Config config;
@@ -79,6 +85,7 @@ class Node final : public env::TurnHandler,
   Incarnation incarnation() const override { return identity_.incarnation; }
   const replica::Replica* replica() const override { return replica_.get(); }
   std::uint64_t cluster_id() const override { return identity_.cluster_id; }
+  bool left() const override { return leaving_ && ending_since_.has_value(); }
   std::string_view setting(std::string_view name) const override;
   Config& config() override { return options_.config; }
   Trace& trace() override { return trace_; }
@@ -112,6 +119,12 @@ class Node final : public env::TurnHandler,
   void continue_shutdown(Instant now);
   void fail(const std::string& message);
   std::uint64_t fresh_id();
+
+  // ---- node_members.cc
+  std::string founding_roster() const;
+  void take_roster();
+  void leave_if_out();
+  void ask_for_number(std::uint64_t folder_uid, const Place& place);
 
   // ---- node_outbox.cc: PeerEvents
   void on_peer_message(consensus::Message message, ClusterTime stamp) override;
@@ -168,6 +181,10 @@ class Node final : public env::TurnHandler,
   Epoch forwarded_under_;  // the last command that was forwarded went under this epoch ...
   NodeId forwarded_to_;    // ... to this node; 0: nothing since the link to it was made
   std::string password_;   // the setting as clients were last told
+  std::string roster_;     // … as it was last looked at
+  bool leaving_ = false;   // the roster says that this node is removed
+  std::uint64_t numbers_asked_ = 0;          // requests of ask_for_number
+  std::map<std::uint64_t, Instant> asked_;   // folders, and when a number was last asked for them
   std::optional<Instant> ending_since_;
   bool end_now_ = false;
   bool ended_ = false;  // failed or stopped: nothing is done any more

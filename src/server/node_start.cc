@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/mutation.h"
+#include "replica/steward.h"
 #include "server/node.h"
 
 namespace holdfast::server {
@@ -12,22 +13,19 @@ namespace {
 
 constexpr Duration kDrain = seconds(2);
 constexpr Duration kSayAgain = seconds(30);
-constexpr std::size_t kMaxVoters = 5;
 
 bool is_ours(std::string_view name) {
   return name == "lock" || name.starts_with("identity") || name.starts_with("log-") ||
          name.starts_with("snapshot-");
 }
 
-// An odd number of voters, five at most: an even one outvotes nobody and fails more often. The rest
-// learn.
+// What the log begins with. A node that joined later learns it from the log.
 consensus::Membership founding_membership(const storage::Identity& identity) {
-  const std::size_t count = identity.members.size();
-  const std::size_t voters = std::min(kMaxVoters, count % 2 == 1 ? count : count - 1);
+  const std::size_t voters = replica::voters_for(identity.founders);
   consensus::Membership membership;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < identity.founders; ++i) {
     auto& half = i < voters ? membership.voters : membership.learners;
-    half.push_back(identity.members[i].node);
+    half.push_back(NodeId(i + 1));
   }
   return membership;
 }
@@ -83,8 +81,8 @@ void Node::take_peer_port() {
   Config& config = options_.config;
   if (config.peer_port != 0) return;
   if (identity_.members.size() > 1) {
-    const storage::Member& self = identity_.members.at(identity_.node.value - 1);
-    const auto known = env::Address::parse(self.peer_address);
+    const storage::Member* self = identity_.find(identity_.node);
+    const auto known = env::Address::parse(self == nullptr ? "" : self->peer_address);
     if (known) config.peer_port = known->port;
     return;
   }
@@ -115,7 +113,8 @@ Result<void> Node::may_start() const {
                     config.data, config.listen.text())};
   }
   if (!founded || nodes == 1) return {};
-  const storage::Member& member = identity_.members.at(identity_.node.value - 1);
+  if (identity_.find(identity_.node) == nullptr) return Error{std::string(kRemoved)};
+  const storage::Member& member = *identity_.find(identity_.node);
   const auto address = env::Address::parse(member.address);
   if (!address || address->port != config.listen.port ||
       member.peer_address != Place(*address, config.peer_port).peer().text()) {
@@ -165,7 +164,8 @@ Result<void> Node::begin() {
   }
   std::optional<Bootstrap> bootstrap;
   if (identity_.cluster_id == 0 && !config.join.empty()) {
-    auto made = Bootstrap::make(identity_, config.listen, config.join, fresh_id());
+    auto made = Bootstrap::make(identity_, config.listen, config.peer_listen().port, config.join,
+                                fresh_id());
     if (!made) return made.error();
     bootstrap = *std::move(made);
     const Place& self = bootstrap->list()[bootstrap->place()];
@@ -252,6 +252,7 @@ FoundingAnswer Node::on_founding_report(const FoundingReport& report) {
   if (adopted_) return {};  // not yet durable: ask again
   FoundingReaction reaction =
       empty ? bootstrap_->on_report(report, now()) : answer_report(identity_, report);
+  if (reaction.join) ask_for_number(report.folder_uid, *reaction.join);
   if (!reaction.store) return reaction.answer;
   const auto done =
       empty ? establish(*reaction.store) : storage::store_identity(disk_, *reaction.store);
@@ -291,6 +292,8 @@ replica::ReplicaOptions Node::replica_options() const {
   options.snapshot_after_bytes = static_cast<std::uint64_t>(config.snapshot_after_bytes);
   options.keep_tail_bytes = options.snapshot_after_bytes / 8;
   options.check_walk = seconds(config.check_walk_s);
+  options.founders = founding_roster();
+  options.replace_after = seconds(config.replace_after_s);
   return options;
 }
 

@@ -335,10 +335,23 @@ std::shared_ptr<env::StreamHandler> Peers::accept(env::Stream& stream) {
 
 void Peers::members_changed(const storage::Identity& identity) {
   state_->options.identity = identity;
-  for (const storage::Member& member : identity.members) {
-    if (Peer* peer = state_->find(member.node); peer != nullptr && member.uid != 0) {
-      peer->uid = member.uid;
+  for (auto one = state_->peers.begin(); one != state_->peers.end();) {
+    if (identity.find(one->first) != nullptr) {
+      ++one;
+      continue;
     }
+    Peer& peer = *one->second;
+    for (const auto& link : peer.incoming) link->close(true);
+    peer.incoming.clear();
+    state_->receiver.on_link_lost(peer.node);
+    state_->declare_gone(peer, true, "removed from the cluster");
+    one = state_->peers.erase(one);
+  }
+  for (const storage::Member& member : identity.members) {
+    if (member.node == identity.node) continue;
+    auto& peer = state_->peers[member.node];
+    if (peer == nullptr) peer = std::make_unique<Peer>(*state_, member);
+    if (member.uid != 0) peer->uid = member.uid;
   }
 }
 

@@ -72,7 +72,7 @@ class Peers {
 
   // For node.cc's listener of the peer port.
   std::shared_ptr<env::StreamHandler> accept(env::Stream& stream);
-  // The founder has given a place to a folder: members may have got a uid.
+  // Members have come, gone, or got a uid. Not to be called from inside PeerEvents.
   void members_changed(const storage::Identity& identity);
 
   void send(const consensus::Message& message, ClusterTime stamp);

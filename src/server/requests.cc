@@ -25,6 +25,16 @@ constexpr std::string_view kOvertaken =
 constexpr std::string_view kNoSpace =
     "NOSPACE the leader's disk is full; the command was not done. Reads go on; free space on that "
     "machine before writing again";
+constexpr std::string_view kLeft =
+    "NOLEADER this node was removed from the cluster; the command was not done. Connect to another "
+    "node";
+
+std::string no_leader_for(std::int64_t milliseconds_waited) {
+  return fmt::format(
+      "NOLEADER no leader was reachable for {} ms; the command was not done. Try again; if it goes "
+      "on, see that a majority of the nodes is up and connected",
+      milliseconds_waited);
+}
 
 }  // namespace
 
@@ -430,9 +440,9 @@ void Requests::sweep() {
 // Held commands whose time is over. They are in order, but each has its own beginning.
 void Requests::expire_held() {
   if (held_ == 0) return;
-  const Services& services = table_.services;
+  Services& services = table_.services;
   const Instant now = table_.now();
-  const std::int64_t leader_wait = table_.services.config().leader_wait_ms;
+  const std::int64_t leader_wait = services.left() ? 0 : services.config().leader_wait_ms;
   // Behind commands that a living leader will judge, waiting is not for want of a leader.
   const bool hopeless = !services.leader() || under_way_ == 0;
   const bool paused = table_.paused(ring_.at(first_held_).write);
@@ -447,10 +457,7 @@ void Requests::expire_held() {
       request.held_since = now;  // a pause is no lack of a leader
     } else if (hopeless && now - request.held_since >= milliseconds(leader_wait) &&
                (request.kind != Request::Kind::wait || request.deadline == Instant::never())) {
-      settle_error(i, fmt::format("NOLEADER no leader was reachable for {} ms; the command was not "
-                                  "done. Try again; if it goes on, see that a majority of the "
-                                  "nodes is up and connected",
-                                  leader_wait));
+      settle_error(i, services.left() ? std::string(kLeft) : no_leader_for(leader_wait));
     }
   }
 }

@@ -34,7 +34,7 @@ TEST_F(SessionTest, SmallTalk) {
   EXPECT_EQ(ask(client, "_SETTING a b"),
             "-ERR unknown command '_SETTING', with args beginning with: 'a' 'b' \r\n");
   EXPECT_TRUE(ask(client, "ONCE id _LOCK.DROP l 1 1 1 1").starts_with("-ERR unknown command"));
-  EXPECT_TRUE(ask(client, "HOLDFAST").starts_with("-ERR unknown command 'HOLDFAST'"));
+  EXPECT_TRUE(ask(client, "STEADY").starts_with("-ERR unknown command 'STEADY'"));
   EXPECT_TRUE(node.routed.empty());
 }
 

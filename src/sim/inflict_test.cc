@@ -396,7 +396,7 @@ TEST_F(FaultWorld, WhatALyingDiskForgetsIsFoundOrMadeUpFor) {
   int found = 0;
   for (const std::string_view lie : {"lying-cache {}", "lost-write {} 3times file=log-",
                                      "misdirected-write {} 3times file=log-"}) {
-    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
       begin(3, seed);
       ASSERT_TRUE(serves("old"));
       come_to_rest();
@@ -404,7 +404,8 @@ TEST_F(FaultWorld, WhatALyingDiskForgetsIsFoundOrMadeUpFor) {
       inflict(fmt::format(fmt::runtime(lie), node));
       for (int i = 0; i < 5; ++i) ASSERT_TRUE(serves(fmt::format("new{}", i)));
       come_to_rest();
-      ASSERT_TRUE(world_->host(node).disk().hides_loss());
+      // A later sync of the same sector may have made up for it by chance.
+      if (!world_->host(node).disk().hides_loss()) continue;
       inflict(at("power-off", node));
       inflict(at("start", node));
       run_for(seconds(3));
@@ -432,7 +433,9 @@ TEST_F(FaultWorld, WhoeverFoundALostWriteIsWholeOnceTheDiskIsHealed) {
     come_to_rest();
     const MachineId node = follower();
     inflict(at("lost-write", node, "2times file=log-"));
-    for (int i = 0; i < 10; ++i) ASSERT_TRUE(serves(fmt::format("new{}", i)));
+    // Beyond the sector that the next write writes again.
+    const std::string more(700, 'x');
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(serves(fmt::format("new{}{}", i, more)));
     come_to_rest();
     inflict(at("power-off", node));
     inflict(at("start", node));
@@ -442,7 +445,7 @@ TEST_F(FaultWorld, WhoeverFoundALostWriteIsWholeOnceTheDiskIsHealed) {
     inflict(at("start", node));
     run_for(seconds(2));
     ASSERT_TRUE(world_->host(node).running()) << seed << ": " << last_words(node);
-    EXPECT_TRUE(holds(node, "new9"));
+    EXPECT_TRUE(holds(node, "new9" + more));
   }
   EXPECT_GT(found, 0);
 }

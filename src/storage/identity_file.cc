@@ -17,7 +17,7 @@ constexpr std::size_t kAddressMax = 512;
 constexpr std::string_view kLogPrefix = "log-";
 constexpr std::string_view kSnapshotPrefix = "snapshot-";
 
-constexpr Envelope kEnvelope{0x59544e4544494648, 1, "the identity file"};  // "HFIDENTY"
+constexpr Envelope kEnvelope{0x59544e4544494648, 2, "the identity file"};  // "HFIDENTY"
 
 std::string encode(const Identity& identity) {
   std::string body;
@@ -33,6 +33,8 @@ std::string encode(const Identity& identity) {
     writer.bytes(member.peer_address);
     writer.u64(member.uid);
   }
+  writer.u32(identity.founders);
+  writer.u64(identity.roster_version);
   return body;
 }
 
@@ -53,6 +55,12 @@ Result<Identity> decode(std::string_view body) {
     member.uid = reader.u64();
     identity.members.push_back(std::move(member));
   }
+  // Version 1 ended here: nobody could join later.
+  identity.founders = count;
+  if (reader.left() > 0) {
+    identity.founders = reader.u32();
+    identity.roster_version = reader.u64();
+  }
   // The checksum was right, so whoever wrote this was not us.
   if (!reader.finished() || identity.folder_uid == 0) {
     return Error{
@@ -64,6 +72,12 @@ Result<Identity> decode(std::string_view body) {
 }
 
 }  // namespace
+
+const Member* Identity::find(NodeId member) const {
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [member](const Member& one) { return one.node == member; });
+  return found == members.end() ? nullptr : &*found;
+}
 
 Result<Identity> load_identity(env::Disk& disk) {
   auto files = disk.list();

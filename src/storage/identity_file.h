@@ -25,7 +25,13 @@ struct Identity {
   std::uint64_t cluster_id = 0;  // 0: not yet part of a cluster
   NodeId node;                   // 0 until then
   Incarnation incarnation;       // boot counter
-  std::vector<Member> members;   // the founding members, in order of their ids
+  std::vector<Member> members;   // all nodes of the cluster as last known, by node
+  // How many nodes founded the cluster, as this folder saw it: they are 1 … founders, and the log
+  // begins with them. 0: this folder joined later.
+  std::uint32_t founders = 0;
+  std::uint64_t roster_version = 0;  // of the list that `members` is from; 0: the founding one
+
+  const Member* find(NodeId member) const;
 };
 
 // An identity with folder_uid 0 if the folder has no identity file. An error if the file is

@@ -81,7 +81,7 @@ TEST(IdentityFile, ANewerVersionIsRefused) {
   TestDisk disk;
   ASSERT_TRUE(store_identity(disk, some_identity()).ok());
   std::string bytes = disk.content("identity");
-  bytes[8] = 2;
+  bytes[8] = 3;
   disk.put("identity", bytes);
   const auto loaded = load_identity(disk);
   ASSERT_FALSE(loaded.ok());

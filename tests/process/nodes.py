@@ -58,7 +58,10 @@ def free_ports(count):
 
 
 class Cluster:
-    def __init__(self, count=3, flags=()):
+    def __init__(self, count=3, flags=(), founders=None):
+        """With `founders` only so many are started, as one cluster; the others join it when started."""
+        self.founders = founders or count
+        self.known = range(self.founders)  # whom those who join are told of
         self.binary = os.environ.get("HOLDFAST_BIN") or os.path.join(ROOT, "build/release/holdfast")
         self.flags = list(flags)
         self.ports = free_ports(count)
@@ -67,7 +70,7 @@ class Cluster:
         self.keep = False
 
     def __enter__(self):
-        for node in self.nodes():
+        for node in range(self.founders):
             self.start(node)
         self.wait_for_leader()
         return self
@@ -115,11 +118,17 @@ class Cluster:
         host, port = self.address(node)
         command = [self.binary, "server", "--listen", f"{host}:{port}", "--data",
                    os.path.join(self.folder, str(node)), *self.flags]
-        if len(self.ports) > 1:
-            command += ["--join", ",".join(self.endpoints())]
+        if self.founders > 1 or node >= self.founders:
+            known = range(self.founders) if node < self.founders else self.known
+            command += ["--join", ",".join(self.endpoints()[other] for other in known)]
         with open(self.log(node), "a") as log:
             self.processes[node] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                                     stderr=log, preexec_fn=die_with_parent)
+
+    def terminate(self, node):
+        """SIGTERM: it hands over, if it leads, and ends in order."""
+        self.processes[node].terminate()
+        return self.processes.pop(node).wait(READY_SECONDS)
 
     def kill(self, *nodes):
         """kill -9, all of them before waiting for any."""

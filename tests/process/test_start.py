@@ -141,9 +141,18 @@ class OneNode(unittest.TestCase):
         self.refuse("loopback", flags=("--listen", f"0.0.0.0:{self.port}", "--data", self.data,
                                        "--join", f"0.0.0.0:{self.port},127.0.0.1:1", "--bootstrap"))
 
-    def test_list_without_this_node(self):
-        self.refuse("does not name this node",
-                    flags=(*self.flags, "--join", "127.0.0.1:1,127.0.0.1:2"))
+    def test_list_without_this_node_founds_nothing(self):
+        server = Server(*self.flags, "--join", "127.0.0.1:1,127.0.0.1:2")
+        self.addCleanup(server.kill)
+        deadline = time.monotonic() + 10
+        while "one of 127.0.0.1:1,127.0.0.1:2" not in server.errors():
+            self.assertLess(time.monotonic(), deadline, server.errors())
+            time.sleep(0.05)
+        with self.assertRaises(wire.ErrorReply) as refusal:
+            server.call("SET", "k", "v")
+        self.assertEqual(refusal.exception.kind(), "NOLEADER")
+
+    def test_list_with_a_node_twice(self):
         self.refuse("twice",
                     flags=(*self.flags, "--join", f"{address(self.port)},localhost:{self.port}"))
 

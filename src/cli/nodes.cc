@@ -1,0 +1,169 @@
+// `holdfast nodes`: who belongs to a cluster and who votes; drain or remove a node, and wait until
+// that is done.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "cli/json_text.h"
+#include "cli/server_info.h"
+#include "cli/tools.h"
+#include "env/network.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr Duration kPatience = seconds(5);
+constexpr auto kLookAgain = std::chrono::milliseconds(100);
+
+struct Options {
+  std::string server = "127.0.0.1:7379";
+  std::string password;
+  bool json = false;
+  int wait_s = 60;
+  std::uint64_t node = 0;
+};
+
+struct Row {
+  std::string node, address, peer_address, state, role, connected;
+};
+
+Result<std::vector<Row>> rows_of(const resp::Reply& reply) {
+  if (reply.is_error()) return Error{reply.text};
+  std::vector<Row> rows;
+  for (const resp::Reply& item : reply.items) {
+    Info fields;
+    for (std::size_t i = 0; i + 1 < item.items.size(); i += 2) {
+      const resp::Reply& value = item.items[i + 1];
+      const bool number = value.kind == resp::Reply::Kind::integer;
+      fields[item.items[i].text] = number ? fmt::to_string(value.number) : value.text;
+    }
+    rows.push_back({field(fields, "node"), field(fields, "address"), field(fields, "peer-address"),
+                    field(fields, "state"), field(fields, "role"), field(fields, "connected")});
+  }
+  return rows;
+}
+
+Result<client::Connection> reach(const Options& options) {
+  auto address = env::Address::parse(options.server);
+  if (!address) return address.error();
+  return log_in(*address, options.password, kPatience);
+}
+
+Result<std::vector<Row>> gather(client::Connection& server) {
+  auto reply = server.ask({"HOLDFAST", "NODES"});
+  if (!reply) return reply.error();
+  return rows_of(*reply);
+}
+
+int complain(const std::string& what) {
+  fmt::print(stderr, "holdfast: {}\n", what);
+  return 1;
+}
+
+void print_json(const std::vector<Row>& rows) {
+  std::string text;
+  for (const Row& row : rows) {
+    text += fmt::format(
+        R"({}{{"node":{},"address":{},"peer_address":{},"state":{},"role":{},"connected":{}}})",
+        text.empty() ? "" : ",", row.node, json_text(row.address), json_text(row.peer_address),
+        json_text(row.state), json_text(row.role), row.connected == "1" ? "true" : "false");
+  }
+  fmt::print("[{}]\n", text);
+}
+
+int list(const Options& options) {
+  auto server = reach(options);
+  if (!server) return complain(server.error().message);
+  const auto rows = gather(*server);
+  if (!rows) return complain(rows.error().message);
+  if (options.json) {
+    print_json(*rows);
+    return 0;
+  }
+  constexpr auto kLine = "{:<6}{:<24}{:<24}{:<10}{:<9}{}\n";
+  fmt::print(kLine, "node", "address", "peers", "state", "role", "connected");
+  for (const Row& row : *rows) {
+    fmt::print(kLine, row.node, row.address, row.peer_address, row.state, row.role,
+               row.connected == "1" ? "yes" : "no");
+  }
+  return 0;
+}
+
+// Asks, then waits until the node has the role that it should have ("": it is gone).
+int change(const Options& options, const std::vector<std::string_view>& words, bool may_vote,
+           bool stays) {
+  auto server = reach(options);
+  if (!server) return complain(server.error().message);
+  const auto reply = server->ask(words);
+  if (!reply) return complain(reply.error().message);
+  if (reply->is_error()) return complain(reply->text);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(options.wait_s);
+  while (std::chrono::steady_clock::now() < until) {
+    const auto rows = gather(*server);
+    if (!rows) return complain(rows.error().message);
+    const auto row = std::find_if(rows->begin(), rows->end(), [&](const Row& one) {
+      return one.node == fmt::to_string(options.node);
+    });
+    const bool gone = row == rows->end();
+    if (stays ? !gone && (may_vote || row->role == "learner") : gone) return 0;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+  return complain(fmt::format(
+      "the cluster has taken note of it, but after {} s it is not done: another node has to catch "
+      "up first, or the others are not a majority without this one. `holdfast nodes` shows how it "
+      "is",
+      options.wait_s));
+}
+
+void add_common(CLI::App* tool, const std::shared_ptr<Options>& options) {
+  tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
+  tool->add_option("--password", options->password, "the password of the cluster")
+      ->envname("HOLDFAST_PASSWORD");
+}
+
+CLI::App* add_change(CLI::App* nodes, const std::shared_ptr<Options>& options, const char* name,
+                     const char* help) {
+  CLI::App* tool = nodes->add_subcommand(name, help);
+  add_common(tool, options);
+  tool->add_option("node", options->node, "its number")->required();
+  tool->add_option("--wait", options->wait_s, "seconds to wait until it is done")
+      ->capture_default_str();
+  return tool;
+}
+
+}  // namespace
+
+void add_nodes(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* nodes = app.add_subcommand("nodes", "Who belongs to a cluster; drain, remove");
+  add_common(nodes, options);
+  nodes->add_flag("--json", options->json, "print JSON");
+  nodes->require_subcommand(0, 1);
+  nodes->callback([nodes, options, &exit_code] {
+    if (nodes->get_subcommands().empty()) exit_code = list(*options);
+  });
+
+  const auto number = [options] { return fmt::to_string(options->node); };
+  add_change(nodes, options, "remove", "Take a node out of the cluster, for good")
+      ->callback([=, &exit_code] {
+        exit_code = change(*options, {"HOLDFAST", "REMOVE", number()}, false, false);
+      });
+  add_change(nodes, options, "drain", "Keep a node from voting and leading")
+      ->callback([=, &exit_code] {
+        exit_code = change(*options, {"HOLDFAST", "DRAIN", number()}, false, true);
+      });
+  add_change(nodes, options, "undrain", "Let a drained node vote again")
+      ->callback([=, &exit_code] {
+        exit_code = change(*options, {"HOLDFAST", "DRAIN", number(), "OFF"}, true, true);
+      });
+}
+
+}  // namespace holdfast::cli
