@@ -21,6 +21,12 @@
 
 namespace holdfast::sim {
 
+// Settings of all nodes that rules have to know.
+struct Timing {
+  Duration heartbeat = milliseconds(50);
+  Duration election = milliseconds(300);
+};
+
 // One replica after a turn.
 struct Sight {
   MachineId machine = 0;

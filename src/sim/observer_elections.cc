@@ -99,11 +99,11 @@ void DeafLeader::see(const Look& look, const Memory&, Problems& problems) {
     return;
   }
   const bool goes_on = silence.process == now.process && silence.epoch == now.epoch &&
-                       silence.mends == now.mends && now.clock - silence.seen <= kGap;
+                       silence.mends == now.mends && now.clock - silence.seen <= gap_;
   if (!goes_on) silence = {now.process, now.epoch, now.mends, now.clock, now.clock};
   silence.seen = now.clock;
   const Duration length = now.clock - silence.since;
-  if (length <= kPatience) return;
+  if (length <= patience_) return;
   problems.add(kName, now.at,
                fmt::format("node {} leads epoch {} though no majority could reach it for {} ms",
                            now.node, now.epoch, length.ms()));

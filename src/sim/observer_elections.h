@@ -64,11 +64,13 @@ class LeaderCompleteness final : public Rule {
 class DeafLeader final : public Rule {
  public:
   static constexpr std::string_view kName = "deaf leader";
-  // Two election time-outs of 300 ms, as its followers wait at most; a heartbeat until it looks;
-  // and room for clocks.
-  static constexpr Duration kPatience = seconds(1);
-  // More than a live process is without a turn.
-  static constexpr Duration kGap = milliseconds(75);
+
+  explicit DeafLeader(const Timing& timing)
+      // Two election time-outs, as its followers wait at most; a heartbeat until it looks; and room
+      // for clocks and for what was on its way.
+      : patience_(timing.election * 2 + timing.heartbeat + milliseconds(350)),
+        // More than a live process is without a turn.
+        gap_(timing.heartbeat * 3 / 2) {}
 
   void see(const Look& look, const Memory& memory, Problems& problems) override;
 
@@ -80,6 +82,8 @@ class DeafLeader final : public Rule {
     Instant since;
     Instant seen;
   };
+  Duration patience_;
+  Duration gap_;
   std::map<MachineId, Silence> silences_;
 };
 

@@ -16,7 +16,8 @@ namespace holdfast::sim {
 
 class Rules {
  public:
-  explicit Rules(std::uint32_t machines) : memory_(machines) {}
+  explicit Rules(std::uint32_t machines, const Timing& timing = {})
+      : memory_(machines), deaf_leader_(timing) {}
   Rules(const Rules&) = delete;
   Rules& operator=(const Rules&) = delete;
 

@@ -16,7 +16,7 @@ constexpr std::uint64_t kThoroughEvery = 512;
 }  // namespace
 
 struct Observers::State {
-  explicit State(std::uint32_t nodes) : rules(nodes) {}
+  State(std::uint32_t nodes, const Timing& timing) : rules(nodes, timing) {}
 
   void look_at(MachineId machine, bool thorough);
   void look_at_wires(Sight& sight);
@@ -27,7 +27,8 @@ struct Observers::State {
   std::uint64_t until_thorough = kThoroughEvery;
 };
 
-Observers::Observers(std::uint32_t nodes) : state_(std::make_unique<State>(nodes)) {}
+Observers::Observers(std::uint32_t nodes, const Timing& timing)
+    : state_(std::make_unique<State>(nodes, timing)) {}
 Observers::~Observers() = default;
 
 void Observers::attach(World& world) { state_->world = &world; }

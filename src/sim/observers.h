@@ -49,7 +49,7 @@ class World;
 
 class Observers final : public HostObserver {
  public:
-  explicit Observers(std::uint32_t nodes);
+  explicit Observers(std::uint32_t nodes, const Timing& timing = {});
   ~Observers() override;
 
   // From here on on_turn() looks at the machines of this world. It must outlive the observers' use.

@@ -43,12 +43,13 @@ class Run {
   Run(const Scenario& scenario, const RunOptions& options)
       : scenario_(scenario),
         timeline_(scenario.nodes, options.timeline, options.log),
-        observers_(scenario.nodes),
+        observers_(scenario.nodes, scenario.timing),
         world_({.seed = options.seed,
                 .nodes = scenario.nodes,
                 .segment_bytes = scenario.segment_bytes,
                 .snapshot_after_bytes = scenario.snapshot_after_bytes,
-                .pending_bytes = scenario.pending_bytes},
+                .pending_bytes = scenario.pending_bytes,
+                .timing = scenario.timing},
                observers_, [this](MachineId node) -> Trace& { return timeline_.trace_of(node); }) {
     timeline_.attach(world_.schedule());
     observers_.attach(world_);

@@ -71,6 +71,7 @@ std::vector<Row> rows_of(Scenario& s) {
        {{"segment_bytes", &s.segment_bytes},
         {"snapshot_after_bytes", &s.snapshot_after_bytes},
         {"pending_bytes", &s.pending_bytes}}},
+      {"timing", {{"heartbeat", &s.timing.heartbeat}, {"election", &s.timing.election}}},
       {"repeat", {{"repeat", &s.repeat}}},
       {"every", {{"every", &s.faults.mean_pause}, {"damaged", &s.faults.damaged}}},
   };
@@ -239,6 +240,10 @@ Result<void> make_sense(const Scenario& scenario) {
   }
   if (scenario.wire.delay_min > scenario.wire.delay_max)
     return Error{"wire: delay_min > delay_max"};
+  if (scenario.timing.heartbeat < milliseconds(5) ||
+      scenario.timing.election < scenario.timing.heartbeat * 3) {
+    return Error{"timing: heartbeat at least 5ms, election at least three of them"};
+  }
   if (scenario.faults.mean_pause <= Duration()) return Error{"every: more than 0"};
   for (const Fault& fault : scenario.script) {
     for (const MachineId node : fault.nodes) {

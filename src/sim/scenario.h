@@ -10,6 +10,7 @@
 //   habits leave_ppm 20000 patience 9s
 //   wire delay_min 1ms delay_max 20ms lose_ppm 1000
 //   log segment_bytes 65536 snapshot_after_bytes 16384
+//   timing heartbeat 50ms election 300ms
 //   faults cut partition isolate bridge ring heal
 //   every 700ms damaged 0
 //
@@ -28,6 +29,7 @@
 #include "base/time.h"
 #include "sim/fault.h"
 #include "sim/network.h"
+#include "sim/observer.h"
 #include "workload/habits.h"
 #include "workload/mix.h"
 
@@ -59,6 +61,7 @@ struct Scenario {
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
   std::int64_t pending_bytes = 64 << 20;  // accepted by a leader and not done; beyond: it is busy
+  Timing timing = {};
   FaultMix faults;
   bool scripted = false;  // `script` is played instead of drawing from `faults`
   std::vector<Fault> script;

@@ -21,6 +21,8 @@ World::World(const WorldOptions& options, HostObserver& observer,
   }
   config.segment_bytes = options.segment_bytes;
   config.snapshot_after_bytes = options.snapshot_after_bytes;
+  config.heartbeat_ms = options.timing.heartbeat.ns / milliseconds(1).ns;
+  config.election_ms = options.timing.election.ns / milliseconds(1).ns;
   for (MachineId id = 1; id <= options.nodes; ++id) {
     config.listen = config.join[id - 1].client;
     hosts_.push_back(

@@ -13,6 +13,7 @@
 #include "server/config.h"
 #include "sim/host.h"
 #include "sim/network.h"
+#include "sim/observer.h"
 #include "sim/random_streams.h"
 #include "sim/schedule.h"
 
@@ -25,6 +26,7 @@ struct WorldOptions {
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
   std::int64_t pending_bytes = 64 << 20;
+  Timing timing = {};
 };
 
 class World {
