@@ -51,13 +51,21 @@ Info parse_replica(std::string_view text) {
 
 struct Row {
   std::string node, address, role, epoch, commit, applied, snapshot, lag;
+  std::string data = "-";  // whether it holds what the others hold
 };
+
+// INFO tells of a difference; people ask whether the data is right.
+std::string data_of(const Info& info) {
+  std::string difference = field(info, "holdfast_divergence");
+  return difference == "none" ? "agrees" : difference;
+}
 
 Row row_of(const Info& info, std::string address, std::string lag) {
   return {field(info, "holdfast_node"),           std::move(address),
           field(info, "holdfast_role"),           field(info, "holdfast_epoch"),
           field(info, "holdfast_commit_index"),   field(info, "holdfast_applied_index"),
-          field(info, "holdfast_snapshot_index"), std::move(lag)};
+          field(info, "holdfast_snapshot_index"), std::move(lag),
+          data_of(info)};
 }
 
 struct Status {
@@ -90,7 +98,7 @@ Result<Status> gather(const Options& options) {
       status.rows.push_back(row_of(*info, there, field(replica, "lag")));
     } else {
       status.rows.push_back({field(replica, "node"), there, "unreachable", "-", "-", "-", "-",
-                             field(replica, "lag")});
+                             field(replica, "lag"), "-"});
     }
   }
   return status;
@@ -99,11 +107,12 @@ Result<Status> gather(const Options& options) {
 void print_text(const Status& status) {
   fmt::print("cluster {}   group 0   leader {}\n\n", status.cluster,
              status.leader == "0" ? std::string("unknown") : "node " + status.leader);
-  constexpr auto kLine = "{:<6}{:<24}{:<13}{:<9}{:>12}{:>12}{:>12}{:>8}\n";
-  fmt::print(kLine, "node", "address", "role", "epoch", "commit", "applied", "snapshot", "lag");
+  constexpr auto kLine = "{:<6}{:<24}{:<13}{:<9}{:>12}{:>12}{:>12}{:>8}  {}\n";
+  fmt::print(kLine, "node", "address", "role", "epoch", "commit", "applied", "snapshot", "lag",
+             "data");
   for (const Row& row : status.rows) {
     fmt::print(kLine, row.node, row.address, row.role, row.epoch, row.commit, row.applied,
-               row.snapshot, row.lag);
+               row.snapshot, row.lag, row.data);
   }
 }
 
@@ -112,10 +121,10 @@ void print_json(const Status& status) {
   for (const Row& row : status.rows) {
     nodes +=
         fmt::format(R"({}{{"node":{},"address":{},"role":{},"epoch":{},"commit":{},"applied":{},)"
-                    R"("snapshot":{},"lag":{}}})",
+                    R"("snapshot":{},"lag":{},"data":{}}})",
                     nodes.empty() ? "" : ",", json_text(row.node), json_text(row.address),
                     json_text(row.role), json_text(row.epoch), json_text(row.commit),
-                    json_text(row.applied), json_text(row.snapshot), json_text(row.lag));
+                    json_text(row.applied), json_text(row.snapshot), json_text(row.lag), json_text(row.data));
   }
   fmt::print(R"({{"cluster":{},"groups":[{{"group":0,"leader":{},"replicas":[{}]}}]}})"
              "\n",

@@ -277,6 +277,7 @@ class ThreeNodes(unittest.TestCase):
                 self.assertEqual((code, errors), (0, ""))
                 self.assertEqual(out.count("follower"), 2, out)
                 self.assertEqual(out.count(" leader "), 2, out)
+                self.assertEqual(out.count("  agrees\n"), 3, out)
             code, out, _ = run("status", "--json", "--server", cluster.endpoints()[0])
             self.assertEqual(out.count('"role"'), 3)
             gone = next(node for node in cluster.nodes() if node != cluster.leader())
