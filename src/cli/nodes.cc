@@ -1,5 +1,5 @@
 // `holdfast nodes`: who belongs to a cluster and who votes; drain or remove a node, and wait until
-// that is done.
+// that is done. `holdfast transfer`: another node is to lead.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -123,6 +123,38 @@ int change(const Options& options, const std::vector<std::string_view>& words, b
       options.wait_s));
 }
 
+// Only the leader can hand over: it is asked, whoever was named.
+int transfer(const Options& options) {
+  auto asked = env::Address::parse(options.server);
+  if (!asked) return complain(asked.error().message);
+  const auto info = ask_info(*asked, options.password, kPatience);
+  if (!info) return complain(info.error().message);
+  const std::string before = field(*info, "holdfast_leader");
+  const auto leader = field(*info, "holdfast_role") == "leader"
+                          ? asked
+                          : env::Address::parse(field(*info, "holdfast_leader_address"));
+  if (!leader) return complain("no leader is known; nothing was done");
+  auto server = log_in(*leader, options.password, kPatience);
+  if (!server) return complain(server.error().message);
+  const std::string to = fmt::to_string(options.node);
+  std::vector<std::string_view> words = {"HOLDFAST", "TRANSFER"};
+  if (options.node != 0) words.push_back(to);
+  const auto reply = server->ask(words);
+  if (!reply) return complain(reply.error().message);
+  if (reply->is_error()) return complain(reply->text);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(options.wait_s);
+  while (std::chrono::steady_clock::now() < until) {
+    const auto now = ask_info(*leader, options.password, kPatience);
+    const std::string leads = now ? field(*now, "holdfast_leader") : "0";
+    if (leads != "0" && (options.node == 0 ? leads != before : leads == to)) {
+      fmt::print("node {} leads\n", leads);
+      return 0;
+    }
+    std::this_thread::sleep_for(kLookAgain);
+  }
+  return complain("leadership stayed where it was: nobody else could take it in time");
+}
+
 void add_common(CLI::App* tool, const std::shared_ptr<Options>& options) {
   tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
   tool->add_option("--password", options->password, "the password of the cluster")
@@ -150,6 +182,13 @@ void add_nodes(CLI::App& app, int& exit_code) {
   nodes->callback([nodes, options, &exit_code] {
     if (nodes->get_subcommands().empty()) exit_code = list(*options);
   });
+
+  CLI::App* hand_over = app.add_subcommand("transfer", "Hand leadership to another node");
+  add_common(hand_over, options);
+  hand_over->add_option("node", options->node, "its number; else whoever is furthest");
+  hand_over->add_option("--wait", options->wait_s, "seconds to wait until it leads")
+      ->capture_default_str();
+  hand_over->callback([options, &exit_code] { exit_code = transfer(*options); });
 
   const auto number = [options] { return fmt::to_string(options->node); };
   add_change(nodes, options, "remove", "Take a node out of the cluster, for good")

@@ -1,6 +1,6 @@
 // The roster of the cluster's nodes: found, joined, drained, removed. Nodes say the internal ones;
-// HOLDFAST REMOVE and DRAIN are for people. (HOLDFAST NODES is answered by the node itself, which
-// also knows who votes and who is there.)
+// HOLDFAST REMOVE and DRAIN are for people. (HOLDFAST NODES and TRANSFER are answered by the node
+// itself, which also knows who votes and who is there.)
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -142,6 +142,9 @@ constexpr CommandSpec kRows[] = {
     {"holdfast|remove", 3, kWrite | kAdmin | kNoMulti, 0, 0, 0, nullptr, remove, nullptr, "server",
      kSince, "@write @admin @slow @dangerous", "Take a node out of the cluster, for good.",
      "O(N) for N nodes", "", ""},
+    {"holdfast|transfer", -2, kConnection | kAdmin | kNoMulti, 0, 0, 0, nullptr, nullptr, nullptr,
+     "server", kSince, "@admin @slow @dangerous",
+     "Hand leadership to a node, or to whoever is furthest.", "O(1)", "", ""},
 };
 
 }  // namespace

@@ -254,7 +254,7 @@ void Replica::snapshot_arrived(Index index, std::string content) {
   s.arrived.clear();
 }
 
-void Replica::hand_over() { state_->step(consensus::TransferRequested{}); }
+void Replica::hand_over(NodeId to) { state_->step(consensus::TransferRequested{to}); }
 
 // ---- queries
 // --------------------------------------------------------------------------------------

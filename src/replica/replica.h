@@ -122,8 +122,8 @@ class Replica {
   void snapshot_wanted(NodeId by, Index at_least);
 
   // ---- from the node
-  // Hands leadership over, for a shutdown in order.
-  void hand_over();
+  // Hands leadership over, to the voter that is furthest if none is named.
+  void hand_over(NodeId to = {});
   // Ends the turn: proposes, reads, ticks, applies, flushes the log.
   void end_turn(Instant now);
   Instant wake_at() const;

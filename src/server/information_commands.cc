@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "commands/arguments.h"
+#include "commands/errors.h"
 #include "commands/roster.h"
 #include "commands/rows.h"
 #include "server/dispatch.h"
@@ -86,13 +87,39 @@ void nodes(LocalCall& call) {
   }
 }
 
+// HOLDFAST TRANSFER [node]: on the leader. Begun when it is answered; who leads afterwards shows in
+// HOLDFAST NODES.
+void transfer(LocalCall& call) {
+  Services& services = call.table.services;
+  const auto status = services.status();
+  if (!status || status->protocol.role != consensus::Role::leader) {
+    return call.reply.error(fmt::format("ERR this node does not lead; ask the leader, {}",
+                                        address_of(services, services.leader())));
+  }
+  if (call.args.size() > 3) return call.reply.error(commands::kSyntaxError);
+  NodeId to;
+  if (call.args.size() == 3) {
+    const auto number = commands::parse_unsigned(call.args[2]);
+    if (!number) return call.reply.error(commands::kNotInteger);
+    to = NodeId(*number);
+    if (!status->protocol.membership.is_voter(to)) {
+      return call.reply.error(fmt::format("ERR node {} does not vote here, so it cannot lead", to));
+    }
+  }
+  services.hand_over(to);
+  call.reply.ok();
+}
+
 void command(LocalCall& call) { commands::answer_command(call.args, call.reply); }
 
 }  // namespace
 
 std::vector<LocalCommand> information_commands() {
   std::vector<LocalCommand> all = {
-      {"holdfast|nodes", nodes, true}, {"info", info, true}, {"role", role, true}};
+      {"holdfast|nodes", nodes, true},
+      {"holdfast|transfer", transfer, true},
+      {"info", info, true},
+      {"role", role, true}};
   for (const std::string_view name :
        {"command", "command|count", "command|docs", "command|getkeys", "command|getkeysandflags",
         "command|help", "command|info", "command|list"}) {

@@ -123,6 +123,10 @@ Services::Routed Node::route(std::string_view record, bool write, Epoch under) {
   return Routed::sent;
 }
 
+void Node::hand_over(NodeId to) {
+  if (replica_) replica_->hand_over(to);
+}
+
 NodeId Node::leader() const { return replica_ ? replica_->leader() : NodeId{}; }
 
 Epoch Node::leader_epoch() const { return replica_ ? replica_->epoch() : Epoch{}; }

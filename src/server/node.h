@@ -85,6 +85,7 @@ class Node final : public env::TurnHandler,
   Incarnation incarnation() const override { return identity_.incarnation; }
   const replica::Replica* replica() const override { return replica_.get(); }
   std::uint64_t cluster_id() const override { return identity_.cluster_id; }
+  void hand_over(NodeId to) override;
   bool left() const override { return leaving_ && ending_since_.has_value(); }
   std::string_view setting(std::string_view name) const override;
   Config& config() override { return options_.config; }

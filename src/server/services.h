@@ -41,6 +41,8 @@ class Services {
     return replica()->status();
   }
   virtual std::uint64_t cluster_id() const { return 0; }  // 0: unknown
+  // Hands leadership over, if this node leads.
+  virtual void hand_over(NodeId /*to*/) {}
   // Removed from the cluster: no leader will be known here any more.
   virtual bool left() const { return false; }
   virtual std::string_view setting(std::string_view name) const = 0;  // replicated, "" if unset

@@ -71,13 +71,14 @@ class Client(threading.Thread):
         self.journal = Journal()
         self.random = random.Random(number)
         self.turns = itertools.count(1)
+        self.turns_taken = ["count", "keep", "count_once", "write_and_read", "hold_a_lock"]
         self.at = number
         self.connection = None
         self.register = 0  # the last value of this client's own register that was acknowledged
         self.doubtful = set()  # those whose writing was answered by nobody
 
     def run(self):
-        turns = [self.count, self.keep, self.count_once, self.write_and_read, self.hold_a_lock]
+        turns = [getattr(self, name) for name in self.turns_taken]
         try:
             while not self.stop.is_set():
                 self.random.choice(turns)()

@@ -31,10 +31,14 @@ RECOVERY_SECONDS = 20
 class Load:
     """The clients and what they have seen so far."""
 
-    def __init__(self, cluster, count):
+    def __init__(self, cluster, count, begin=True):
         self.prefix = uuid.uuid4().hex[:6] + ":"
         self.stop = threading.Event()
         self.clients = [Client(i, self.prefix, cluster.addresses(), self.stop) for i in range(count)]
+        if begin:
+            self.begin()
+
+    def begin(self):
         for client in self.clients:
             client.start()
 

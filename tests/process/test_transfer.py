@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Leadership is handed over under load, again and again, as planned work does it.
+
+    tests/process/test_transfer.py [--transfers N] [--clients N]
+
+The clients and the judge are those of test_kill.py. A stall is the longest time without an
+acknowledged write from just before a transfer until 200 ms after it; 99 of 100 are to be shorter than
+50 ms.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+
+from judge import judge
+from nodes import Cluster
+from test_kill import Load
+
+STALL_LIMIT_MS = 50
+
+
+def hand_over(cluster, load, leader):
+    """Returns the node that leads then, and the stall in milliseconds."""
+    connection = cluster.connect(leader)
+    began = time.monotonic()
+    connection.call("HOLDFAST", "TRANSFER")
+    connection.close()
+    time.sleep(0.2)
+    ended = time.monotonic()
+    answers = sorted(answered for journal in load.journals()
+                     for _, answered in journal.acknowledged[-2000:] if began <= answered <= ended)
+    moments = [began, *answers, ended]
+    stall = max(after - before for before, after in zip(moments, moments[1:])) * 1000
+    return cluster.wait_for_leader(), stall
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--transfers", type=int, default=20)
+    parser.add_argument("--clients", type=int, default=8)
+    options = parser.parse_args()
+    with Cluster(3) as cluster:
+        load = Load(cluster, options.clients, begin=False)
+        stalls, moved = [], 0
+        try:
+            # Whoever waits for a lock writes nothing meanwhile, whether or not leadership moves.
+            for client in load.clients[2:]:
+                client.turns_taken = ["count", "keep", "count_once", "write_and_read"]
+            load.begin()
+            time.sleep(0.5)
+            leader = cluster.wait_for_leader()
+            for _ in range(options.transfers):
+                before = leader
+                leader, stall = hand_over(cluster, load, before)
+                moved += leader != before
+                stalls.append(stall)
+        finally:
+            load.end()
+        verdict = judge(load.journals(), load.prefix, [cluster.connect(node) for node in cluster.nodes()])
+        verdict.claim(moved == options.transfers, f"{moved} of {options.transfers} transfers moved")
+        worst = sorted(stalls)[min(len(stalls) - 1, int(len(stalls) * 0.99))]
+        verdict.claim(worst < STALL_LIMIT_MS,
+                      f"99 of 100 stalls below {STALL_LIMIT_MS} ms: median "
+                      f"{statistics.median(stalls):.0f}, 99th percentile {worst:.0f}")
+        cluster.keep = verdict.failed > 0
+        print(f"{verdict.passed} passed, {verdict.failed} failed")
+        return 1 if verdict.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
