@@ -18,16 +18,26 @@ class Hashing {
   void item(PartKind section, std::size_t position, const SlotState& state) {
     const std::size_t before = bytes_.size();
     encode_section_item(writer_, section, position, &state.keys, state.coordination.get());
-    item_bytes_ += bytes_.size() - before;
-    if (bytes_.size() < kAtOnce) return;
-    hash_ = checksum(bytes_, hash_);
-    bytes_.clear();
+    written(before);
+  }
+  void removal(std::uint32_t bucket, std::uint64_t revision) {
+    const std::size_t before = bytes_.size();
+    writer_.u8(static_cast<std::uint8_t>(PartKind::removals));
+    encode_removal(writer_, bucket, revision);
+    written(before);
   }
   std::size_t item_bytes() const { return item_bytes_; }
   std::uint64_t value() const { return checksum(bytes_, hash_); }
 
  private:
   static constexpr std::size_t kAtOnce = 64 * 1024;
+
+  void written(std::size_t before) {
+    item_bytes_ += bytes_.size() - before;
+    if (bytes_.size() < kAtOnce) return;
+    hash_ = checksum(bytes_, hash_);
+    bytes_.clear();
+  }
 
   std::string bytes_;
   Writer writer_;
@@ -64,6 +74,9 @@ std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) co
   Hashing hashing;
   if (count == kSlotCount) encode_header(hashing.writer(), core);
   for (std::uint32_t slot = first_slot; slot < first_slot + count; ++slot) {
+    // Buckets are no slots: only who asks for everything gets them.
+    const std::uint64_t removal = count == kSlotCount ? core.removals.at(slot) : 0;
+    if (removal != 0) hashing.removal(slot, removal);
     const SlotState* state = core.slots[slot].get();
     if (state == nullptr) continue;
     for (const PartKind section : kSections) {
@@ -84,6 +97,11 @@ DigestPart Keyspace::digest_part(const DigestCursor& from, std::size_t bytes) co
   write(hashing, from);
   DigestCursor at = from;
   for (; at.slot < kSlotCount; ++at.slot, at.section = 0, at.left = 0) {
+    const std::uint64_t removal = core.removals.at(at.slot);
+    if (removal != 0 && at.section == 0 && at.left == 0) {
+      if (hashing.item_bytes() >= bytes) return finish(hashing, at);
+      hashing.removal(at.slot, removal);
+    }
     const SlotState* state = core.slots[at.slot].get();
     if (state == nullptr) continue;
     for (; at.section < std::size(kSections); ++at.section, at.left = 0) {

@@ -117,6 +117,37 @@ TEST(DigestPart, FindsDeadlinesRevisionsOrderAndWhatBelongsToNoSlot) {
   EXPECT_GT(differs([](Keyspace& k) { k.next_revision(); }), 1U) << "in every part";
 }
 
+// In which case not every part differs, as it does when revisions do.
+TEST(DigestPart, AWalkFindsARemovalThatIsNotRememberedInOnePart) {
+  for (const std::size_t bytes : {1UL, 20UL, 1'000'000UL}) {
+    Keyspace one(1);
+    Keyspace other(2);
+    for (Keyspace* keyspace : {&one, &other}) {
+      for (const char* name : {"a", "b", "c", "d", "e"}) {
+        keyspace->put(key_named(name), Value::string("x"));
+        keyspace->remember_removals(keyspace == &one || name[0] != 'c');
+        keyspace->erase(key_named(name));
+        keyspace->put(key_named(name), Value::string("x"));
+      }
+    }
+    EXPECT_EQ(walk(one, one, bytes).different, 0U);
+    EXPECT_NE(one.digest(), other.digest());
+    EXPECT_GT(walk(one, other, bytes).different, 0U);
+  }
+}
+
+// A removal in every bucket is work for many parts.
+TEST(DigestPart, RemovalsCountAsWork) {
+  Keyspace keyspace(1);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string name = fmt::format("k{}", i);
+    keyspace.put(Key{name, Slot(5)}, Value::string("x"));
+    keyspace.erase(Key{name, Slot(5)});
+  }
+  EXPECT_GT(walk(keyspace, keyspace, 1000).parts, 40U);
+  EXPECT_EQ(walk(keyspace, keyspace, 1000).different, 0U);
+}
+
 // Removals move items about in the dense arrays: none may slip past the walk.
 TEST(DigestPart, NothingSlipsPastAWalkWhileTheDataChanges) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {

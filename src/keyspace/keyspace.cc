@@ -21,8 +21,9 @@ namespace {
 // 2^53 because some clients read it as a floating-point number.
 constexpr std::uint64_t kCursorLimit = std::uint64_t{1} << 53;
 
-// REQUIRES: the object is in the slot's table.
+// Counts one revision. REQUIRES: the object is in the slot's table.
 void remove_key(Core& core, SlotState& state, Slot slot, StoredObject& object) {
+  core.removals.note(object.name, core.next_revision());
   core.deadlines.cancel(object, DeadlineKind::key);
   core.memory -= object_memory(object);
   --core.totals.keys;
@@ -157,30 +158,39 @@ bool Keyspace::erase(Key key) {
   Core& core = state_->core;
   SlotState& slot = core.change(key.slot);
   remove_key(core, slot, key.slot, existing(slot, key));
-  core.next_revision();
   return true;
 }
 
 void Keyspace::clear() {
   Core& core = state_->core;
   if (core.totals.keys == 0) return;
+  const std::uint64_t revision = core.next_revision();
   core.deadlines.drop_keys();
   for (std::uint32_t number = 0; number < kSlotCount; ++number) {
     if (core.key_counts[number] == 0) continue;
     SlotTable<StoredObject>& keys = core.slots[number]->keys;
-    for (std::size_t i = 0; i < keys.size(); ++i) core.memory -= object_memory(keys.at(i));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      core.memory -= object_memory(keys.at(i));
+      core.removals.note(keys.at(i).name, revision);
+    }
     SlotTable<StoredObject> old = std::exchange(keys, SlotTable<StoredObject>(core.hash_seed));
     if (core.walk != nullptr) core.walk->detach_keys(Slot(static_cast<std::uint16_t>(number)), old);
     core.key_counts[number] = 0;
   }
   core.totals.keys = 0;
-  core.next_revision();
 }
 
 std::uint64_t Keyspace::modified(Key key) const {
   const Object* object = find(key);
   return object == nullptr ? 0 : object->modified;
 }
+
+std::uint64_t Keyspace::watched(Key key) const {
+  const Object* object = find(key);
+  return object == nullptr ? state_->core.removals.revision(key.name) : object->modified;
+}
+
+void Keyspace::remember_removals(bool remember) { state_->core.removals.set_noting(remember); }
 
 // ---- walks
 
@@ -252,7 +262,6 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
     switch (due.kind) {
       case DeadlineKind::key:
         remove_key(core, core.change(due.slot), due.slot, static_cast<StoredObject&>(*due.item));
-        core.next_revision();
         ++core.expired_keys;
         break;
       case DeadlineKind::lock:

@@ -107,8 +107,14 @@ class Keyspace {
   bool erase(Key key);
   // All keys, not the coordination objects. Counts one revision if there was any.
   void clear();
-  // Revision of the last change of the key, 0 if absent (for WATCH, REV, IFREV).
+  // Revision of the last change of the key, 0 if absent.
   std::uint64_t modified(Key key) const;
+  // What WATCH compares: as modified(), but of an absent key the revision of its last removal, or
+  // of a later one of another name (keyspace/removals.h). So it changes whenever the key does.
+  std::uint64_t watched(Key key) const;
+  // Whether removals are remembered from here on, which they are at first. Entries from before
+  // watched() do not: not every replica has the state that they would leave.
+  void remember_removals(bool remember);
 
   // ---- walks over the dense arrays. Return false from `visit` to stop.
   void for_each(const std::function<bool(const Object&)>& visit) const;

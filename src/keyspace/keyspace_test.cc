@@ -32,6 +32,60 @@ TEST(Keyspace, RevisionsCountChangesAndKeysKnowTheirs) {
   EXPECT_EQ(keyspace.revision(), 3u) << "clearing nothing changes nothing";
 }
 
+TEST(Keyspace, WhatIsWatchedChangesWheneverTheKeyDoes) {
+  Keyspace keyspace(1);
+  const Key key = key_named("a");
+  EXPECT_EQ(keyspace.watched(key), 0u);
+  keyspace.put(key, Value::string("x"));
+  EXPECT_EQ(keyspace.watched(key), 1u);
+  keyspace.put(key, Value::string("y"));
+  EXPECT_EQ(keyspace.watched(key), 2u);
+  keyspace.erase(key);
+  EXPECT_EQ(keyspace.watched(key), 3u);
+  EXPECT_EQ(keyspace.modified(key), 0u);
+  keyspace.erase(key);
+  EXPECT_EQ(keyspace.watched(key), 3u) << "it was absent already";
+
+  keyspace.put(key, Value::string("x"));
+  keyspace.set_expiry(key, {ClusterTime{10}, {}});
+  EXPECT_EQ(keyspace.watched(key), 5u);
+  keyspace.expire_due(ClusterTime{11}, 10);
+  EXPECT_EQ(keyspace.watched(key), 6u);
+
+  keyspace.put(key, Value::string("x"));
+  keyspace.clear();
+  EXPECT_EQ(keyspace.watched(key), 8u);
+  keyspace.put(key_named("b"), Value::string("x"));
+  keyspace.clear();
+  EXPECT_EQ(keyspace.watched(key), 8u) << "it was not among what was cleared";
+  EXPECT_EQ(keyspace.revision(), 10u) << "each removal counts one revision";
+}
+
+TEST(Keyspace, RemovalsAreToldApartAlsoWithinASlot) {
+  Keyspace keyspace(1);
+  keyspace.put(Key{"{tag}a", Slot(3)}, Value::string("x"));
+  keyspace.erase(Key{"{tag}a", Slot(3)});
+  EXPECT_EQ(keyspace.watched(Key{"{tag}b", Slot(3)}), 0u);
+}
+
+// As entries from before removals were remembered leave it.
+TEST(Keyspace, RemovalsThatAreNotToBeRememberedLeaveNothing) {
+  Keyspace keyspace(1);
+  Keyspace other(2);
+  const Key key = key_named("a");
+  for (Keyspace* each : {&keyspace, &other}) each->put(key, Value::string("x"));
+  keyspace.remember_removals(false);
+  keyspace.erase(key);
+  other.erase(key);
+  EXPECT_EQ(keyspace.watched(key), 0u);
+  EXPECT_EQ(keyspace.revision(), other.revision());
+  EXPECT_NE(keyspace.digest(), other.digest());
+  keyspace.remember_removals(true);
+  keyspace.put(key, Value::string("x"));
+  keyspace.erase(key);
+  EXPECT_EQ(keyspace.watched(key), 4u);
+}
+
 TEST(Keyspace, OverwritingKeepsTheExpiryAndANewKeyHasNone) {
   Keyspace keyspace(1);
   const Key key = key_named("a");

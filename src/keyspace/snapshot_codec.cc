@@ -320,6 +320,32 @@ bool decode_header(Reader& reader, Core& core, Totals& totals) {
   return reader.finished();
 }
 
+void encode_removal(Writer& writer, std::uint32_t bucket, std::uint64_t revision) {
+  writer.u16(static_cast<std::uint16_t>(bucket));
+  writer.varint(revision);
+}
+
+std::string encode_removals(const Removals& removals) {
+  std::string bytes;
+  Writer writer(bytes);
+  for (std::uint32_t bucket = 0; bucket < Removals::kBuckets; ++bucket) {
+    if (removals.at(bucket) != 0) encode_removal(writer, bucket, removals.at(bucket));
+  }
+  return bytes;
+}
+
+bool decode_removals(Reader& reader, Core& core) {
+  for (std::uint32_t next = 0; reader.left() > 0;) {
+    const std::uint32_t bucket = reader.u16();
+    const std::uint64_t revision = reader.varint();
+    if (!reader.ok() || bucket < next || bucket >= Removals::kBuckets) return false;
+    if (!counted(core, revision)) return false;
+    core.removals.restore(bucket, revision);
+    next = bucket + 1;
+  }
+  return reader.finished();
+}
+
 std::size_t section_size(PartKind section, const SlotTable<StoredObject>* keys,
                          const Coordination* coordination) {
   if (section == PartKind::keys) return keys == nullptr ? 0 : keys->size();

@@ -14,7 +14,7 @@
 
 namespace holdfast::keyspace {
 
-inline constexpr std::uint8_t kSnapshotVersion = 1;
+inline constexpr std::uint8_t kSnapshotVersion = 2;  // 1: without removals
 
 // A chunk is the version byte and whole parts; a part is its kind, its length, and one of:
 enum class PartKind : std::uint8_t {
@@ -23,7 +23,8 @@ enum class PartKind : std::uint8_t {
   locks = 3,
   guards = 4,
   once = 5,
-  end = 6,  // a hash over all parts before it: the last part
+  end = 6,       // a hash over all parts before it: the last part
+  removals = 7,  // when keys were last removed: the second part, if any ever was
 };
 
 // A section: the items of one kind in one slot, in this order.
@@ -45,6 +46,11 @@ bool decode_once(Reader& reader, Core& core, Slot slot);
 void encode_header(Writer& writer, const Core& core);
 // Sets revision and settings, and tells the totals.
 bool decode_header(Reader& reader, Core& core, Totals& totals);
+
+void encode_removal(Writer& writer, std::uint32_t bucket, std::uint64_t revision);
+// Those that there were. Nothing: none.
+std::string encode_removals(const Removals& removals);
+bool decode_removals(Reader& reader, Core& core);
 
 // How many items a section has in these tables.
 std::size_t section_size(PartKind section, const SlotTable<StoredObject>* keys,

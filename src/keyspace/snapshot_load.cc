@@ -27,7 +27,7 @@ Result<void> SnapshotLoader::load(Core& core, std::string_view chunk) {
                                kSnapshotVersion));
   }
   broken_ = true;
-  if (!reader.ok() || version != kSnapshotVersion) return damaged("it has no format version");
+  if (!reader.ok() || version == 0) return damaged("it has no format version");
   while (reader.left() > 0) {
     const auto kind = static_cast<PartKind>(reader.u8());
     const std::string_view body = reader.bytes();
@@ -55,6 +55,10 @@ bool SnapshotLoader::load_part(Core& core, PartKind kind, std::string_view body)
       if (started_) return false;
       started_ = true;
       return decode_header(reader, core, expected_);
+    case PartKind::removals:
+      if (!started_ || last_ != 0) return false;
+      last_ = 1;  // before every section
+      return decode_removals(reader, core);
     case PartKind::keys:
     case PartKind::locks:
     case PartKind::guards:

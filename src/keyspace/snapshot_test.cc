@@ -162,9 +162,43 @@ TEST(Snapshot, APartThatIsMissingIsFound) {
   EXPECT_FALSE(nothing.finish_load().ok());
 }
 
+TEST(Snapshot, RemovalsAreRestoredAsTheyWereAtItsBeginning) {
+  Keyspace keyspace(1);
+  for (const char* name : {"a", "b", "c"}) {
+    keyspace.put(key_named(name), Value::string("x"));
+    keyspace.erase(key_named(name));
+  }
+  const std::uint64_t digest = keyspace.digest();
+  keyspace.begin_snapshot();
+  keyspace.put(key_named("a"), Value::string("x"));
+  keyspace.clear();
+  std::vector<std::string> chunks;
+  while (chunks.empty() || !chunks.back().empty()) chunks.push_back(keyspace.next_chunk(1));
+  chunks.pop_back();
+  Keyspace restored(2);
+  load(restored, chunks);
+  EXPECT_EQ(restored.watched(key_named("a")), 2u);
+  EXPECT_EQ(restored.watched(key_named("c")), 6u);
+  EXPECT_EQ(restored.watched(key_named("d")), 0u);
+  EXPECT_EQ(restored.digest(), digest);
+}
+
+TEST(Snapshot, OfVersion1KnowsOfNoRemovals) {
+  Keyspace keyspace(1);
+  keyspace.remember_removals(false);
+  for (const char* name : {"a", "b"}) keyspace.put(key_named(name), Value::string("x"));
+  keyspace.erase(key_named("a"));
+  auto chunks = snapshot_of(keyspace, 1);
+  for (std::string& chunk : chunks) chunk.front() = '\x01';
+  Keyspace restored(2);
+  load(restored, chunks);
+  EXPECT_EQ(restored.digest(), keyspace.digest());
+  EXPECT_EQ(restored.watched(key_named("a")), 0u);
+}
+
 TEST(Snapshot, ANewerFormatIsRefusedByName) {
   Keyspace keyspace(1);
-  const auto loaded = keyspace.load_chunk(std::string(1, '\x02'));
+  const auto loaded = keyspace.load_chunk(std::string(1, '\x03'));
   ASSERT_FALSE(loaded.ok());
   EXPECT_NE(loaded.error().message.find("newer"), std::string::npos);
 }

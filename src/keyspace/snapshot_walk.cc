@@ -13,7 +13,12 @@ constexpr std::size_t kPartBytes = 64 * 1024;
 
 }  // namespace
 
-SnapshotWalk::SnapshotWalk(const Core& core) : header_{PartKind::header, {}}, saved_(kSlotCount) {
+// Removals are of no slot that could save them before they change: they are few enough to be
+// encoded at once.
+SnapshotWalk::SnapshotWalk(const Core& core)
+    : header_{PartKind::header, {}},
+      removals_{PartKind::removals, encode_removals(core.removals)},
+      saved_(kSlotCount) {
   Writer writer(header_.body);
   encode_header(writer, core);
 }
@@ -42,7 +47,10 @@ void SnapshotWalk::detach_keys(Slot slot, SlotTable<StoredObject>& keys) {
 std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target) {
   if (end_given_) return {};
   std::string chunk(1, static_cast<char>(kSnapshotVersion));
-  if (!std::exchange(header_given_, true)) give(chunk, header_);
+  if (!std::exchange(header_given_, true)) {
+    give(chunk, header_);
+    if (!removals_.body.empty()) give(chunk, std::exchange(removals_, {}));
+  }
   for (Part part; chunk.size() < target || chunk.size() == 1; part = {}) {
     if (next_part(core, part)) {
       give(chunk, part);

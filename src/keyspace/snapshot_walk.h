@@ -48,6 +48,7 @@ class SnapshotWalk {
   void give(std::string& chunk, const Part& part);
 
   Part header_;
+  Part removals_;
   bool header_given_ = false;
   bool end_given_ = false;
   std::uint64_t chain_ = 0;

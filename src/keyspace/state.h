@@ -16,6 +16,7 @@
 #include "keyspace/guard.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/once.h"
+#include "keyspace/removals.h"
 #include "keyspace/slot_table.h"
 
 namespace holdfast::keyspace {
@@ -144,6 +145,7 @@ struct Core {
   const std::uint64_t hash_seed;
   std::vector<std::unique_ptr<SlotState>> slots;
   std::vector<std::uint32_t> key_counts;  // per slot, for scans over mostly empty slots
+  Removals removals;
   Deadlines deadlines;
   std::map<std::string, std::string, std::less<>> settings;
   std::vector<WaiterEvent> events;

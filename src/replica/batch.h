@@ -11,9 +11,12 @@
 
 namespace holdfast::replica {
 
-// Raised whenever an existing command changes what it does. An entry of a version that this build
-// does not know ends the process: applying it otherwise would make replicas differ.
-inline constexpr std::uint16_t kSemantics = 1;
+// Raised whenever an existing command changes what it does. Entries of earlier versions do what
+// they did then. An entry of a version that this build does not know ends the process: applying it
+// otherwise would make replicas differ.
+//   2: removals of keys are remembered, and WATCH of an absent key compares them
+inline constexpr std::uint16_t kSemantics = 2;
+inline constexpr std::uint16_t kRemovalsRemembered = 2;
 
 struct BatchHeader {
   std::uint16_t semantics = kSemantics;

@@ -24,7 +24,7 @@ enum RecordFlag : std::uint8_t {
 
 struct WatchedKey {
   std::string_view name;
-  std::uint64_t revision = 0;  // 0: was absent
+  std::uint64_t revision = 0;  // Keyspace::watched
 };
 
 // Views into the encoded bytes.

@@ -83,14 +83,16 @@ void StateMachine::look_whether_stopped() {
 }
 
 void StateMachine::begin_entry(const BatchHeader& header, Index index) {
-  CHECK(header.semantics == kSemantics,
-        "entry {} needs semantics version {}, this build knows {}: run the build that the other "
-        "nodes run",
-        index, header.semantics, kSemantics);
+  CHECK(
+      header.semantics >= 1 && header.semantics <= kSemantics,
+      "entry {} needs semantics version {}, this build knows 1 to {}: run the build that the other "
+      "nodes run",
+      index, header.semantics, kSemantics);
   header_ = header;
   index_ = index;
   sequence_ = 0;
   read_sequence_ = 0;
+  keyspace_->remember_removals(header.semantics >= kRemovalsRemembered);
   // What ends by time is told to whoever waits for it, and so must be agreed upon.
   if (!stopped_) keyspace_->expire_due(header.stamp, header.expire_bound);
 }
@@ -149,10 +151,13 @@ bool StateMachine::internal_write(commands::WriteContext& context, commands::Arg
   return true;
 }
 
-bool StateMachine::watches_hold() const {
+bool StateMachine::watches_hold(std::uint16_t semantics) const {
   if (mutated(Mutation::watch_ignored)) return true;
   for (const auto& watched : record_.watched) {
-    if (keyspace_->modified(commands::key_of(watched.name)) != watched.revision) return false;
+    const keyspace::Key key = commands::key_of(watched.name);
+    const std::uint64_t now =
+        semantics >= kRemovalsRemembered ? keyspace_->watched(key) : keyspace_->modified(key);
+    if (now != watched.revision) return false;
   }
   return true;
 }
@@ -169,7 +174,7 @@ void StateMachine::run_transaction(commands::WriteContext& context) {
 
 // All or nothing is decided before the first command runs.
 void StateMachine::run_queue(commands::WriteContext& context, bool under_once) {
-  if (!watches_hold()) {
+  if (!watches_hold(header_.semantics)) {
     context.reply.null_array();
     return;
   }
@@ -224,7 +229,7 @@ void StateMachine::run_read(commands::ReadContext& context) {
     return;
   }
   if (record_.transaction()) {
-    if (!watches_hold()) {
+    if (!watches_hold(kSemantics)) {
       context.reply.null_array();
       return;
     }
@@ -251,8 +256,9 @@ bool StateMachine::internal_read(commands::ReadContext& context, commands::Args 
   if (name == "_REVISIONS") {
     context.reply.array(args.size() - 1);
     for (const auto key : args.subspan(1)) {
-      const auto* object = context.find(key);
-      context.reply.integer(object == nullptr ? 0 : static_cast<std::int64_t>(object->modified));
+      context.find(key);  // what is due ends first
+      const std::uint64_t revision = context.keyspace.watched(commands::key_of(key));
+      context.reply.integer(static_cast<std::int64_t>(revision));
     }
     return true;
   }

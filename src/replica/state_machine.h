@@ -81,7 +81,7 @@ class StateMachine {
   bool internal_write(commands::WriteContext& context, commands::Args args);
   void look_whether_stopped();
   bool internal_read(commands::ReadContext& context, commands::Args args);
-  bool watches_hold() const;
+  bool watches_hold(std::uint16_t semantics) const;
   std::uint64_t next_random();
   std::uint64_t next_random_of_read();
 
