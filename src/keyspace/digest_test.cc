@@ -117,8 +117,8 @@ TEST(DigestPart, FindsDeadlinesRevisionsOrderAndWhatBelongsToNoSlot) {
   EXPECT_GT(differs([](Keyspace& k) { k.next_revision(); }), 1U) << "in every part";
 }
 
-// In which case not every part differs, as it does when revisions do.
-TEST(DigestPart, AWalkFindsARemovalThatIsNotRememberedInOnePart) {
+// The shard's revision, which is in every part, is the same on both sides here.
+TEST(DigestPart, AWalkFindsARemovalThatIsNotRemembered) {
   for (const std::size_t bytes : {1UL, 20UL, 1'000'000UL}) {
     Keyspace one(1);
     Keyspace other(2);
