@@ -211,6 +211,7 @@ Instant Replica::wake_at() const {
     wake = std::min(wake, s.last_stamp_logged + kStampInterval);
   }
   if (s.leading()) wake = std::min(wake, s.tend_at);
+  if (s.snapshot_again > s.now) wake = std::min(wake, s.snapshot_again);
   return std::min(wake, s.divergence_wake_at());
 }
 

@@ -17,6 +17,8 @@ constexpr std::uint64_t kBytesPerTurn = 8 << 20;
 constexpr std::uint64_t kOldCheck = 256;
 // Pre-images that a snapshot walk may hold before apply waits for it.
 constexpr std::size_t kSnapshotBacklog = 64 << 20;
+// A disk that could not take a snapshot is not asked again at once: each try writes until it fails.
+constexpr Duration kSnapshotPause = seconds(5);
 
 }  // namespace
 
@@ -174,6 +176,8 @@ void Replica::State::deliver_events() {
 // ---- snapshots of our own -------------------------------------------------------------------------
 
 void Replica::State::maybe_begin_snapshot() {
+  if (snapshots.take_failure()) snapshot_again = now + kSnapshotPause;
+  if (now < snapshot_again) return;
   if (snapshots.making() || hold_apply || rebuild || applied == Index()) return;
   if (snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
   const auto& tail = engine->log();

@@ -119,6 +119,7 @@ struct Replica::State final : DurabilityView {
   consensus::ReadTicket last_ticket = 0;
   Instant last_stamp_logged;
   Instant pulse_again;      // not before, after one was refused
+  Instant snapshot_again;   // not before, after one could not be written
   std::uint64_t proposed = 0;
   bool hold_apply = false;  // a peer's snapshot is being installed
 

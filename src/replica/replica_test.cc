@@ -149,6 +149,30 @@ TEST_F(Stage, ASnapshotIsNotMadeAgainWhileTheKeptTailAloneIsLong) {
   EXPECT_EQ(replica->stored_snapshot()->index, index);
 }
 
+// Each try writes until the disk is full again, and takes from the log the room that it needs.
+TEST_F(Stage, ASnapshotThatCouldNotBeWrittenIsNotBegunAgainAtOnce) {
+  options.snapshot_after_bytes = 300;
+  options.keep_tail_bytes = 100;
+  open();
+  std::uint64_t tries = 0;
+  disk.fault = [&tries](const env::DiskOperation& operation) -> std::optional<Error> {
+    const auto* write = std::get_if<env::WriteFile>(&operation);
+    if (write == nullptr || !write->name.starts_with("snapshot-")) return std::nullopt;
+    tries += write->offset == 0;
+    return Error{"No space left on device"};
+  };
+  write({"SET", "a", std::string(600, 'x')});
+  EXPECT_EQ(tries, 1U);
+  run_for(milliseconds(4800));
+  EXPECT_EQ(tries, 1U);
+  run_for(seconds(10));
+  EXPECT_EQ(tries, 3U);
+  disk.fault = nullptr;
+  run_for(seconds(6));
+  ASSERT_TRUE(replica->stored_snapshot().has_value());
+  EXPECT_EQ(replica->stored_snapshot()->index, replica->applied());
+}
+
 // A pulse that is refused, as every proposal is while leadership is handed over, is not tried again
 // at the speed of the loop.
 TEST_F(Stage, ARefusedPulseWaits) {

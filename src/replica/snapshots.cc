@@ -53,6 +53,7 @@ void Snapshots::finished(Result<void> result) {
   writer_.reset();
   if (!result.ok()) {
     // The log still holds everything: nothing is lost, it only grows until the next try.
+    failed_ = true;
     trace_.error("a snapshot could not be written; the log is kept and the next one will be tried",
                  {{"error", result.error().message}});
     return;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "base/trace.h"
@@ -29,6 +30,8 @@ class Snapshots {
   // Begins one of the present state. REQUIRES: !making().
   void begin(const storage::SnapshotHeader& header, keyspace::Keyspace& keyspace);
   bool making() const { return writer_ != nullptr; }
+  // Whether one could not be written since the last call.
+  bool take_failure() { return std::exchange(failed_, false); }
   // The index of one that only the disk has to finish, which it may do even if it is abandoned; 0.
   Index finishing() const { return encoded_ && making() ? header_.mark.index : Index(); }
   // Encodes a bounded part. Call once per turn while making().
@@ -56,6 +59,7 @@ class Snapshots {
   std::optional<storage::SnapshotFile> previous_;
   storage::SnapshotHeader header_;
   std::unique_ptr<storage::SnapshotWriter> writer_;
+  bool failed_ = false;
   bool encoded_ = false;  // all chunks are with the writer; the disk has to finish
   // Completions of a writer that was abandoned find this changed and do nothing.
   std::shared_ptr<int> generation_;
