@@ -75,7 +75,9 @@ class Disk final : public env::Disk {
   void slow_down(std::int64_t factor, Duration stall = {}, std::uint32_t stall_ppm = 0);
   // So many bytes can still be allocated; what is removed is room again.
   void limit_space(std::uint64_t bytes);
-  // Flips one bit of a synced sector, mostly of one that holds something. False: there is none.
+  // Flips one bit of a synced sector, mostly of one that holds something. False: there is none. Never
+  // the last bit set at the beginning or end of a sector: what then reads as zeros looks like what
+  // was never written, and that is lose_writes().
   bool flip_bit(Prng& prng, std::string_view prefix = "");
   // A new disk: empty, in order.
   void wipe();
@@ -90,6 +92,12 @@ class Disk final : public env::Disk {
   void stand_still_after(std::uint64_t operations, std::function<void()> call);
   bool stands_still() const { return stands_still_; }
 
+  // Whether what is confirmed from now on may not reach the platters.
+  bool may_lose() const {
+    return lying_ || ignored_sync_ || lost_writes_.left > 0 || misdirected_writes_.left > 0;
+  }
+  // Whether any sector on the platters is not what was confirmed.
+  bool has_wrong_sectors() const;
   // Whether the power's going would show that something confirmed is not there.
   bool hides_loss() const;
   // What is confirmed reaches the platters after all, while the page cache still has it.

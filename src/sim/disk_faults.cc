@@ -8,6 +8,20 @@
 #include "sim/disk.h"
 
 namespace holdfast::sim {
+namespace {
+
+// Never the only bit that tells what comes before it, or behind it, from zeros.
+void flip_one(std::string& sector, Prng& prng) {
+  const std::size_t at = prng.below(sector.size());
+  const unsigned bit = 1U << prng.below(8);
+  const unsigned byte = static_cast<unsigned char>(sector[at]);
+  const bool at_an_end =
+      sector.find_first_not_of('\0') == at || sector.find_last_not_of('\0') == at;
+  const unsigned another = bit == 1 ? 2 : bit / 2;
+  sector[at] = static_cast<char>(byte ^ (byte == bit && at_an_end ? another : bit));
+}
+
+}  // namespace
 
 // ---- Sectors ------------------------------------------------------------------------------------
 
@@ -196,6 +210,12 @@ void Disk::keep_promises() {
   name_changes_.clear();
 }
 
+bool Disk::has_wrong_sectors() const {
+  bool wrong = false;
+  for_each_file([&wrong](const File& file) { wrong = wrong || !file.truth.empty(); });
+  return wrong;
+}
+
 // ---- Faults -------------------------------------------------------------------------------------
 
 void Disk::fail_writes(std::uint32_t times, std::string prefix) {
@@ -260,8 +280,7 @@ bool Disk::flip_bit(Prng& prng, std::string_view prefix) {
   const auto [file, sector] = places[prng.below(places.size())];
   std::string bytes(sector_of(file->durable, sector));
   file->truth.emplace(sector, bytes);
-  char& hit = bytes[prng.below(bytes.size())];
-  hit = static_cast<char>(static_cast<unsigned char>(hit) ^ (1U << prng.below(8)));
+  flip_one(bytes, prng);
   put_sector(file->durable, sector, bytes);
   put_sector(file->content, sector, bytes);
   ++counts_.flipped_bits;

@@ -370,6 +370,22 @@ TEST_F(DiskTest, AFlippedBitIsReadUntilTheDiskIsHealed) {
   EXPECT_FALSE(disk_.flip_bit(prng, "no such file"));
 }
 
+TEST_F(DiskTest, AFlippedBitDoesNotMakeASectorLookLost) {
+  const std::string bytes = "\x01" + std::string(kSector - 2, '\0') + "\x80";
+  put("a", bytes);
+  Prng prng(3);
+  bool met = false;
+  for (int i = 0; i < 20'000; ++i) {
+    ASSERT_TRUE(disk_.flip_bit(prng));
+    const std::string flipped = read("a");
+    ASSERT_NE(flipped.front(), '\0');
+    ASSERT_NE(flipped.back(), '\0');
+    met = met || flipped.back() == '\xc0';
+    disk_.heal();
+  }
+  EXPECT_TRUE(met);
+}
+
 TEST_F(DiskTest, WhatIsNotSyncedIsNotFlipped) {
   ASSERT_TRUE(run({env::CreateFile{"a", 0}}));
   ASSERT_TRUE(write("a", 0, sectors('1', 2)));

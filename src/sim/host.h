@@ -69,6 +69,7 @@ class Host final : private Loop {
 
   Clock& clock() { return clock_; }
   Disk& disk() { return disk_; }
+  const Disk& disk() const { return disk_; }
 
  private:
   void post(std::function<void()> work) override;

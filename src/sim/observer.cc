@@ -94,8 +94,25 @@ Look Memory::look(const Sight& sight, bool thorough) {
   return look;
 }
 
+void Memory::distrust_disk(MachineId machine) {
+  machines_.at(machine - 1).disk_trusted = false;
+  machines_.at(machine - 1).kept = 0;
+}
+
+void Memory::regain_trust(Machine& machine, const Sight& sight) {
+  // The first may be told of late, and be of a write that the disk has not kept.
+  constexpr std::uint32_t kKeptForSure = 2;
+  const bool same_process = machine.seen && machine.sight.process == sight.process;
+  if (sight.disk_may_lose || !same_process) {
+    machine.kept = 0;
+  } else if (sight.durable > machine.sight.durable && ++machine.kept == kKeptForSure) {
+    machine.disk_trusted = true;
+  }
+}
+
 void Memory::remember(const Sight& sight) {
   Machine& machine = machines_.at(sight.machine - 1);
+  if (!machine.disk_trusted) regain_trust(machine, sight);
   machine.seen = true;
   machine.sight = sight;
   machine.sight.log = nullptr;

@@ -52,6 +52,7 @@ struct Sight {
   Instant clock;
   bool deaf = false;
   std::uint64_t mends = 0;
+  bool disk_may_lose = false;  // a fault lets its disk confirm what it does not keep
   // The process has found that its data is not that of the others (and perhaps mended it by now).
   bool differed = false;
 
@@ -129,9 +130,12 @@ class Memory {
   // Null: never seen.
   const Sight* sight(MachineId machine) const;
   const LogMirror& mirror(MachineId machine) const { return at(machine).mirror; }
-  // Whether the disk of a machine still owes what it had confirmed.
+  // Whether the disk of a machine owes all that it had confirmed, or the node its refusal to go on
+  // with less.
   bool disk_trusted(MachineId machine) const { return at(machine).disk_trusted; }
-  void distrust_disk(MachineId machine) { machines_.at(machine - 1).disk_trusted = false; }
+  // It may have lost something that nobody can miss: the end of the log. Trusted again once it has
+  // kept something newer, which shows that there was more.
+  void distrust_disk(MachineId machine);
   // Whether the data in its memory is what it has applied.
   bool data_trusted(MachineId machine) const { return at(machine).data_trusted; }
   void trust_data(MachineId machine, bool trusted) {
@@ -148,11 +152,13 @@ class Memory {
   struct Machine {
     bool seen = false;
     bool disk_trusted = true;
+    std::uint32_t kept = 0;  // how often anything became durable since the disk keeps it again
     bool data_trusted = true;
     Sight sight;
     LogMirror mirror;
   };
   const Machine& at(MachineId machine) const { return machines_.at(machine - 1); }
+  static void regain_trust(Machine& machine, const Sight& sight);
 
   std::vector<Machine> machines_;
 };

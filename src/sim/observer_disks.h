@@ -40,7 +40,8 @@ class SyncedFirst final : public Rule {
 };
 
 // A process begins with what the one before it on that machine had made durable: log, promise and
-// snapshot. Not asked of a disk that a fault has made forget (Memory::distrust_disk).
+// snapshot. Or it does not begin: a damaged disk is met by a refusal. Only where the end of the log
+// is lost can nobody tell, and that is not asked of it (Memory::distrust_disk).
 class Durability final : public Rule {
  public:
   static constexpr std::string_view kName = "durability";

@@ -177,6 +177,40 @@ TEST(Durability, DoesNotHoldADiskToWhatAFaultTookFromIt) {
   EXPECT_EQ(stage.objections(), Names());
 }
 
+// Two more entries on the disk of machine 2, one after the other.
+void keep_two(Stage& stage) {
+  for (int i = 0; i < 2; ++i) {
+    stage.append(2, epoch_of(1, 1), "SET k v");
+    stage.see(2);
+  }
+}
+
+TEST(Durability, HoldsADiskAgainToWhatItKeptAfterALoss) {
+  Stage stage;
+  stage.founded(3);
+  stage.rules().memory().distrust_disk(2);
+  keep_two(stage);
+  stage.cut(2, 3);
+  stage.restart(2);
+  stage.see(2);
+  EXPECT_EQ(stage.objections(), Names{"durability"});
+}
+
+TEST(Durability, DoesNotTrustADiskThatStillLoses) {
+  Stage stage;
+  stage.founded(3);
+  stage.rules().memory().distrust_disk(2);
+  stage.sight(2).disk_may_lose = true;
+  keep_two(stage);
+  stage.sight(2).disk_may_lose = false;
+  stage.append(2, epoch_of(1, 1), "SET k v");  // perhaps the last of those
+  stage.see(2);
+  stage.cut(2, 3);
+  stage.restart(2);
+  stage.see(2);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
 TEST(NothingGoesBack, CatchesEachThatDoes) {
   const auto after = [](void (*change)(Stage&)) {
     Stage stage;

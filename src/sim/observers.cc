@@ -70,6 +70,7 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.last_epoch = log.last_epoch();
   sight.log = &log;
   sight.data = &replica->keyspace();
+  sight.disk_may_lose = host.disk().may_lose();
   sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 
   if (sight.leads()) look_at_wires(sight);

@@ -62,8 +62,8 @@ class Observers final : public HostObserver {
 
   // A client was told that this write is done: these words, as it sent them.
   void acknowledged(Instant at, std::span<const std::string> words);
-  // A fault has made this machine's disk forget or falsify what it had confirmed. From here on the
-  // rules do not hold it to what was on it.
+  // A fault may make this machine's disk forget what it has confirmed. The rules do not hold it to
+  // that until its loss could no longer be overlooked (Memory::distrust_disk).
   void distrust_disk(MachineId machine);
   // A fault has changed data in this machine's memory: it is not compared until trusted again.
   void distrust_data(MachineId machine);

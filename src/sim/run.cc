@@ -163,7 +163,10 @@ void Run::suffer(Fault fault) {
   if (damages(fault.kind)) {
     for (const MachineId id : fault.nodes) {
       damaged_.insert(id);
-      observers_.distrust_disk(id);
+      // A flipped bit alone can always be noticed; not so if it hits what would tell of another loss.
+      const bool noticeable =
+          fault.kind == FaultKind::bit_flip && !world_.host(id).disk().has_wrong_sectors();
+      if (!noticeable) observers_.distrust_disk(id);
     }
   }
   inflict(fault, world_);
