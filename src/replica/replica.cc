@@ -301,6 +301,8 @@ std::string_view Replica::setting(std::string_view name) const {
   return value == nullptr ? std::string_view() : std::string_view(*value);
 }
 
+bool Replica::making_snapshot() const { return state_->snapshots.making(); }
+
 const std::optional<storage::SnapshotFile>& Replica::stored_snapshot() const {
   return state_->snapshots.newest();
 }

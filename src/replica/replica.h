@@ -147,6 +147,7 @@ class Replica {
   std::string_view setting(std::string_view name) const;
   // Newest stored snapshot, for sending it; nothing if none.
   const std::optional<storage::SnapshotFile>& stored_snapshot() const;
+  bool making_snapshot() const;
   void check_invariants() const;
 
  private:

@@ -157,6 +157,12 @@ bool Clients::idle() const {
   return idle;
 }
 
+std::vector<LockWait> Clients::waits() const {
+  std::vector<LockWait> waits;
+  state_->table.for_each([&](Connection& connection) { connection.requests.add_waits(waits); });
+  return waits;
+}
+
 std::size_t Clients::connected() const { return state_->table.size(); }
 
 }  // namespace holdfast::server

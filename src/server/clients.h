@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/time.h"
@@ -56,6 +57,8 @@ class Clients {
   void drain();
   bool idle() const;
   std::size_t connected() const;
+  // Who waits for a lock, as far as this node knows.
+  std::vector<LockWait> waits() const;
 
  private:
   struct State;

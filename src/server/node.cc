@@ -82,6 +82,10 @@ void Node::report_unheard(Instant turn) {
   }
 }
 
+std::vector<LockWait> Node::waits() const {
+  return clients_ ? clients_->waits() : std::vector<LockWait>();
+}
+
 Instant Node::wake_at() const {
   if (ended_) return Instant::never();
   Instant at = clients_ ? clients_->wake_at() : Instant::never();

@@ -98,6 +98,8 @@ class Node final : public env::TurnHandler,
   Instant started() const override { return started_; }
 
   const storage::Identity& identity() const { return identity_; }
+  // Of its clients, who waits for a lock.
+  std::vector<LockWait> waits() const;
 
  private:
   void report_departures(Instant turn);

@@ -485,6 +485,15 @@ std::string Requests::lock_name(const Request& request) const {
   return inner.size() < 2 ? std::string() : std::string(inner[1]);
 }
 
+void Requests::add_waits(std::vector<LockWait>& waits) {
+  if (blocked_ == 0 || closed_) return;
+  for (std::uint64_t i = ring_.begin(); i < ring_.end(); ++i) {
+    const Request& request = ring_.at(i);
+    if (request.state != Request::State::blocked) continue;
+    waits.push_back({lock_name(request), origin_of(i, request.attempt)});
+  }
+}
+
 void Requests::remember_wait(std::uint64_t position) {
   const Request& request = ring_.at(position);
   unsent_waits_.push_back({lock_name(request), origin_of(position, request.attempt)});
@@ -494,7 +503,7 @@ void Requests::close() {
   if (std::exchange(closed_, true)) return;
   if (!ring_.empty()) --table_.busy;
   const Instant due = table_.now() + milliseconds(table_.services.config().waiter_grace_ms);
-  for (Wait& wait : unsent_waits_) table_.drops.add(std::move(wait.name), wait.origin, due);
+  for (LockWait& wait : unsent_waits_) table_.drops.add(std::move(wait.name), wait.origin, due);
   unsent_waits_.clear();
   for (std::uint64_t i = ring_.begin(); i < ring_.end(); ++i) {
     Request& request = ring_.at(i);

@@ -96,16 +96,14 @@ class Requests {
   // Of records kept and of replies that wait for their turn.
   std::size_t bytes() const { return bytes_; }
   bool blocked() const { return blocked_ != 0; }
+  // Adds those that wait for a lock.
+  void add_waits(std::vector<LockWait>& waits);
   // Whether something is to come without somebody else's release.
   bool pending() const { return under_way_ + held_ != 0; }
   // The newest entry that a write of this connection went into; 0: none.
   Index last_write() const { return last_write_; }
 
  private:
-  struct Wait {
-    std::string name;
-    Origin origin;
-  };
   enum class Routing : std::uint8_t { sent, stays, settled };
 
   Request& push();
@@ -145,7 +143,7 @@ class Requests {
   std::uint64_t refused_up_to_ = 0;  // what is held up to here is refused: UNKNOWN was said
   bool closed_ = false;
   Index last_write_;
-  std::vector<Wait> unsent_waits_;  // answered, not yet handed to the socket
+  std::vector<LockWait> unsent_waits_;  // answered, not yet handed to the socket
 };
 
 }  // namespace holdfast::server

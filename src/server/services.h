@@ -16,6 +16,12 @@
 
 namespace holdfast::server {
 
+// A command that waits for a lock in the name of one of this node's connections.
+struct LockWait {
+  std::string name;
+  Origin origin;
+};
+
 class Services {
  public:
   virtual ~Services() = default;

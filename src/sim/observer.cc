@@ -75,7 +75,7 @@ bool Memory::changed(const Sight& sight) const {
   if (!known.seen) return true;
   const auto all = [](const Sight& s) {
     return std::tie(s.process, s.role, s.epoch, s.leader, s.commit, s.applied, s.durable,
-                    s.snapshot, s.before, s.last, s.last_epoch);
+                    s.snapshot, s.before, s.last, s.last_epoch, s.making_snapshot);
   };
   return all(known.sight) != all(sight);
 }
@@ -117,6 +117,8 @@ void Memory::remember(const Sight& sight) {
   machine.sight = sight;
   machine.sight.log = nullptr;
   machine.sight.data = nullptr;
+  machine.sight.waits = nullptr;
+  machine.sight.stored = nullptr;
 }
 
 }  // namespace holdfast::sim

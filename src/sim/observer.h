@@ -17,6 +17,7 @@
 #include "consensus/log_tail.h"
 #include "consensus/protocol.h"
 #include "keyspace/keyspace.h"
+#include "server/services.h"
 #include "sim/network.h"
 
 namespace holdfast::sim {
@@ -52,6 +53,11 @@ struct Sight {
   Instant clock;
   bool deaf = false;
   std::uint64_t mends = 0;
+  // Of its clients, who waits for a lock; valid during the call only, null: not looked at.
+  const std::vector<server::LockWait>* waits = nullptr;
+  bool making_snapshot = false;  // of its present state, since the turn in which this became true
+  // The file of the newest snapshot, if it is another than before; valid during the call only.
+  const std::string* stored = nullptr;
   bool disk_may_lose = false;  // a fault lets its disk confirm what it does not keep
   // The process has found that its data is not that of the others (and perhaps mended it by now).
   bool differed = false;
@@ -81,7 +87,7 @@ class LogMirror {
 // A sight beside what was seen of that machine before.
 struct Look {
   const Sight& now;
-  // Null at the first sight of the machine. Its `log` and `data` are null.
+  // Null at the first sight of the machine. Its pointers are null.
   const Sight* before = nullptr;
   // The process is another than before, or the first.
   bool started = true;

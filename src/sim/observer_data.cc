@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "replica/batch.h"
+#include "routing/slot.h"
 
 namespace holdfast::sim {
 namespace {
@@ -97,6 +98,28 @@ void AcknowledgedIsCommitted::acknowledged(Instant at, std::span<const std::stri
                fmt::format("a client was told that this was done, but no committed "
                            "entry holds it: {}",
                            fmt::join(words, " ")));
+}
+
+// ---- WaitersAreQueued
+// -----------------------------------------------------------------------------
+
+void WaitersAreQueued::see(const Look& look, const Memory& memory, Problems& problems) {
+  const Sight& now = look.now;
+  if (now.data == nullptr || now.waits == nullptr || now.waits->empty()) return;
+  if (now.differed || !memory.data_trusted(now.machine)) return;
+  // That somebody waits may have been told by the leader, before this replica has come so far.
+  if (now.applied < committed_.last()) return;
+  for (const server::LockWait& wait : *now.waits) {
+    // At the beginning of time nothing is due, so nobody is left out.
+    const auto lock = now.data->locks().info({wait.name, routing::slot_of(wait.name)}, {});
+    const auto is_his = [&](const auto& waiter) { return waiter.origin == wait.origin; };
+    if (lock && std::any_of(lock->waiters.begin(), lock->waiters.end(), is_his)) continue;
+    problems.add(kName, now.at,
+                 fmt::format("request {} of connection {} waits at node {} for {}, and is not in "
+                             "its queue after entry {}",
+                             wait.origin.request, wait.origin.connection, now.node, wait.name,
+                             now.applied));
+  }
 }
 
 }  // namespace holdfast::sim

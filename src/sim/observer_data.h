@@ -1,5 +1,5 @@
-// Rules about what clients get: the same data from every replica, and nothing that was acknowledged
-// without being committed.
+// Rules about what clients get: the same data from every replica, nothing that was acknowledged
+// without being committed, and an end of each wait.
 #pragma once
 
 #include <span>
@@ -55,6 +55,19 @@ class AcknowledgedIsCommitted final : public Rule {
   // How often these words were committed and not yet acknowledged, by their hash.
   std::unordered_map<std::uint64_t, std::int64_t> unclaimed_;
   replica::CommandRecord record_;  // reused
+};
+
+// Whoever a node lets wait for a lock stands in that lock's queue, or nobody would ever tell him
+// that his wait is over.
+class WaitersAreQueued final : public Rule {
+ public:
+  static constexpr std::string_view kName = "waiters";
+  // `committed` must have seen each look before this rule does.
+  explicit WaitersAreQueued(const Committed& committed) : committed_(committed) {}
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+
+ private:
+  const Committed& committed_;
 };
 
 }  // namespace holdfast::sim

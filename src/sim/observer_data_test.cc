@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "routing/slot.h"
 #include "sim/observer_stage.h"
 
 namespace holdfast::sim {
@@ -116,6 +117,64 @@ TEST(AcknowledgedIsCommitted, CountsHowOften) {
   stage.rules().acknowledged(Instant{100}, words("SET", "k", "v1"));
   stage.rules().acknowledged(Instant{100}, words("SET", "k", "v1"));
   EXPECT_EQ(stage.objections(), Names{"acknowledged"});
+}
+
+// Somebody holds lock l at machine 2 and client 1.7 waits for it there.
+constexpr Origin kWaiting{NodeId(2), Incarnation(1), ConnectionId(1), 7};
+
+void wait_at_machine_2(Stage& stage) {
+  stage.founded(3);
+  const keyspace::Key lock{"l", routing::slot_of("l")};
+  auto& locks = stage.machine(2).data.locks();
+  keyspace::AcquireRequest request;
+  request.owner = "a";
+  request.ttl_ms = 100;
+  locks.acquire(lock, request, ClusterTime{1}, Index(3));
+  request.owner = "b";
+  request.wait_ms = 50;
+  request.origin = kWaiting;
+  locks.acquire(lock, request, ClusterTime{1}, Index(3));
+  stage.machine(2).waits = {{"l", kWaiting}};
+}
+
+TEST(WaitersAreQueued, AcceptsOneWhoIs) {
+  Stage stage;
+  wait_at_machine_2(stage);
+  stage.restart(2);
+  stage.commit(2, 3);
+  stage.see(2);
+  EXPECT_FALSE(stage.objects("waiters"));
+}
+
+TEST(WaitersAreQueued, CatchesOneWhoIsNot) {
+  Stage stage;
+  wait_at_machine_2(stage);
+  stage.machine(2).waits.front().origin.request = 8;
+  stage.restart(2);
+  stage.commit(2, 3);
+  stage.see(2);
+  EXPECT_TRUE(stage.objects("waiters"));
+}
+
+TEST(WaitersAreQueued, CatchesOneWhoWaitsForALockThatNobodyHolds) {
+  Stage stage;
+  wait_at_machine_2(stage);
+  stage.machine(2).waits.front().name = "free";
+  stage.restart(2);
+  stage.commit(2, 3);
+  stage.see(2);
+  EXPECT_TRUE(stage.objects("waiters"));
+}
+
+// The leader's word that it waits has come before the entry itself.
+TEST(WaitersAreQueued, AsksNobodyWhoIsBehind) {
+  Stage stage;
+  wait_at_machine_2(stage);
+  stage.machine(2).waits.front().origin.request = 8;
+  stage.restart(2);
+  stage.commit(2, 2);
+  stage.see(2);
+  EXPECT_FALSE(stage.objects("waiters"));
 }
 
 }  // namespace

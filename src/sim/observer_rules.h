@@ -11,6 +11,7 @@
 #include "sim/observer_disks.h"
 #include "sim/observer_elections.h"
 #include "sim/observer_logs.h"
+#include "sim/observer_snapshots.h"
 
 namespace holdfast::sim {
 
@@ -51,6 +52,8 @@ class Rules {
   NothingGoesBack nothing_goes_back_;
   ReplicaEquality replica_equality_;
   AcknowledgedIsCommitted acknowledged_{committed_};
+  SnapshotsAreStates snapshots_are_states_;
+  WaitersAreQueued waiters_are_queued_{committed_};
 };
 
 }  // namespace holdfast::sim

@@ -24,6 +24,7 @@ class Stage {
     Sight sight;
     consensus::LogTail log{Index(), Epoch()};
     keyspace::Keyspace data{1};
+    std::vector<server::LockWait> waits;
   };
 
   explicit Stage(std::uint32_t machines = 3) : rules_(machines) {
@@ -48,6 +49,7 @@ class Stage {
     sight.last_epoch = machine.log.last_epoch();
     sight.log = &machine.log;
     sight.data = &machine.data;
+    sight.waits = &machine.waits;
     rules_.see(sight, thorough);
   }
 

@@ -1,6 +1,7 @@
 #include "sim/observers.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "replica/replica.h"
 #include "sim/observer_rules.h"
@@ -12,6 +13,13 @@ namespace {
 // Every so many changes a look is thorough; rarer where the log is long, so that the cost for each
 // change stays the same.
 constexpr std::uint64_t kThoroughEvery = 512;
+
+// The newest one, unless the disk may show something else than what was written.
+std::optional<std::string> read_snapshot_of(const Host& host) {
+  const auto& snapshot = host.node()->replica()->stored_snapshot();
+  if (!snapshot || host.disk().has_wrong_sectors()) return std::nullopt;
+  return host.disk().content(snapshot->name);
+}
 
 }  // namespace
 
@@ -70,6 +78,7 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.last_epoch = log.last_epoch();
   sight.log = &log;
   sight.data = &replica->keyspace();
+  sight.making_snapshot = replica->making_snapshot();
   sight.disk_may_lose = host.disk().may_lose();
   sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 
@@ -86,6 +95,11 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   const bool turned =
       before == nullptr || before->role != sight.role || before->epoch != sight.epoch;
   if (thorough || turned) replica->check_invariants();
+  const auto waits = node->waits();
+  sight.waits = &waits;
+  const bool other = before != nullptr && before->snapshot != sight.snapshot;
+  const auto stored = other ? read_snapshot_of(host) : std::nullopt;
+  if (stored) sight.stored = &*stored;
   rules.see(sight, thorough);
 }
 

@@ -26,6 +26,8 @@
 //   nothing goes back      epoch, commit, applied, snapshot of a process      observer_disks.h
 //   replica equality       same index, same data                              observer_data.h
 //   acknowledged           what a client was told is done is committed        observer_data.h
+//   snapshots              what a snapshot holds is the state after its entry observer_snapshots.h
+//   waiters                who is let wait for a lock is in its queue         observer_data.h
 //
 // Beside them the engine's own invariants are asked whenever a role or an epoch changes; what is
 // wrong there ends the program with a CHECK.
