@@ -6,7 +6,7 @@
 //   mode safety
 //   promise live
 //   mix read 4 write 3 cas 1 add 2 once_add 1 lock 1
-//   clients 5 pipeline 4 think 20ms
+//   clients 5 keys 4 pipeline 4 think 20ms value_bytes 0
 //   habits leave_ppm 20000 patience 9s
 //   wire delay_min 1ms delay_max 20ms lose_ppm 1000
 //   log segment_bytes 65536 snapshot_after_bytes 16384

@@ -98,8 +98,8 @@ std::unique_ptr<Activity> Actor::begin(Op kind) {
       return one(Op::add, name, text, {"INCRBY", name, text}, read_integer);
     }
     case Op::once_add:
-      return std::make_unique<OnceAdd>(journal_, names_.name('o', key), mix_.prefix + fresh,
-                                       amount);
+      return std::make_unique<OnceAdd>(journal_, names_.name('o', key),
+                                       mix_.prefix + names_.fresh_name(), amount);
     case Op::insert:
       return std::make_unique<SetOperation>(journal_, names_, key, fresh);
     case Op::read_all:

@@ -262,5 +262,15 @@ TEST(Actor, TheEndLeavesWhatIsOpenUnknown) {
   EXPECT_EQ(alone.history[0].return_ns, alone.history[0].call_ns + milliseconds(3).ns);
 }
 
+TEST(Names, PadValuesAndNothingElse) {
+  Mix mix;
+  mix.value_bytes = 8;
+  Names names(mix, 3);
+  EXPECT_EQ(names.fresh_value(), "3.1_____");
+  EXPECT_EQ(names.fresh_name(), "3.2");
+  Names plain(Mix{}, 3);
+  EXPECT_EQ(plain.fresh_value(), "3.1");
+}
+
 }  // namespace
 }  // namespace holdfast::workload

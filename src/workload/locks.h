@@ -30,7 +30,7 @@ class LockLife final : public Activity {
   static Plan draw(Prng& prng, std::string lock, std::string guarded);
 
   LockLife(Journal& journal, Names& names, Plan plan)
-      : journal_(journal), names_(names), plan_(std::move(plan)), owner_(names.fresh_value()) {}
+      : journal_(journal), names_(names), plan_(std::move(plan)), owner_(names.fresh_name()) {}
 
   void ask(Round& round) override;
   void on_answer(const Answer& answer) override;

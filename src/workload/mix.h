@@ -20,6 +20,7 @@ struct Mix {
   std::uint32_t pipeline = 1;  // commands in one go, at most (chance decides how many)
   std::uint32_t clients = 5;
   Duration think = milliseconds(20);  // mean pause between an answer and the next command
+  std::uint32_t value_bytes = 0;      // values are padded to so many
   std::string prefix = {};            // of every name: for clusters that hold other data
 };
 

@@ -16,10 +16,15 @@ namespace holdfast::workload {
 class Names {
  public:
   Names(const Mix& mix, std::uint32_t client)
-      : prefix_(mix.prefix), client_(client), generations_(mix.keys, 0) {}
+      : prefix_(mix.prefix),
+        client_(client),
+        value_bytes_(mix.value_bytes),
+        generations_(mix.keys, 0) {}
 
   // Unique over the run: "client.number".
-  std::string fresh_value() { return fmt::format("{}.{}", client_, ++last_value_); }
+  std::string fresh_name() { return fmt::format("{}.{}", client_, ++last_value_); }
+  // The same, "_" behind it until it is as long as values are to be.
+  std::string fresh_value() { return fmt::format("{:_<{}}", fresh_name(), value_bytes_); }
 
   std::string name(char kind, std::uint64_t number) const {
     return fmt::format("{}{}{}", prefix_, kind, number);
@@ -40,6 +45,7 @@ class Names {
 
   std::string prefix_;
   std::uint32_t client_;
+  std::uint32_t value_bytes_;
   std::uint64_t last_value_ = 0;
   std::vector<std::uint32_t> generations_;  // of each set
 };
