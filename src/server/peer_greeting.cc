@@ -96,6 +96,7 @@ void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
     if (hello->lane == PeerLane::data) receiver.on_link_lost(peer.node);
     break;
   }
+  if (hello->lane == PeerLane::data) peer.snapshots.on_answers_lost();
   meet(peer, *hello);
   link.peer = *hello;
   link.allow_large_frames();

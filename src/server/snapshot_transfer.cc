@@ -40,6 +40,10 @@ void SnapshotSender::on_link_lost() {
   waiting_.clear();
 }
 
+void SnapshotSender::on_answers_lost() {
+  if (current_ && current_->ended) finish(false);
+}
+
 void SnapshotSender::finish(bool delivered) {
   ended_.emplace_back(current_->group, delivered);
   current_.reset();

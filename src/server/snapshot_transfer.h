@@ -42,6 +42,9 @@ class SnapshotSender {
   void on_result(const SnapshotResult& result);
   // Everything under way or waiting has failed.
   void on_link_lost();
+  // The peer's own link to us is a new one: what it said while it had none is lost. The result may
+  // be among that, so whoever asked has to find out by himself.
+  void on_answers_lost();
   // Goes on as far as the link takes it; reports what has ended. `link` may be null.
   void on_turn_end(PeerLink* link, Instant now);
   Instant wake_at() const;
