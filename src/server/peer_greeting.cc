@@ -108,7 +108,9 @@ void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
 }
 
 void Peers::State::look_for_end(Peer& peer, std::string_view reason) {
-  if (peer.cut_off()) declare_gone(peer, true, reason);
+  // That nothing connects the two is no proof that the process has ended: connections are also reset
+  // on the way, or cut by a process that lives.
+  if (peer.cut_off()) declare_gone(peer, false, reason);
 }
 
 void Peers::State::declare_alive(Peer& peer, std::string_view reason) {

@@ -8,7 +8,8 @@
 //
 // A connection carries one way: what a node says travels on those it dialled, what it hears arrives
 // on those it accepted. A peer counts as gone when nothing connects to it any more, either way
-// (its process has ended: milliseconds after a kill -9), or when it has long been silent.
+// (milliseconds after a kill -9), or when it has long been silent. That its process has ended is
+// certain only when another one greets in its place.
 //
 // Threads: the loop's.
 #pragma once
@@ -86,8 +87,8 @@ class Peers {
 
   bool connected(NodeId node) const;  // commands may be forwarded to it
   bool alive(NodeId node) const;
-  // Not alive, and surely so: its connections were reset, or it has been started again. A peer that
-  // is only silent may go on later where it stopped.
+  // Not alive, and surely so: it has been started again, or removed from the cluster. A peer that is
+  // silent, or whose connections were reset, may go on later where it stopped.
   bool ended(NodeId node) const;
   Instant last_heard(NodeId node) const;       // Instant{} if never
   Incarnation incarnation(NodeId node) const;  // the newest seen; 0 if never

@@ -152,7 +152,7 @@ void SnapshotReceiver::on_begin(NodeId from, const SnapshotBegin& begin) {
   current_ = std::make_shared<Transfer>();
   current_->from = from;
   current_->begin = begin;
-  current_->temporary = storage::snapshot_temporary_name(begin.group, begin.index);
+  current_->temporary = storage::snapshot_arriving_name(begin.group, begin.index);
   trace_.info("snapshot coming", {{"from", fmt::to_string(from.value)},
                                   {"group", fmt::to_string(begin.group.value)},
                                   {"index", fmt::to_string(begin.index.value)},

@@ -21,6 +21,7 @@ constexpr std::size_t kTrailerBytes = 40;
 constexpr std::string_view kPrefix = "snapshot-";
 constexpr std::string_view kSuffix = ".hfs";
 constexpr std::string_view kTemporary = ".tmp";
+constexpr std::string_view kArriving = ".arriving.tmp";
 
 std::string encode(const SnapshotHeader& header) {
   std::string body;
@@ -288,6 +289,10 @@ std::string snapshot_name(GroupId group, Index index) {
 
 std::string snapshot_temporary_name(GroupId group, Index index) {
   return snapshot_name(group, index).append(kTemporary);
+}
+
+std::string snapshot_arriving_name(GroupId group, Index index) {
+  return snapshot_name(group, index).append(kArriving);
 }
 
 }  // namespace holdfast::storage

@@ -71,5 +71,7 @@ struct SnapshotFile {
 Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group);
 std::string snapshot_name(GroupId group, Index index);
 std::string snapshot_temporary_name(GroupId group, Index index);
+// Of one that comes from a peer: this node may be making one of the same index meanwhile.
+std::string snapshot_arriving_name(GroupId group, Index index);
 
 }  // namespace holdfast::storage
