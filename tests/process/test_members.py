@@ -2,7 +2,7 @@
 """A cluster under load grows from one node to three and five, each of its nodes is replaced, all are
 restarted one after another, and it shrinks to three.
 
-    tests/process/test_members.py [--clients N] [--replace N]
+    tests/process/test_members.py [--clients N] [--replace N] [--restart N]
 
 The clients are those of test_kill.py, and judge.py judges what they were promised in the end. A stall
 is the longest time in which no write of any client was acknowledged.
@@ -114,7 +114,7 @@ def run(members, options):
     members.step("three become five", lambda: members.add(2))
     for node in range(options.replace):
         members.step(f"node {node} is replaced", lambda node=node: members.replace(node))
-    for node in list(members.there):
+    for node in members.there[:options.restart]:
         members.step(f"node {node} is restarted", lambda node=node: members.restart(node))
     first, second = members.there[:2]
     members.step("five become four", lambda: members.remove(first))
@@ -126,6 +126,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--replace", type=int, default=5)
+    parser.add_argument("--restart", type=int, default=5)
     options = parser.parse_args()
     with Cluster(5 + options.replace, founders=1) as cluster:
         members = Members(cluster, options.clients)
