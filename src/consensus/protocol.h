@@ -242,6 +242,10 @@ struct Guarantees {
   bool lease_reads = false;
 };
 
+// A learner that lacks no more entries than these has caught up (Raft thesis 4.2.1): about what is
+// under way to a follower at full load.
+inline constexpr std::uint64_t kNearlyAll = 64;
+
 // How far a peer is, from the leader's view; for INFO, WAIT and people.
 struct PeerProgress {
   NodeId node;

@@ -16,14 +16,6 @@ constexpr Duration kAgain = seconds(1);
 // Links to somebody who has left are kept for so long: he may have commands under way, and has to
 // hear that he is out.
 constexpr Duration kFarewell = seconds(3);
-// As the engine sees it (consensus/raft/membership.cc), which refuses who is further behind.
-constexpr std::uint64_t kNearlyAll = 64;
-
-std::string own_words(const Origin& origin, const std::vector<std::string_view>& words) {
-  std::string record;
-  encode_command(0, origin, words, record);
-  return record;
-}
 
 std::string names(const consensus::Membership& membership) {
   std::string text;
@@ -64,7 +56,7 @@ bool Replica::State::tend_roster(const commands::Roster& roster, const consensus
   const bool alone = roster.nodes.size() == 1 && founders.ok() && founders->nodes.size() == 1;
   if (!options.founders.empty() &&
       (roster.nodes.empty() || (alone && roster.nodes[0].address != founders->nodes[0].address))) {
-    record = own_words(own_origin(), {"_NODES.FOUND", options.founders});
+    record = own_record(own_origin(), {"_NODES.FOUND", options.founders});
   }
   const bool settled =
       status.membership.outgoing.empty() && status.membership_index <= status.commit;
@@ -73,7 +65,7 @@ bool Replica::State::tend_roster(const commands::Roster& roster, const consensus
     if (one.state != commands::NodeState::removed || status.membership.contains(one.node)) continue;
     if (now - out_since.try_emplace(one.node, now).first->second < kFarewell) continue;
     out_since.erase(one.node);
-    record = own_words(own_origin(), {"_NODES.GONE", fmt::to_string(one.node.value)});
+    record = own_record(own_origin(), {"_NODES.GONE", fmt::to_string(one.node.value)});
   }
   if (!record) return false;
   roster_again = now + kAgain;
@@ -90,7 +82,7 @@ std::vector<Presence> Replica::State::presences(const consensus::Status& status)
     if (peer.recently_active) heard = now;
     present.push_back({.node = peer.node,
                        .there = peer.recently_active,
-                       .caught_up = !peer.snapshotting && peer.match + kNearlyAll >= status.commit,
+                       .caught_up = !peer.snapshotting && peer.match + consensus::kNearlyAll >= status.commit,
                        .silent_for = now - heard});
   }
   return present;

@@ -28,12 +28,6 @@ constexpr std::string_view kDiverged =
     "If "
     "it does not, the data has to come from a backup";
 
-std::string own_record(const Origin& origin, const std::vector<std::string_view>& words) {
-  std::string bytes;
-  encode_command(0, origin, words, bytes);
-  return bytes;
-}
-
 std::uint64_t number_in(std::string_view word) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
@@ -52,6 +46,12 @@ const commands::CommandSpec& spec_of(commands::Args args) {
 }
 
 }  // namespace
+
+std::string own_record(const Origin& origin, const std::vector<std::string_view>& words) {
+  std::string bytes;
+  encode_command(0, origin, words, bytes);
+  return bytes;
+}
 
 std::string check_record(const Origin& origin, const keyspace::DigestCursor& from,
                          std::size_t bytes) {

@@ -34,6 +34,8 @@ class DurabilityView {
 
 // The records that a leader writes by itself. What no client and no other node can send.
 //
+// Any such record, by its words.
+std::string own_record(const Origin& origin, const std::vector<std::string_view>& words);
 // A check: every replica digests this much from here on. It changes nothing.
 std::string check_record(const Origin& origin, const keyspace::DigestCursor& from,
                          std::size_t bytes);

@@ -21,9 +21,6 @@
 namespace holdfast::consensus {
 namespace {
 
-// A learner that lacks no more entries than these has caught up (thesis 4.2.1): about what is under
-// way to a follower at full load.
-constexpr std::uint64_t kNearlyAll = 64;
 // For how many election time-outs somebody who was removed is still told.
 constexpr int kToldFor = 4;
 
