@@ -95,8 +95,12 @@ class Members:
         connection.call("HOLDFAST", "REMOVE", str(number))
         connection.close()
         self.wait(lambda: self.row(node) is None, f"node {number} has not left")
-        # It hears of it and ends by itself.
+        # It hears of it and ends by itself, and its folder keeps it in mind.
         self.cluster.processes.pop(node).wait(SETTLE_SECONDS)
+        self.cluster.start(node)
+        code = self.cluster.processes.pop(node).wait(SETTLE_SECONDS)
+        if code == 0 or "was removed from the cluster" not in self.cluster.end_of_log(node, 1):
+            raise RuntimeError(f"a removed node started again: {self.cluster.end_of_log(node)}")
 
     def replace(self, node):
         self.add(1)
