@@ -12,6 +12,7 @@
 #include "os/entropy.h"
 #include "os/event_loop.h"
 #include "os/file_disk.h"
+#include "os/process_figures.h"
 #include "os/stderr_trace.h"
 #include "os/system_clock.h"
 #include "os/tcp.h"
@@ -72,7 +73,8 @@ int run_server(const server::Config& config) {
                      .seed = os::random_seed(),
                      .process_id = static_cast<std::uint64_t>(::getpid()),
                      .fatal = end_at_once,
-                     .stopped = [&loop] { loop.stop(); }},
+                     .stopped = [&loop] { loop.stop(); },
+                     .process_figures = os::process_figures},
                     clock, **disk, network, trace);
   if (auto started = node.start(); !started) return say(started.error().message);
   loop.on_terminate([&node](int) { node.shut_down(); });

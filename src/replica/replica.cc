@@ -273,6 +273,8 @@ ReplicaStatus Replica::status() const {
   status.proposals = s.proposed;
   status.commands = s.machine.commands_run();
   status.snapshotting = s.snapshots.making();
+  status.snapshots_made = s.snapshots_made;
+  status.snapshots_installed = s.snapshots_installed;
   status.agreement = agreement();
   status.checks = s.divergence.checks();
   status.rebuilds = s.rebuilds;

@@ -73,6 +73,8 @@ struct ReplicaStatus {
   std::uint64_t proposals = 0;      // entries proposed by this replica since start
   std::uint64_t commands = 0;       // commands applied since start
   bool snapshotting = false;
+  std::uint64_t snapshots_made = 0;       // stored since start
+  std::uint64_t snapshots_installed = 0;  // of peers, since start
   Agreement agreement = Agreement::agreed;
   std::uint64_t checks = 0;         // applied since start
   std::uint64_t rebuilds = 0;       // begun since start

@@ -203,6 +203,7 @@ void Replica::State::maybe_begin_snapshot() {
 }
 
 void Replica::State::snapshot_stored(const storage::SnapshotHeader& header) {
+  ++snapshots_made;
   const auto& tail = engine->log();
   // Followers that are a little late still find their entries.
   Index keep = header.mark.index.next();

@@ -225,6 +225,7 @@ void Replica::State::install(const consensus::SnapshotMark& mark) {
 void Replica::State::installed(const consensus::SnapshotMark& mark) {
   now = clock.now();
   hold_apply = false;
+  ++snapshots_installed;
   step(consensus::SnapshotStored{.mark = mark, .keep_from = mark.index.next(), .installed = true});
 }
 

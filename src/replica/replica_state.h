@@ -148,6 +148,8 @@ struct Replica::State final : DurabilityView {
 
   std::uint64_t own_records = 0;
   std::uint64_t rebuilds = 0;
+  std::uint64_t snapshots_made = 0;
+  std::uint64_t snapshots_installed = 0;
   bool has_others = false;           // leader: the group has other members
   std::optional<Index> stop_wanted;  // leader: a check without a majority
   bool stop_proposed = false;

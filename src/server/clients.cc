@@ -8,6 +8,7 @@
 #include "server/connection.h"
 #include "server/connection_table.h"
 #include "server/dispatch.h"
+#include "server/metrics_text.h"
 
 namespace holdfast::server {
 namespace {
@@ -164,5 +165,9 @@ std::vector<LockWait> Clients::waits() const {
 }
 
 std::size_t Clients::connected() const { return state_->table.size(); }
+
+std::string Clients::metrics_text(const NodeFigures& figures) const {
+  return server::metrics_text(state_->table, figures);
+}
 
 }  // namespace holdfast::server

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,8 @@
 #include "server/services.h"
 
 namespace holdfast::server {
+
+struct NodeFigures;
 
 class Clients {
  public:
@@ -57,6 +60,8 @@ class Clients {
   void drain();
   bool idle() const;
   std::size_t connected() const;
+  // For Prometheus.
+  std::string metrics_text(const NodeFigures& figures) const;
   // Who waits for a lock, as far as this node knows.
   std::vector<LockWait> waits() const;
 

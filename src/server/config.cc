@@ -76,6 +76,20 @@ std::string get_peer_port(const Config& config, const Setting&) {
   return fmt::to_string(config.peer_listen().port);
 }
 
+Result<void> set_http_listen(Config& config, const Setting& setting, std::string_view value) {
+  if (!value.empty() && value != "off") {
+    const auto address = env::Address::parse(value);
+    if (!address || address->port == 0) return refused(setting, value);
+  }
+  config.http_listen = value;
+  return {};
+}
+
+std::string get_http_listen(const Config& config, const Setting&) {
+  const auto address = config.http_address();
+  return address ? address->text() : "off";
+}
+
 Result<void> set_data(Config& config, const Setting& setting, std::string_view value) {
   if (value.empty()) return refused(setting, value);
   config.data = value;
@@ -151,6 +165,12 @@ constexpr Setting kSettings[] = {
      .help = "where other nodes connect",
      .set = set_peer_port,
      .get = get_peer_port},
+    {.name = "http-listen",
+     .range = "HOST:PORT, or off, or empty for loopback and the client port + 1000",
+     .help = "where /live, /ready and /metrics are answered, to anyone who can reach it",
+     .quoted = true,
+     .set = set_http_listen,
+     .get = get_http_listen},
     {.name = "data",
      .range = "the path of a folder",
      .help = "the folder of this node's data",
@@ -227,6 +247,12 @@ Result<void> check_together(const Config& config) {
         "listen = {}: the peer port would be {}, which is no port; give one with peer-port",
         config.listen.text(), config.listen.port + kPeerPortOffset)};
   }
+  if (config.http_listen.empty() && config.listen.port > 65535 - kHttpPortOffset) {
+    return Error{fmt::format(
+        "listen = {}: the HTTP port would be {}, which is no port; give one with http-listen, or "
+        "say off",
+        config.listen.text(), config.listen.port + kHttpPortOffset)};
+  }
   for (const Place& place : config.join) {
     if (place.peer_port == 0 && place.client.port > 65535 - kPeerPortOffset) {
       return Error{
@@ -286,6 +312,13 @@ std::string Place::text() const {
 env::Address Config::peer_listen() const {
   const env::Address peer = Place(listen, peer_port).peer();
   return listen.is_loopback() ? peer : env::Address{"127.0.0.1", peer.port};
+}
+
+std::optional<env::Address> Config::http_address() const {
+  if (http_listen == "off") return std::nullopt;
+  if (auto address = env::Address::parse(http_listen)) return *std::move(address);
+  return env::Address{listen.is_loopback() ? listen.host : "127.0.0.1",
+                      static_cast<std::uint16_t>(listen.port + kHttpPortOffset)};
 }
 
 // ---- By name ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ namespace holdfast::server {
 
 // The peer port is the client port plus this, the cluster-client port likewise, unless given.
 inline constexpr std::uint16_t kPeerPortOffset = 10000;
+// And the HTTP port.
+inline constexpr std::uint16_t kHttpPortOffset = 1000;
 
 // Where a node is found: HOST:PORT of its clients, and the port at which it meets other nodes.
 struct Place {
@@ -39,6 +42,7 @@ struct Place {
 struct Config {
   env::Address listen{"127.0.0.1", 7379};  // clients; at restart
   std::uint16_t peer_port = 0;             // 0: client port + 10000; at restart
+  std::string http_listen;                 // "": loopback, client port + 1000; "off"; at restart
   std::string data = "./holdfast-data";    // folder; at restart
   std::vector<Place> join;                 // the founding nodes, the same list on each; first start
   bool bootstrap = false;                  // an empty folder may become a cluster off loopback
@@ -60,6 +64,8 @@ struct Config {
 
   // Where this node meets others. Never off loopback: the links carry no secret yet.
   env::Address peer_listen() const;
+  // Where health and metrics are told; nothing if nowhere.
+  std::optional<env::Address> http_address() const;
 };
 
 // ---- Settings by name ---------------------------------------------------------------------------

@@ -23,6 +23,7 @@ void Metrics::count_answer(const commands::CommandSpec* spec, Duration took,
   CommandCount& count = by_command_[spec];
   ++count.calls;
   count.usec += static_cast<std::uint64_t>(took.us());
+  count.took.add(took);
   if (failed) ++count.failed;
 }
 

@@ -1,4 +1,4 @@
-// What this node's clients did, counted for INFO.
+// What this node's clients did, counted for INFO and for Prometheus.
 //
 // Counters only grow until reset(). Times come from the turn: within one turn no time passes, so the
 // time of a command is from its arrival to its answer, waiting for the log included.
@@ -15,6 +15,7 @@
 
 #include "base/time.h"
 #include "commands/command_table.h"
+#include "server/histogram.h"
 
 namespace holdfast::server {
 
@@ -23,6 +24,7 @@ struct CommandCount {
   std::uint64_t usec = 0;
   std::uint64_t rejected = 0;  // refused before it ran
   std::uint64_t failed = 0;    // ran and answered an error
+  Histogram took;              // of the calls
 };
 
 class Metrics {

@@ -15,7 +15,7 @@ Node::Node(NodeOptions options, env::Clock& clock, env::Disk& disk, env::Network
            Trace& trace)
     : options_(std::move(options)),
       clock_(clock),
-      disk_(disk),
+      timed_disk_(disk, clock),
       network_(network),
       trace_(trace),
       prng_(options_.seed),
@@ -34,6 +34,7 @@ void Node::on_turn_end() {
   if (ended_) return;
   const Instant turn = now();
   if (founding_) founding_->on_turn_end(turn);
+  if (http_) http_->on_turn_end(turn);
   continue_founding(turn);
   if (peers_ && !ended_) peers_->on_turn_end(turn);
   if (replica_ && !ended_) {
@@ -90,6 +91,7 @@ Instant Node::wake_at() const {
   if (ended_) return Instant::never();
   Instant at = clients_ ? clients_->wake_at() : Instant::never();
   if (founding_) at = std::min(at, founding_->wake_at());
+  if (http_) at = std::min(at, http_->wake_at());
   if (bootstrap_) at = std::min({at, bootstrap_->wake_at(), say_at_});
   if (adopted_ || serve_soon_ || end_now_) return Instant{};
   if (peers_) at = std::min(at, peers_->wake_at());

@@ -1,6 +1,6 @@
 // A node: sockets on one side, a replica on the other. Only the order of steps is here; the steps
 // are in what it owns. node.cc has the turn, node_start.cc the way into a cluster and out of the
-// process, node_outbox.cc what the replica and the peers say.
+// process, node_outbox.cc what the replica and the peers say, node_health.cc what watchers are told.
 //
 // A turn: the founding's messages, the peers' timers, the clients' batch, the replica's end of turn
 // (which proposes, reads, applies and starts the log's sync). What all of them sent leaves after
@@ -24,6 +24,7 @@
 #include "env/disk.h"
 #include "env/loop.h"
 #include "env/network.h"
+#include "env/process_figures.h"
 #include "replica/outbox.h"
 #include "replica/replica.h"
 #include "server/bootstrap.h"
@@ -32,8 +33,11 @@
 #include "server/departures.h"
 #include "server/forward_order.h"
 #include "server/founding_links.h"
+#include "server/health.h"
+#include "server/http_port.h"
 #include "server/peers.h"
 #include "server/services.h"
+#include "server/timed_disk.h"
 #include "storage/identity_file.h"
 #include "storage/log.h"
 
@@ -55,6 +59,8 @@ struct NodeOptions {
   std::function<void(const std::string& message)> fatal;
   // The shutdown in order is complete.
   std::function<void()> stopped;
+  // Asked when somebody wants the metrics; may be empty.
+  std::function<env::ProcessFigures()> process_figures = {};
 };
 
 class Node final : public env::TurnHandler,
@@ -129,6 +135,12 @@ class Node final : public env::TurnHandler,
   void leave_if_out();
   void ask_for_number(std::uint64_t folder_uid, const Place& place);
 
+  // ---- node_health.cc
+  Result<void> listen_for_http();
+  HttpAnswer http_answer(std::string_view path) const;
+  Standing standing() const;
+  void count_role(const consensus::RoleChange& role);
+
   // ---- node_outbox.cc: PeerEvents
   void on_peer_message(consensus::Message message, ClusterTime stamp) override;
   void on_forward(NodeId from, std::string_view record, bool write, Epoch under) override;
@@ -155,7 +167,8 @@ class Node final : public env::TurnHandler,
 
   NodeOptions options_;
   env::Clock& clock_;
-  env::Disk& disk_;
+  TimedDisk timed_disk_;
+  env::Disk& disk_ = timed_disk_;
   env::Network& network_;
   Trace& trace_;
   Prng prng_;
@@ -176,6 +189,15 @@ class Node final : public env::TurnHandler,
   std::unique_ptr<Clients> clients_;
   std::unique_ptr<env::Listener> client_listener_;
   std::unique_ptr<env::Listener> peer_listener_;
+  std::unique_ptr<HttpPort> http_;  // null: off
+  std::unique_ptr<env::Listener> http_listener_;
+
+  // For the metrics, since start.
+  std::uint64_t leader_changes_ = 0;
+  std::uint64_t elections_ = 0;
+  std::uint64_t unfinished_writes_ = 0;
+  NodeId counted_leader_;
+  Epoch counted_epoch_;
 
   ForwardOrder forward_order_;
   Departures departures_;

@@ -137,7 +137,8 @@ void Node::outcome(const Origin& origin, replica::Verdict verdict, std::string_v
   }
 }
 
-void Node::role_changed(GroupId, const consensus::RoleChange&) {
+void Node::role_changed(GroupId, const consensus::RoleChange& role) {
+  count_role(role);
   forward_order_.clear();
   clients_->leader_changed();
 }

@@ -145,7 +145,7 @@ Result<void> Node::listen() {
                              peers.error().message)};
   }
   peer_listener_ = *std::move(peers);
-  return {};
+  return listen_for_http();
 }
 
 // ---- Which cluster ------------------------------------------------------------------------------
@@ -208,6 +208,7 @@ Result<void> Node::open_log(bool must_exist) {
   if (!log) return log.error();
   log_ = *std::move(log);
   if (recovery_.torn_bytes > 0) {
+    ++unfinished_writes_;
     trace_.info("unfinished last write cut off", {{"bytes", fmt::to_string(recovery_.torn_bytes)},
                                                   {"meaning", "it was never acknowledged"}});
   }
