@@ -27,6 +27,8 @@ constexpr MutationInfo kAll[] = {
      "who speaks under an older epoch is not told of the newer one"},
     {leader_never_gives_up, "leader_never_gives_up",
      "a leader that hears of nobody goes on leading and keeps its followers from electing another"},
+    {heartbeats_hide_hung_disk, "heartbeats_hide_hung_disk",
+     "a leader whose disk completes nothing any more goes on leading"},
     {older_epochs_commit, "older_epochs_commit",
      "entries of older epochs are committed by counting replicas"},
     {minority_commits, "minority_commits", "an entry is committed once one disk has it"},

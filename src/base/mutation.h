@@ -39,6 +39,7 @@ enum class Mutation : std::uint8_t {
   noop_skipped,
   older_epochs_unanswered,
   leader_never_gives_up,
+  heartbeats_hide_hung_disk,
   // replication
   older_epochs_commit,
   minority_commits,

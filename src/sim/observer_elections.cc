@@ -109,4 +109,22 @@ void DeafLeader::see(const Look& look, const Memory&, Problems& problems) {
                            now.node, now.epoch, length.ms()));
 }
 
+void HungLeader::see(const Look& look, const Memory&, Problems& problems) {
+  const Sight& now = look.now;
+  Standstill& still = standstills_[now.machine];
+  if (nodes_ == 1 || !now.leads() || now.issued == now.synced) {
+    still.process = 0;
+    return;
+  }
+  const bool goes_on = still.process == now.process && still.epoch == now.epoch &&
+                       still.synced == now.synced && now.clock - still.seen <= gap_;
+  if (!goes_on) still = {now.process, now.epoch, now.synced, now.clock, now.clock};
+  still.seen = now.clock;
+  const Duration length = now.clock - still.since;
+  if (length <= patience_) return;
+  problems.add(kName, now.at,
+               fmt::format("node {} leads epoch {} though its disk has completed nothing for {} ms",
+                           now.node, now.epoch, length.ms()));
+}
+
 }  // namespace holdfast::sim

@@ -87,4 +87,32 @@ class DeafLeader final : public Rule {
   std::map<MachineId, Silence> silences_;
 };
 
+// A leader whose disk completes nothing any more gives up in time, though its followers' disks
+// suffice for every commit. Counted as above. A group of one has nobody to lead instead.
+class HungLeader final : public Rule {
+ public:
+  static constexpr std::string_view kName = "hung leader";
+
+  HungLeader(std::uint32_t nodes, const Timing& timing)
+      : nodes_(nodes),
+        // It waits for two election time-outs, and looks at each heartbeat.
+        patience_(timing.election * 2 + timing.heartbeat * 3 + milliseconds(100)),
+        gap_(timing.heartbeat * 3 / 2) {}
+
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+
+ private:
+  struct Standstill {
+    std::uint64_t process = 0;  // 0: its disk works, or it does not lead
+    Epoch epoch;
+    consensus::WriteId synced = 0;
+    Instant since;
+    Instant seen;
+  };
+  std::uint32_t nodes_;
+  Duration patience_;
+  Duration gap_;
+  std::map<MachineId, Standstill> standstills_;
+};
+
 }  // namespace holdfast::sim

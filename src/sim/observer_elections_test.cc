@@ -215,5 +215,45 @@ TEST(DeafLeader, GoesByTheLeadersOwnClock) {
   EXPECT_EQ(stage.objections(), Names());
 }
 
+// Node 1 leads, and its disk completes nothing; it takes so many turns, so far apart.
+void stay_hung(Stage& stage, int turns, Duration apart = milliseconds(50)) {
+  for (int i = 0; i < turns; ++i) {
+    stage.sight(1).issued = stage.sight(1).synced + 1;
+    stage.sight(1).clock = stage.sight(1).clock + apart;
+    stage.see(1);
+  }
+}
+
+TEST(HungLeader, CatchesOneThatNeverGivesUp) {
+  Stage stage;
+  stage.founded(3);
+  stay_hung(stage, 18);
+  EXPECT_EQ(stage.objections(), Names());
+  stay_hung(stage, 1);
+  EXPECT_EQ(stage.objections(), Names{"hung leader"});
+}
+
+TEST(HungLeader, AcceptsADiskThatIsOnlySlowAndALeaderOfOne) {
+  Stage stage;
+  stage.founded(3);
+  stay_hung(stage, 15);
+  ++stage.sight(1).synced;
+  stay_hung(stage, 15);
+  EXPECT_EQ(stage.objections(), Names());
+  Stage alone(1);
+  alone.founded(1);
+  stay_hung(alone, 100);
+  EXPECT_EQ(alone.objections(), Names());
+}
+
+TEST(HungLeader, DoesNotCountTheTimeOfAProcessThatStoodStill) {
+  Stage stage;
+  stage.founded(3);
+  stay_hung(stage, 15);
+  stay_hung(stage, 1, seconds(8));
+  stay_hung(stage, 15);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
 }  // namespace
 }  // namespace holdfast::sim

@@ -18,7 +18,7 @@ namespace holdfast::sim {
 class Rules {
  public:
   explicit Rules(std::uint32_t machines, const Timing& timing = {})
-      : memory_(machines), deaf_leader_(timing) {}
+      : memory_(machines), deaf_leader_(timing), hung_leader_(machines, timing) {}
   Rules(const Rules&) = delete;
   Rules& operator=(const Rules&) = delete;
 
@@ -45,6 +45,7 @@ class Rules {
   Committed committed_;
   LeaderCompleteness leader_completeness_{committed_};
   DeafLeader deaf_leader_;
+  HungLeader hung_leader_;
   StateMachineSafety state_machine_safety_{committed_};
   QuorumDurability quorum_durability_{committed_};
   SyncedFirst synced_first_;

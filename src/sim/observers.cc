@@ -85,7 +85,8 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   if (sight.leads()) look_at_wires(sight);
 
   ++counts.looks;
-  if (!thorough && !sight.deaf && !rules.memory().changed(sight)) return;
+  const bool hung = sight.leads() && sight.issued != sight.synced;
+  if (!thorough && !sight.deaf && !hung && !rules.memory().changed(sight)) return;
   ++counts.changes;
   if (--until_thorough == 0) {
     thorough = true;

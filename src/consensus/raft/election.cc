@@ -22,6 +22,8 @@ constexpr Duration kSoonMax = milliseconds(50);
 // and then nobody else can be elected (thesis 4.2.2).
 bool Raft::may_campaign() const {
   if (installing_) return false;
+  // Its promise would not become durable, nor anything that it led others to.
+  if (disk_hangs()) return false;
   for (auto one = memberships_.rbegin(); one != memberships_.rend(); ++one) {
     if (one->second.is_voter(options_.self)) return true;
     if (one->first <= commit_) break;

@@ -41,7 +41,8 @@ Raft::Raft(const ProtocolOptions& options, Recovered recovered, Instant now, Prn
       prng_(prng),
       now_(now),
       elapsed_(now),
-      heard_leader_at_(now) {
+      heard_leader_at_(now),
+      disk_moved_at_(now) {
   CHECK(options_.self.value != 0);
   memberships_.emplace_back(recovered.mark.index, std::move(recovered.mark.membership));
   adopt_memberships(recovered.entries);
@@ -83,6 +84,7 @@ void Raft::finish_step() {
   if (out_->promise || out_->append) {
     std::optional<Index> last;
     if (out_->append && !out_->append->entries.empty()) last = out_->append->entries.back().index;
+    if (!writes_.any_under_way()) disk_moved_at_ = elapsed_;
     out_->write = writes_.issue(out_->promise, last);
   }
   const bool changed =
@@ -103,6 +105,7 @@ void Raft::on(Tick) {
     if (leaving()) return become_follower(promise_, {});
   }
   if (elapsed_ >= heartbeat_deadline_) {
+    if (disk_hangs() && !mutated(Mutation::heartbeats_hide_hung_disk)) return give_up_for_disk();
     if (!quorum_is_active() && !mutated(Mutation::leader_never_gives_up)) {
       return become_follower(promise_, {});
     }
@@ -115,6 +118,7 @@ void Raft::on(Tick) {
 
 void Raft::on(WriteCompleted input) {
   writes_.complete(input.write);
+  disk_moved_at_ = elapsed_;
   if (role_ == Role::candidate && !pre_vote_ && writes_.durable_promise() == promise_) {
     record_vote(options_.self, true);  // one's own vote counts once it would survive a crash
   } else if (role_ == Role::leader) {

@@ -131,6 +131,8 @@ class Raft final : public Protocol {
   NodeId furthest_voter() const;
   void hand_over_if_ready(const Progress& peer);
   void on_campaign_now(const Message& message);
+  bool disk_hangs() const;
+  void give_up_for_disk();
 
   // membership.cc
   const Membership& membership() const { return memberships_.back().second; }
@@ -179,6 +181,8 @@ class Raft final : public Protocol {
   Instant elapsed_;
   Instant election_deadline_;
   Instant heard_leader_at_;
+  // When the oldest write under way was issued, or the newest one that is durable completed.
+  Instant disk_moved_at_;
 
   // Candidate.
   bool pre_vote_ = false;

@@ -46,4 +46,25 @@ void Raft::on_campaign_now(const Message& message) {
   if (may_campaign()) start_election(true);
 }
 
+
+// ---- A disk that hangs --------------------------------------------------------------------------
+
+// The others commit without this disk, and heartbeats need none: nobody would notice that half of
+// the leader is dead, until a follower's death leaves no quorum of disks.
+bool Raft::disk_hangs() const {
+  // Nobody else could lead a group of one.
+  if (membership().voters.size() == 1 && membership().outgoing.empty()) return false;
+  // As long as a leader waits for its followers (quorum_is_active).
+  return writes_.any_under_way() && elapsed_ - disk_moved_at_ >= options_.election_timeout * 2;
+}
+
+void Raft::give_up_for_disk() {
+  // Whoever has everything need not wait to find out that the heartbeats have ended.
+  Progress* heir = find_peer(furthest_voter());
+  if (heir != nullptr && heir->match() == log_.last()) {
+    send_now(message_to(heir->node(), MessageKind::campaign_now));
+  }
+  become_follower(promise_, {});
+}
+
 }  // namespace holdfast::consensus
