@@ -8,11 +8,13 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "os/entropy.h"
 #include "os/event_loop.h"
 #include "os/file_disk.h"
 #include "os/process_figures.h"
+#include "os/secret_file.h"
 #include "os/stderr_trace.h"
 #include "os/system_clock.h"
 #include "os/tcp.h"
@@ -50,6 +52,18 @@ class Turns final : public env::TurnHandler {
   os::StderrTrace& trace_;
 };
 
+// Of the file that the configuration names; none if it names none.
+Result<std::vector<std::string>> cluster_secrets(const server::Config& config) {
+  if (config.cluster_secret.empty()) return std::vector<std::string>();
+  const auto content = os::read_secret_file(config.cluster_secret);
+  if (!content) return content.error();
+  auto secrets = server::parse_secrets(*content);
+  if (secrets) return secrets;
+  return Error{
+      fmt::format("cannot use the secret file {}: {}. openssl rand -hex 32 makes a secret.",
+                  config.cluster_secret, secrets.error().message)};
+}
+
 // Nothing may be sent or acknowledged any more, so the loop does not get another turn.
 [[noreturn]] void end_at_once(const std::string& message) {
   say(message);
@@ -61,6 +75,8 @@ class Turns final : public env::TurnHandler {
 
 int run_server(const server::Config& config) {
   raise_file_limit();
+  auto secrets = cluster_secrets(config);
+  if (!secrets) return say(secrets.error().message);
   os::SystemClock clock;
   os::StderrTrace trace(
       os::parse_level(config.log_level).value_or(Level::info),
@@ -72,6 +88,8 @@ int run_server(const server::Config& config) {
   server::Node node({.config = config,
                      .seed = os::random_seed(),
                      .process_id = static_cast<std::uint64_t>(::getpid()),
+                     .secrets = *std::move(secrets),
+                     .entropy = os::random_seed,
                      .fatal = end_at_once,
                      .stopped = [&loop] { loop.stop(); },
                      .process_figures = os::process_figures},

@@ -96,6 +96,13 @@ Result<void> set_data(Config& config, const Setting& setting, std::string_view v
   return {};
 }
 
+// Any text, the empty one too.
+template <std::string Config::*field>
+Result<void> set_text(Config& config, const Setting&, std::string_view value) {
+  config.*field = value;
+  return {};
+}
+
 Result<void> set_join(Config& config, const Setting& setting, std::string_view value) {
   std::vector<Place> places;
   while (!value.empty()) {
@@ -227,6 +234,12 @@ constexpr Setting kSettings[] = {
     number("replace-after-s", &Config::replace_after_s, 0, 30 * 86'400, "0 … 2592000 seconds",
            kAtRestart,
            "of silence after which another node takes a voter's place, if there is one; 0: never"),
+    {.name = "cluster-secret",
+     .range = "the path of a file, or nothing for no secret",
+     .help = "the secret that the nodes of this cluster know and prove to each other",
+     .quoted = true,
+     .set = set_text<&Config::cluster_secret>,
+     .get = get_text<&Config::cluster_secret>},
     {.name = "protected-mode",
      .range = "true or false",
      .help = "clients from elsewhere are refused while no password is set",
@@ -311,7 +324,7 @@ std::string Place::text() const {
 
 env::Address Config::peer_listen() const {
   const env::Address peer = Place(listen, peer_port).peer();
-  return listen.is_loopback() ? peer : env::Address{"127.0.0.1", peer.port};
+  return listen.is_loopback() || !cluster_secret.empty() ? peer : env::Address{"127.0.0.1", peer.port};
 }
 
 std::optional<env::Address> Config::http_address() const {

@@ -60,9 +60,10 @@ struct Config {
   std::int64_t snapshot_after_bytes = 64 << 20;  // at restart
   std::int64_t check_walk_s = 600;  // replicas compare all they hold within it; at restart
   std::int64_t replace_after_s = 300;  // a voter silent for so long is replaced; 0: never; at restart
+  std::string cluster_secret;  // a file; empty: nodes meet on loopback only; at restart
   bool protected_mode = true;  // refuse clients from elsewhere while there is no password
 
-  // Where this node meets others. Never off loopback: the links carry no secret yet.
+  // Where this node meets others. Never off loopback without a cluster secret.
   env::Address peer_listen() const;
   // Where health and metrics are told; nothing if nowhere.
   std::optional<env::Address> http_address() const;

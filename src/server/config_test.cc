@@ -60,10 +60,15 @@ TEST(Config, AListOfPlaces) {
   EXPECT_NE(error_of(layer("join", "127.0.0.1:1@65536")), "");
 }
 
-TEST(Config, ThePeerPortNeverLeavesLoopback) {
-  const auto made = make_config({{layer("listen", "192.0.2.1:7379")}});
+TEST(Config, ThePeerPortLeavesLoopbackWithASecretOnly) {
+  const ConfigLayer layers[] = {layer("listen", "192.0.2.1:7379"),
+                                layer("cluster-secret", "/etc/holdfast/secret")};
+  const auto open = make_config({layers, 1});
+  ASSERT_TRUE(open.ok());
+  EXPECT_EQ(open->config.peer_listen().text(), "127.0.0.1:17379");
+  const auto made = make_config(layers);
   ASSERT_TRUE(made.ok());
-  EXPECT_EQ(made->config.peer_listen().text(), "127.0.0.1:17379");
+  EXPECT_EQ(made->config.peer_listen().text(), "192.0.2.1:17379");
 }
 
 // What --print-config prints is a configuration file that gives the same configuration.

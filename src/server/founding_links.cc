@@ -21,8 +21,9 @@ struct FoundingLinks::Asked final : OutgoingLane::Events {
               .hello = links.self_,
               .first_pause = milliseconds(100),
               .longest_pause = milliseconds(200),
-              .greeting_timeout = kGreetingTimeout},
-             links.network_, *this) {}
+              .greeting_timeout = kGreetingTimeout,
+              .largest_answer = kSmallFrame},
+             links.keys_, links.network_, *this) {}
 
   bool on_welcome(const Hello&) override { return true; }
   void on_lane_up(PeerLane) override { lane.link()->send(FrameKind::report, owner.report_); }
@@ -45,8 +46,9 @@ struct FoundingLinks::Asked final : OutgoingLane::Events {
   std::string complaint;
 };
 
-FoundingLinks::FoundingLinks(const Hello& self, env::Network& network, Trace& trace, Events& events)
-    : self_(self), network_(network), trace_(trace), events_(events) {}
+FoundingLinks::FoundingLinks(const Hello& self, const PeerKeys& keys, env::Network& network,
+                             Trace& trace, Events& events)
+    : self_(self), keys_(keys), network_(network), trace_(trace), events_(events) {}
 
 FoundingLinks::~FoundingLinks() {
   for (const Incoming& incoming : incoming_) incoming.link->close(true);
@@ -64,7 +66,7 @@ void FoundingLinks::stop_asking() { stopping_ = true; }
 
 std::shared_ptr<env::StreamHandler> FoundingLinks::accept(env::Stream& stream) {
   if (incoming_.size() >= kMaxIncoming) return nullptr;
-  auto link = PeerLink::accept(stream, *this);
+  auto link = PeerLink::accept(stream, keys_, *this);
   incoming_.push_back({link, Instant{}});
   return link;
 }
@@ -79,7 +81,8 @@ void FoundingLinks::on_frame(PeerLink& link, Frame frame) {
         incoming_.push_back({link.shared_from_this(), Instant{}});
       }
       link.peer = *hello;
-      link.send(FrameKind::welcome, encode_hello(self_));
+      link.allow_frames(kSmallFrame);
+      link.welcome(self_);
       return;
     }
     link.refuse(hello ? std::string(kNotYet) : hello.error().message);
@@ -95,6 +98,10 @@ void FoundingLinks::on_frame(PeerLink& link, Frame frame) {
     return;
   }
   link.send(FrameKind::answer, encode_answer(events_.on_founding_report(*report)));
+}
+
+void FoundingLinks::on_turned_away(PeerLink& link, std::string_view reason) {
+  trace_.warning("connection refused", {{"from", link.remote()}, {"reason", std::string(reason)}});
 }
 
 void FoundingLinks::on_link_closed(PeerLink& link, std::string_view) {

@@ -28,8 +28,9 @@ class FoundingLinks final : public PeerLink::Owner {
     virtual void on_founding_answer(std::uint32_t place, const FoundingAnswer& answer) = 0;
   };
 
-  // `self`: this node's greeting on the founding lane.
-  FoundingLinks(const Hello& self, env::Network& network, Trace& trace, Events& events);
+  // `self`: this node's greeting on the founding lane. The keys must outlive this.
+  FoundingLinks(const Hello& self, const PeerKeys& keys, env::Network& network, Trace& trace,
+                Events& events);
   ~FoundingLinks() override;
 
   // Tells every other place of the list, again and again, until stop_asking().
@@ -45,9 +46,11 @@ class FoundingLinks final : public PeerLink::Owner {
   struct Asked;
 
   void on_frame(PeerLink& link, Frame frame) override;
+  void on_turned_away(PeerLink& link, std::string_view reason) override;
   void on_link_closed(PeerLink& link, std::string_view reason) override;
 
   Hello self_;
+  const PeerKeys& keys_;
   env::Network& network_;
   Trace& trace_;
   Events& events_;

@@ -14,12 +14,15 @@ constexpr Duration kUnheardAfter = seconds(10);
 Node::Node(NodeOptions options, env::Clock& clock, env::Disk& disk, env::Network& network,
            Trace& trace)
     : options_(std::move(options)),
+      keys_{options_.secrets, options_.entropy},
       clock_(clock),
       timed_disk_(disk, clock),
       network_(network),
       trace_(trace),
       prng_(options_.seed),
-      started_(clock.now()) {}
+      started_(clock.now()) {
+  CHECK(keys_.empty() || keys_.random, "secrets are of no use without entropy");
+}
 
 Node::~Node() = default;
 

@@ -52,6 +52,10 @@ struct NodeOptions {
   Config config;
   std::uint64_t seed = 0;
   std::uint64_t process_id = 0;
+  // What this node proves itself to others with; see peer_proof.h. Without secrets other nodes are
+  // met on loopback only. With them `entropy` is needed: numbers that nobody can foresee.
+  std::vector<std::string> secrets = {};
+  std::function<std::uint64_t()> entropy = {};
   // What this node, if it leads, has accepted and not done is bounded by this; beyond it is busy.
   std::uint64_t pending_bytes = 64 << 20;
   // The node cannot go on; `message` is for people. The process must end before anything more is
@@ -166,6 +170,7 @@ class Node final : public env::TurnHandler,
   void outcomes_lost(GroupId group) override;
 
   NodeOptions options_;
+  const PeerKeys keys_;
   env::Clock& clock_;
   TimedDisk timed_disk_;
   env::Disk& disk_ = timed_disk_;

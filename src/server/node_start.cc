@@ -19,6 +19,10 @@ bool is_ours(std::string_view name) {
          name.starts_with("snapshot-");
 }
 
+bool is_wildcard(const env::Address& address) {
+  return address.host == "0.0.0.0" || address.host == "::";
+}
+
 // What the log begins with. A node that joined later learns it from the log.
 consensus::Membership founding_membership(const storage::Identity& identity) {
   const std::size_t voters = replica::voters_for(identity.founders);
@@ -95,15 +99,25 @@ Result<void> Node::may_start() const {
   const Config& config = options_.config;
   const bool founded = identity_.cluster_id != 0;
   const std::size_t nodes = founded ? identity_.members.size() : config.join.size();
+  // A list of one other node is a cluster to join.
+  const bool meets_others =
+      nodes > 1 || (nodes == 1 && !founded && config.join[0].client != config.listen);
   const bool all_loopback =
       config.listen.is_loopback() &&
       (founded || std::all_of(config.join.begin(), config.join.end(),
                               [](const Place& place) { return place.client.is_loopback(); }));
-  if (nodes > 1 && !all_loopback) {
+  if (meets_others && !all_loopback && keys_.empty()) {
     return Error{
-        "nodes of one cluster must all listen on loopback (127.0.0.1): their links carry "
-        "no secret yet, so the peer port does not leave this machine. Nothing has been "
-        "changed. A single node may serve clients elsewhere with --bootstrap."};
+        "nodes of one cluster that do not all listen on loopback (127.0.0.1) need a secret: "
+        "without one whoever reaches a peer port could read and change all data. Nothing has been "
+        "changed. Give every node the same file with --cluster-secret (docs/guide/security.md). A "
+        "single node may serve clients elsewhere with --bootstrap."};
+  }
+  if (meets_others && is_wildcard(config.listen)) {
+    return Error{
+        fmt::format("--listen {} is no address at which the other nodes could find this one. "
+                    "Nothing has been changed. Name the address of this machine that they reach.",
+                    config.listen.text())};
   }
   if (!founded && config.join.empty() && !config.listen.is_loopback() && !config.bootstrap) {
     return Error{
@@ -181,8 +195,8 @@ Result<void> Node::begin() {
   FoundingLinks::Events& events = *this;
   founding_ = std::make_unique<FoundingLinks>(
       Hello{PeerLane::founding, identity_.cluster_id, identity_.node, identity_.folder_uid,
-            identity_.incarnation, NodeId{}},
-      network_, trace_, events);
+            identity_.incarnation, NodeId{}, {}},
+      keys_, network_, trace_, events);
   if (identity_.cluster_id != 0) {
     if (auto opened = open_log(true); !opened) return opened;
     return serve();
@@ -299,9 +313,11 @@ replica::ReplicaOptions Node::replica_options() const {
 }
 
 Result<void> Node::serve() {
-  Peers::Options options{.identity = identity_};
+  Peers::Options options;
+  options.identity = identity_;
   options.peer_timeout = std::max(seconds(1), milliseconds(3 * options_.config.election_ms));
   options.founding = founding_.get();
+  options.keys = keys_;
   PeerEvents& events = *this;
   peers_ = std::make_unique<Peers>(std::move(options), network_, disk_, trace_, events);
 

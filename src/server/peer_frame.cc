@@ -17,7 +17,7 @@ constexpr std::size_t kReasonBytes = 1000;
 
 bool is_known(std::uint8_t kind) {
   return kind >= static_cast<std::uint8_t>(FrameKind::hello) &&
-         kind <= static_cast<std::uint8_t>(FrameKind::snapshot_wanted);
+         kind <= static_cast<std::uint8_t>(kLastFrameKind);
 }
 
 // Of the bytes before it. The seed keeps bytes that lie in a body from passing as a header.
@@ -126,6 +126,7 @@ std::string encode_hello(const Hello& hello) {
   writer.u64(hello.folder_uid);
   writer.u64(hello.incarnation.value);
   writer.u64(hello.reaching.value);
+  body.append(reinterpret_cast<const char*>(hello.nonce.data()), hello.nonce.size());
   return body;
 }
 
@@ -153,6 +154,8 @@ Result<Hello> decode_hello(std::string_view body) {
   hello.folder_uid = reader.u64();
   hello.incarnation = Incarnation(reader.u64());
   hello.reaching = NodeId(reader.u64());
+  const std::string_view nonce = reader.raw(hello.nonce.size());
+  std::copy(nonce.begin(), nonce.end(), hello.nonce.begin());
   if (!reader.finished() || lane < 1 || lane > 3) {
     return Error{"a damaged greeting"};
   }

@@ -8,6 +8,7 @@
 // card or switch does to a packet before it computes that sum.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,7 +39,10 @@ enum class FrameKind : std::uint8_t {
   digest = 14,           // what a replica found at a check, to the leader
   rebuild = 15,          // from the leader: your data is wrong
   snapshot_wanted = 16,  // to the leader: send me one that is new enough
+  challenge = 17,        // the answer to a hello, if the cluster has a secret
+  proof = 18,            // the answer to that: peer_proof.h
 };
+inline constexpr FrameKind kLastFrameKind = FrameKind::proof;
 
 // A frame as it arrived; the body is its own buffer and may be kept.
 struct Frame {
@@ -49,7 +53,9 @@ struct Frame {
 // Length of what follows it (u32), kind (u8), checksum of the body (u64), checksum of these (u32).
 inline constexpr std::size_t kFrameHeader = 17;
 inline constexpr std::size_t kFrameLength = 4;  // the first so many bytes of it
-// Before the greeting is over, and on the founding lane.
+// Before the greeting is over. A refusal must fit, which is the longest of what is said then.
+inline constexpr std::uint32_t kGreetingFrame = 1024;
+// On the founding lane.
 inline constexpr std::uint32_t kSmallFrame = 64 * 1024;
 // Afterwards. An entry with one command of the longest words must fit.
 inline constexpr std::uint32_t kLargestFrame = 1u << 30;
@@ -75,7 +81,7 @@ class FrameDecoder {
   bool read_header();
   bool fail(std::string error);
 
-  std::uint32_t limit_ = kSmallFrame;
+  std::uint32_t limit_ = kGreetingFrame;
   std::string buffer_;        // bytes not yet looked at
   std::size_t position_ = 0;  // in buffer_
   bool in_body_ = false;
@@ -88,14 +94,18 @@ class FrameDecoder {
 
 // ---- Greeting -----------------------------------------------------------------------------------
 
-// Raised when an older node would misunderstand a newer one. 2: frames carry checksums.
-inline constexpr std::uint16_t kPeerVersion = 2;
+// Raised when an older node would misunderstand a newer one. 2: frames carry checksums. 3: the
+// greeting carries a nonce.
+inline constexpr std::uint16_t kPeerVersion = 3;
 
 enum class PeerLane : std::uint8_t {
   control = 1,   // small and urgent
   data = 2,      // entries, forwards, outcomes, snapshots
   founding = 3,  // before there is a cluster, and asking for one's place in it
 };
+
+// Never seen before on any connection; all zero: the speaker has no secret.
+using Nonce = std::array<std::uint8_t, 32>;
 
 // Who speaks. In a welcome, who was reached. `node` and `cluster` are 0 without a cluster.
 struct Hello {
@@ -104,7 +114,8 @@ struct Hello {
   NodeId node;
   std::uint64_t folder_uid = 0;
   Incarnation incarnation;
-  NodeId reaching;  // whom the dialler believes to reach; 0: whoever answers
+  NodeId reaching;   // whom the dialler believes to reach; 0: whoever answers
+  Nonce nonce = {};  // the dialler's; in a welcome zero
 
   bool operator==(const Hello&) const = default;
 };

@@ -11,7 +11,7 @@ namespace holdfast::server {
 Hello Peers::State::greeting(PeerLane lane, NodeId reaching) const {
   const storage::Identity& identity = options.identity;
   return {lane,    identity.cluster_id, identity.node, identity.folder_uid, identity.incarnation,
-          reaching};
+          reaching, {}};
 }
 
 std::string Peers::State::objection(const Hello& hello) const {
@@ -99,9 +99,9 @@ void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
   if (hello->lane == PeerLane::data) peer.snapshots.on_answers_lost();
   meet(peer, *hello);
   link.peer = *hello;
-  link.allow_large_frames();
+  link.allow_frames(kLargestFrame);
   peer.incoming.push_back(kept);
-  link.send(FrameKind::welcome, encode_hello(greeting(hello->lane, hello->node)));
+  link.welcome(greeting(hello->lane, hello->node));
   // It lives, so it can be reached.
   peer.control.retry_soon();
   peer.data.retry_soon();

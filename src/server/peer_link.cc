@@ -15,18 +15,31 @@ constexpr std::size_t kShareFrom = 1024;
 
 // ---- PeerLink -----------------------------------------------------------------------------------
 
+PeerLink::PeerLink(const PeerKeys& keys, bool dialled, Owner& owner) : owner_(&owner) {
+  if (dialled) {
+    dialler_.emplace(keys);
+  } else {
+    acceptor_.emplace(keys);
+  }
+}
+
 std::shared_ptr<PeerLink> PeerLink::dial(env::Network& network, const env::Address& address,
-                                         Owner& owner) {
-  std::shared_ptr<PeerLink> link(new PeerLink(owner));
+                                         const PeerKeys& keys, Owner& owner) {
+  std::shared_ptr<PeerLink> link(new PeerLink(keys, true, owner));
   link->stream_ = &network.connect(address, link);
   return link;
 }
 
-std::shared_ptr<PeerLink> PeerLink::accept(env::Stream& stream, Owner& owner) {
-  std::shared_ptr<PeerLink> link(new PeerLink(owner));
+std::shared_ptr<PeerLink> PeerLink::accept(env::Stream& stream, const PeerKeys& keys,
+                                           Owner& owner) {
+  std::shared_ptr<PeerLink> link(new PeerLink(keys, false, owner));
   link->stream_ = &stream;
   return link;
 }
+
+void PeerLink::greet(const Hello& self) { send(FrameKind::hello, dialler_->hello(self)); }
+
+void PeerLink::welcome(const Hello& self) { send(FrameKind::welcome, acceptor_->welcome(self)); }
 
 void PeerLink::send(FrameKind kind, std::string_view body) {
   if (stream_ == nullptr) return;
@@ -89,12 +102,53 @@ void PeerLink::on_bytes(std::string_view bytes) {
   while (open()) {
     std::optional<Frame> frame = decoder_.next();
     if (!frame) break;
-    owner_->on_frame(*this, *std::move(frame));
+    take(*std::move(frame));
   }
   if (open() && !decoder_.error().empty()) {
     refuse(decoder_.error());
     owner_->on_link_closed(*this, decoder_.error());
   }
+}
+
+void PeerLink::take(Frame frame) {
+  const bool greeting = frame.kind == FrameKind::hello || frame.kind == FrameKind::welcome ||
+                        frame.kind == FrameKind::challenge || frame.kind == FrameKind::proof;
+  if (greeting) return take_greeting(std::move(frame));
+  if (acceptor_ && !acceptor_->believed()) return turn_away("the greeting comes first");
+  owner_->on_frame(*this, std::move(frame));
+}
+
+void PeerLink::take_greeting(Frame frame) {
+  const std::string_view body = frame.body.view();
+  if (frame.kind == FrameKind::hello && acceptor_) {
+    const auto challenge = acceptor_->on_hello(body);
+    if (!challenge) return turn_away(challenge.error().message);
+    if (*challenge) return send(FrameKind::challenge, **challenge);
+  } else if (frame.kind == FrameKind::proof && acceptor_) {
+    if (const auto proved = acceptor_->on_proof(body); !proved) {
+      return turn_away(proved.error().message);
+    }
+    frame = {FrameKind::hello, SharedBytes(acceptor_->hello())};
+  } else if (frame.kind == FrameKind::challenge && dialler_) {
+    const auto proof = dialler_->on_challenge(body);
+    if (!proof) return turn_away(proof.error().message);
+    return send(FrameKind::proof, *proof);
+  } else if (frame.kind == FrameKind::welcome && dialler_) {
+    const auto reached = dialler_->on_welcome(body);
+    if (!reached) return turn_away(reached.error().message);
+    frame = {FrameKind::welcome, SharedBytes(encode_hello(*reached))};
+  } else {
+    return turn_away("a greeting that makes no sense here");
+  }
+  owner_->on_frame(*this, std::move(frame));
+}
+
+void PeerLink::turn_away(std::string_view reason) {
+  const std::string said(reason);
+  owner_->on_turned_away(*this, said);
+  if (!open()) return;
+  refuse(said);
+  owner_->on_link_closed(*this, said);
 }
 
 void PeerLink::on_closed(bool clean, std::string_view reason) {
@@ -105,8 +159,10 @@ void PeerLink::on_closed(bool clean, std::string_view reason) {
 
 // ---- OutgoingLane -------------------------------------------------------------------------------
 
-OutgoingLane::OutgoingLane(Options options, env::Network& network, Events& events)
+OutgoingLane::OutgoingLane(Options options, const PeerKeys& keys, env::Network& network,
+                           Events& events)
     : options_(std::move(options)),
+      keys_(keys),
       network_(network),
       events_(events),
       pause_(options_.first_pause) {}
@@ -137,7 +193,7 @@ void OutgoingLane::on_turn_end(Instant now) {
   }
   if (now < dial_at_) return;
   give_up_at_ = now + options_.greeting_timeout;
-  link_ = PeerLink::dial(network_, options_.address, *this);
+  link_ = PeerLink::dial(network_, options_.address, keys_, *this);
 }
 
 Instant OutgoingLane::wake_at() const {
@@ -145,9 +201,7 @@ Instant OutgoingLane::wake_at() const {
   return link_ != nullptr ? give_up_at_ : dial_at_;
 }
 
-void OutgoingLane::on_link_open(PeerLink& link) {
-  link.send(FrameKind::hello, encode_hello(options_.hello));
-}
+void OutgoingLane::on_link_open(PeerLink& link) { link.greet(options_.hello); }
 
 void OutgoingLane::on_frame(PeerLink& link, Frame frame) {
   if (frame.kind == FrameKind::refused) {
@@ -176,8 +230,13 @@ void OutgoingLane::on_frame(PeerLink& link, Frame frame) {
   }
   if (link_.get() != &link) return;  // the event has cut this lane
   up_ = true;
+  link.allow_frames(options_.largest_answer);
   pause_ = options_.first_pause;
   events_.on_lane_up(options_.hello.lane);
+}
+
+void OutgoingLane::on_turned_away(PeerLink& link, std::string_view reason) {
+  if (link_.get() == &link) events_.on_refused(options_.hello.lane, reason);
 }
 
 void OutgoingLane::on_link_closed(PeerLink& link, std::string_view reason) {

@@ -1,7 +1,9 @@
 // Connections between nodes.
 //
 // PeerLink is one connection, dialled or accepted, that carries frames; who the other side is, its
-// owner finds out by the greeting. OutgoingLane keeps one lane to one peer open: dials, greets,
+// owner finds out by the greeting. If the cluster has a secret, the owner hears of a greeting when
+// the other side has proved that it knows it, and never otherwise: every use of the peer port goes
+// through here. OutgoingLane keeps one lane to one peer open: dials, greets,
 // dials again after a pause that doubles.
 //
 // Threads: the loop's. Time: told at the end of a turn, so what happens in a turn gets its time
@@ -10,6 +12,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +21,7 @@
 #include "base/time.h"
 #include "env/network.h"
 #include "server/peer_frame.h"
+#include "server/peer_proof.h"
 
 namespace holdfast::server {
 
@@ -28,14 +32,24 @@ class PeerLink final : public env::StreamHandler, public std::enable_shared_from
    public:
     virtual ~Owner() = default;
     virtual void on_link_open(PeerLink&) {}  // dialled links only
+    // An accepted link's first frame is a hello.
     virtual void on_frame(PeerLink& link, Frame frame) = 0;
+    // The other side did not greet as it must, or did not prove itself. It is told so, and
+    // on_link_closed follows.
+    virtual void on_turned_away(PeerLink& link, std::string_view reason) = 0;
     // The last call: the other side ended it, it broke, or it sent what is no frame.
     virtual void on_link_closed(PeerLink& link, std::string_view reason) = 0;
   };
 
+  // The keys must outlive the link.
   static std::shared_ptr<PeerLink> dial(env::Network& network, const env::Address& address,
-                                        Owner& owner);
-  static std::shared_ptr<PeerLink> accept(env::Stream& stream, Owner& owner);
+                                        const PeerKeys& keys, Owner& owner);
+  static std::shared_ptr<PeerLink> accept(env::Stream& stream, const PeerKeys& keys, Owner& owner);
+
+  // The dialler's first words. REQUIRES: dialled.
+  void greet(const Hello& self);
+  // The answer to a hello. REQUIRES: accepted, and on_frame has been told a hello.
+  void welcome(const Hello& self);
 
   // Large parts are shared, small ones copied into one piece. Dropped if the link is closed.
   void send(FrameKind kind, std::string_view body);
@@ -45,7 +59,8 @@ class PeerLink final : public env::StreamHandler, public std::enable_shared_from
   void refuse(std::string_view reason);
   void close(bool now = false);
   void hand_to(Owner& owner) { owner_ = &owner; }
-  void allow_large_frames() { decoder_.set_limit(kLargestFrame); }
+  // Of what arrives. REQUIRES: the other side has greeted.
+  void allow_frames(std::uint32_t bytes) { decoder_.set_limit(bytes); }
 
   bool open() const { return stream_ != nullptr; }
   // What arrived is no frame: damaged on the way, or sent by something else.
@@ -61,9 +76,15 @@ class PeerLink final : public env::StreamHandler, public std::enable_shared_from
   void on_closed(bool clean, std::string_view reason) override;
 
  private:
-  explicit PeerLink(Owner& owner) : owner_(&owner) {}
+  PeerLink(const PeerKeys& keys, bool dialled, Owner& owner);
+  void take(Frame frame);
+  void take_greeting(Frame frame);
+  void turn_away(std::string_view reason);
 
   Owner* owner_;
+  // One of them, by who dialled.
+  std::optional<DiallerProof> dialler_;
+  std::optional<AcceptorProof> acceptor_;
   env::Stream* stream_ = nullptr;
   FrameDecoder decoder_;
 };
@@ -76,6 +97,7 @@ class OutgoingLane final : private PeerLink::Owner {
     Duration first_pause;
     Duration longest_pause;
     Duration greeting_timeout;
+    std::uint32_t largest_answer = kGreetingFrame;  // what may come back once greeted, in bytes
   };
   class Events {
    public:
@@ -90,7 +112,8 @@ class OutgoingLane final : private PeerLink::Owner {
     virtual void on_lane_frame(const Frame& /*frame*/) {}
   };
 
-  OutgoingLane(Options options, env::Network& network, Events& events);
+  // The keys must outlive the lane.
+  OutgoingLane(Options options, const PeerKeys& keys, env::Network& network, Events& events);
   ~OutgoingLane() override;
   OutgoingLane(const OutgoingLane&) = delete;
   OutgoingLane& operator=(const OutgoingLane&) = delete;
@@ -107,9 +130,11 @@ class OutgoingLane final : private PeerLink::Owner {
  private:
   void on_link_open(PeerLink& link) override;
   void on_frame(PeerLink& link, Frame frame) override;
+  void on_turned_away(PeerLink& link, std::string_view reason) override;
   void on_link_closed(PeerLink& link, std::string_view reason) override;
 
   Options options_;
+  const PeerKeys& keys_;
   env::Network& network_;
   Events& events_;
   std::shared_ptr<PeerLink> link_;

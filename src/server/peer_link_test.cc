@@ -13,8 +13,11 @@ namespace {
 
 using testing::FakeStream;
 
+const PeerKeys no_keys;
+
 struct Listener final : PeerLink::Owner {
   void on_frame(PeerLink&, Frame frame) override { frames.push_back(std::move(frame)); }
+  void on_turned_away(PeerLink&, std::string_view) override {}
   void on_link_closed(PeerLink&, std::string_view reason) override { closed = reason; }
 
   std::vector<Frame> frames;
@@ -60,13 +63,15 @@ TEST(PeerLink, FramesOfSharedPartsArriveAsSent) {
   for (const std::size_t size : {10UL, 5000UL, 300'000UL}) {
     Listener owner;
     FakeStream stream("127.0.0.1:1");
-    const auto link = PeerLink::accept(stream, owner);
+    const auto link = PeerLink::accept(stream, no_keys, owner);
     const std::string bytes = sent_by(*link, stream, size);
 
     Listener other;
     FakeStream back("127.0.0.1:2");
-    const auto receiving = PeerLink::accept(back, other);
-    receiving->allow_large_frames();
+    const auto receiving = PeerLink::accept(back, no_keys, other);
+    receiving->on_bytes(make_frame(FrameKind::hello, encode_hello({})));
+    other.frames.clear();
+    receiving->allow_frames(kLargestFrame);
     receiving->on_bytes(bytes);
     ASSERT_EQ(other.frames.size(), 3U) << other.closed;
     EXPECT_EQ(other.frames[0].body.view(), "headaaa" + std::string(size, 'a') + "tail");
@@ -78,12 +83,15 @@ TEST(PeerLink, FramesOfSharedPartsArriveAsSent) {
 TEST(PeerLink, ADamagedByteClosesTheLinkWithTheReason) {
   Listener sender;
   FakeStream out("127.0.0.1:1");
-  std::string bytes = sent_by(*PeerLink::accept(out, sender), out, 2000);
+  std::string bytes = sent_by(*PeerLink::accept(out, no_keys, sender), out, 2000);
   bytes[1500] ^= 4;
 
   Listener owner;
   FakeStream stream("127.0.0.1:2");
-  const auto link = PeerLink::accept(stream, owner);
+  const auto link = PeerLink::accept(stream, no_keys, owner);
+  link->on_bytes(make_frame(FrameKind::hello, encode_hello({})));
+  owner.frames.clear();
+  link->allow_frames(kLargestFrame);
   link->on_bytes(bytes);
   EXPECT_TRUE(owner.frames.empty());
   EXPECT_NE(owner.closed.find("fails its checksum"), std::string::npos) << owner.closed;
@@ -102,7 +110,7 @@ TEST(PeerLink, ALaneThatWasCutForDamageIsDialledAgain) {
                      .first_pause = milliseconds(100),
                      .longest_pause = milliseconds(1000),
                      .greeting_timeout = seconds(3)},
-                    network, events);
+                    no_keys, network, events);
   const Instant start{1'000'000'000};
   lane.on_turn_end(start);
   ASSERT_EQ(network.handlers.size(), 1U);

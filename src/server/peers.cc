@@ -52,8 +52,9 @@ Peer::Peer(Peers::State& peers, const storage::Member& member)
     : owner(peers),
       node(member.node),
       uid(member.uid),
-      control(lane_options(peers, member, PeerLane::control), peers.network, *this),
-      data(lane_options(peers, member, PeerLane::data), peers.network, *this),
+      control(lane_options(peers, member, PeerLane::control), peers.options.keys, peers.network,
+              *this),
+      data(lane_options(peers, member, PeerLane::data), peers.options.keys, peers.network, *this),
       control_hearing(peers.options.peer_timeout),
       data_hearing(peers.options.peer_timeout * kDataPatience),
       snapshots(peers.disk, peers.trace, [this](GroupId group, bool delivered) {
@@ -99,7 +100,7 @@ Peer* Peers::State::find(NodeId node) {
 
 std::shared_ptr<env::StreamHandler> Peers::State::accept(env::Stream& stream) {
   if (strangers.size() >= kMaxStrangers) return nullptr;
-  auto link = PeerLink::accept(stream, *this);
+  auto link = PeerLink::accept(stream, options.keys, *this);
   strangers.push_back({link, Instant{}});
   return link;
 }
@@ -128,6 +129,10 @@ void Peers::State::on_frame(PeerLink& link, Frame frame) {
     link.refuse(reason);
     on_link_closed(link, reason);
   }
+}
+
+void Peers::State::on_turned_away(PeerLink& link, std::string_view reason) {
+  trace.warning("connection refused", {{"from", link.remote()}, {"reason", std::string(reason)}});
 }
 
 void Peers::State::on_link_closed(PeerLink& link, std::string_view reason) {

@@ -3,8 +3,9 @@
 // Each node dials every other: one connection for small and urgent things (heartbeats, votes,
 // liveness) and one for data (entries, forwards, outcomes, snapshots), so that a megabyte of
 // entries never delays a heartbeat. A connection starts with a handshake: protocol version,
-// cluster, node, folder, incarnation; what does not fit is refused with a reason in both logs. What
-// arrives from an incarnation older than the newest seen is dropped. Format: docs/formats/peer.md.
+// cluster, node, folder, incarnation, and the proof of the secret, if there is one; what does not
+// fit is refused with a reason in both logs. What arrives from an incarnation older than the newest
+// seen is dropped. Format: docs/formats/peer.md.
 //
 // A connection carries one way: what a node says travels on those it dialled, what it hears arrives
 // on those it accepted. A peer counts as gone when nothing connects to it any more, either way
@@ -67,6 +68,7 @@ class Peers {
     Duration peer_timeout = milliseconds(1000);  // silence after which a peer counts as gone
     std::size_t output_limit = 256 << 20;  // bytes queued for one peer; beyond, its link is cut
     PeerLink::Owner* founding = nullptr;   // gets connections of the founding lane
+    PeerKeys keys;
   };
   Peers(Options options, env::Network& network, env::Disk& disk, Trace& trace, PeerEvents& events);
   ~Peers();

@@ -73,6 +73,7 @@ class Peers::State final : public PeerLink::Owner {
 
   // ---- what arrives
   void on_frame(PeerLink& link, Frame frame) override;
+  void on_turned_away(PeerLink& link, std::string_view reason) override;
   void on_link_closed(PeerLink& link, std::string_view reason) override;
   // False: the body makes no sense.
   bool take(Peer& peer, const Frame& frame);

@@ -49,9 +49,15 @@ const server::Node* Host::node() const { return node_.get(); }
 // ---- The life of a process ----------------------------------------------------------------------
 
 server::NodeOptions Host::node_options() {
+  std::vector<std::string> secrets;
+  if (!config_.cluster_secret.empty()) secrets.push_back(config_.cluster_secret);
   return {.config = config_,
           .seed = streams_.of(Purpose::node, mix(id_, incarnation_)).next(),
           .process_id = 1000 * std::uint64_t{id_} + incarnation_,
+          .secrets = std::move(secrets),
+          .entropy = [random = streams_.of(Purpose::nonces, mix(id_, incarnation_))]() mutable {
+            return random.next();
+          },
           .pending_bytes = pending_bytes_,
           .fatal =
               [this](const std::string& message) {

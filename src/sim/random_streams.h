@@ -10,7 +10,7 @@
 
 namespace holdfast::sim {
 
-enum class Purpose : std::uint8_t { network, disk, process, clock, loop, workload, faults, node };
+enum class Purpose : std::uint8_t { network, disk, process, clock, loop, workload, faults, node, nonces };
 
 class RandomStreams {
  public:

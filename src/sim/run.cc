@@ -49,7 +49,8 @@ class Run {
                 .segment_bytes = scenario.segment_bytes,
                 .snapshot_after_bytes = scenario.snapshot_after_bytes,
                 .pending_bytes = scenario.pending_bytes,
-                .timing = scenario.timing},
+                .timing = scenario.timing,
+                .secret = options.seed % 2 == 1},
                observers_, [this](MachineId node) -> Trace& { return timeline_.trace_of(node); }) {
     timeline_.attach(world_.schedule());
     observers_.attach(world_);

@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::uint16_t kFirstPort = 7379;
 
+// There are no files here that could hold it: its name is its content.
+constexpr std::string_view kSecret = "the simulated secret";
+
 }  // namespace
 
 World::World(const WorldOptions& options, HostObserver& observer,
@@ -23,6 +26,7 @@ World::World(const WorldOptions& options, HostObserver& observer,
   config.snapshot_after_bytes = options.snapshot_after_bytes;
   config.heartbeat_ms = options.timing.heartbeat.ns / milliseconds(1).ns;
   config.election_ms = options.timing.election.ns / milliseconds(1).ns;
+  if (options.secret) config.cluster_secret = kSecret;
   for (MachineId id = 1; id <= options.nodes; ++id) {
     config.listen = config.join[id - 1].client;
     hosts_.push_back(

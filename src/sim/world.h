@@ -27,6 +27,7 @@ struct WorldOptions {
   std::int64_t snapshot_after_bytes = 16 << 10;
   std::int64_t pending_bytes = 64 << 20;
   Timing timing = {};
+  bool secret = false;  // the nodes prove to each other that they know one
 };
 
 class World {

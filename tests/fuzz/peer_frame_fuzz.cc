@@ -44,7 +44,7 @@ void check_well_formed(std::string_view bytes) {
   Decoded expected;
   while (bytes.size() >= 2) {
     const auto kind = static_cast<FrameKind>(1 + static_cast<std::uint8_t>(bytes[0]) %
-                                                     static_cast<int>(FrameKind::snapshot_wanted));
+                                                     static_cast<int>(kLastFrameKind));
     const std::string_view body = bytes.substr(2, static_cast<std::uint8_t>(bytes[1]));
     bytes.remove_prefix(2 + body.size());
     framed += make_frame(kind, body);
