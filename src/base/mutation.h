@@ -62,6 +62,8 @@ enum class Mutation : std::uint8_t {
   torn_whatever_follows,
   damage_accepted,
   name_not_synced,
+  full_disk_proposes,
+  full_disk_acknowledges,
   snapshot_not_synced,
   // time
   expiry_by_own_clock,

@@ -54,10 +54,11 @@ struct Row {
   std::string data = "-";  // whether it holds what the others hold
 };
 
-// INFO tells of a difference; people ask whether the data is right.
+// INFO tells of a difference; people ask whether the data is right, and may grow.
 std::string data_of(const Info& info) {
   std::string difference = field(info, "holdfast_divergence");
-  return difference == "none" ? "agrees" : difference;
+  if (difference == "none") difference = "agrees";
+  return field(info, "holdfast_disk") == "full" ? difference + ", disk full" : difference;
 }
 
 Row row_of(const Info& info, std::string address, std::string lag) {

@@ -44,6 +44,9 @@ struct Message {
   Epoch hint_epoch;
   // vote_request: sent by a leader's own wish (campaign_now), so stickiness does not apply.
   bool transfer = false;
+  // replies: the sender's disk takes no more entries at present. Said by its host, and looked at by
+  // the receiver's: advice, which engines pass over.
+  bool no_room = false;
   // heartbeat, append and their replies: the newest read round that the sender had begun.
   std::uint64_t read_round = 0;
   // append: contiguous, the first at index + 1. vote_reply in Paxos: accepted entries.

@@ -20,6 +20,7 @@ enum class Verdict : std::uint8_t {
   blocked = 2,       // applied and now waiting (LOCK.ACQUIRE … WAIT); the answer follows later
   not_done = 3,      // certainly had no effect: may be submitted again, here or elsewhere
   unknown = 4,       // may have been done: nobody can say any more
+  no_space = 5,      // certainly had no effect: no majority of disks has room for it
 };
 
 class Outbox {

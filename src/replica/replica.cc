@@ -89,7 +89,7 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   if (s.proposals.bytes() + record.size() > entry_limit(s.options) && s.proposals.bytes() != 0) {
     return Accepted::busy;
   }
-  if (write && !s.log.may_accept()) return Accepted::no_space;
+  if (const auto refusal = write ? s.refusal_for_room() : std::nullopt) return *refusal;
   const auto origin = decode_origin(record);
   if (!origin.ok()) return Accepted::not_leader;
   if (origin->node != s.options.protocol.self) {
@@ -182,6 +182,7 @@ void Replica::end_turn(Instant now) {
   s.now = std::max(s.now, now);
   s.maybe_check();
   s.tend_membership();
+  s.tend_room();
   s.propose_gathered();
   if (s.engine->wake_at() <= s.now) s.step(consensus::Tick{});
   s.apply_committed();
@@ -225,6 +226,7 @@ void Replica::receive(consensus::Message message, ClusterTime stamp) {
                            message.kind == consensus::MessageKind::heartbeat;
   // Said only by this host to itself, when a snapshot is on its disk (snapshot_arrived).
   if (message.kind == consensus::MessageKind::snapshot) return;
+  s.note_room(message);
   const Epoch epoch = message.epoch;
   s.step(consensus::Received{std::move(message)});
   // Afterwards: by then a deposed leader follows, and has cut what it had stamped in vain.
@@ -273,6 +275,7 @@ ReplicaStatus Replica::status() const {
   status.proposals = s.proposed;
   status.commands = s.machine.commands_run();
   status.snapshotting = s.snapshots.making();
+  status.disk_full = !s.log.may_accept();
   status.snapshots_made = s.snapshots_made;
   status.snapshots_installed = s.snapshots_installed;
   status.agreement = agreement();

@@ -73,6 +73,7 @@ struct ReplicaStatus {
   std::uint64_t proposals = 0;      // entries proposed by this replica since start
   std::uint64_t commands = 0;       // commands applied since start
   bool snapshotting = false;
+  bool disk_full = false;           // this replica's disk takes no entries at present
   std::uint64_t snapshots_made = 0;       // stored since start
   std::uint64_t snapshots_installed = 0;  // of peers, since start
   Agreement agreement = Agreement::agreed;
@@ -85,7 +86,7 @@ enum class Accepted : std::uint8_t {
   yes,           // exactly one outcome() will follow, or more if it blocks
   not_leader,    // not done: ask the leader
   busy,          // not done: too much is pending, or leadership is being handed over; try again
-  no_space,      // not done: this node's disk is full
+  no_space,      // not done: no majority of the disks has room for it
 };
 
 class Replica {

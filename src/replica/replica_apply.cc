@@ -187,10 +187,13 @@ void Replica::State::maybe_begin_snapshot() {
   const bool long_log = held >= options.snapshot_after_bytes + options.keep_tail_bytes;
   const bool wanted = std::any_of(snapshot_wishes.begin(), snapshot_wishes.end(),
                                   [this](const auto& wish) { return wish.second <= applied; });
+  // What the log holds beyond a snapshot is room that a full disk gets back.
+  const bool cramped = !log.may_accept() && !machine.stopped();
   // Nobody knows whether the state of a shard that has stopped is worth keeping.
-  if (!wanted && (!long_log || machine.stopped())) return;
+  if (!wanted && !cramped && (!long_log || machine.stopped())) return;
   const auto status = engine->status();
   if (applied > status.durable) return;  // a snapshot never runs ahead of the log on disk
+  if (cramped) snapshot_again = now + kSnapshotPause;  // not again and again for a few entries
   const Index mark = mutated(Mutation::applied_twice) ? applied.previous() : applied;
   const auto epoch = tail.epoch_at(mark);
   if (!epoch) return;
@@ -208,7 +211,9 @@ void Replica::State::snapshot_stored(const storage::SnapshotHeader& header) {
   // Followers that are a little late still find their entries.
   Index keep = header.mark.index.next();
   std::uint64_t kept = 0;
-  while (keep > tail.first() && kept < options.keep_tail_bytes) {
+  // … unless their room is needed.
+  const bool cramped = !log.may_accept();
+  while (!cramped && keep > tail.first() && kept < options.keep_tail_bytes) {
     keep = keep.previous();
     kept += tail.at(keep).payload.size();
   }

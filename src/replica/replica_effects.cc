@@ -100,6 +100,11 @@ void Replica::State::write_completed(consensus::WriteId id) {
 void Replica::State::send(const consensus::Message& message) {
   const bool told =
       leading() && (message.kind == MessageKind::append || message.kind == MessageKind::heartbeat);
+  if (is_reply(message) && !log.may_accept()) {
+    consensus::Message with_news = message;
+    with_news.no_room = true;
+    return outbox.send(options.protocol.group, with_news, ClusterTime{});
+  }
   outbox.send(options.protocol.group, message, told ? time.at(now) : ClusterTime{});
 }
 
@@ -112,6 +117,8 @@ void Replica::State::on_role(const consensus::RoleChange& change) {
     last_stamp_logged = now;
     has_others = engine->status().membership.everyone().size() > 1;
     there_at.clear();
+    without_room.clear();
+    hand_over_again = now;
     out_since.clear();
     tend_at = now;
     divergence.begin_leading(now);

@@ -4,6 +4,7 @@
 //   replica_effects.cc  carrying out what consensus decided, in its order
 //   replica_apply.cc    committed entries and reads, in the one order of Proposals
 //   replica_membership.cc  the leader brings the membership into line with the roster
+//   replica_room.cc     full disks: this replica's and the others'
 //   replica_divergence.cc  checks that replicas hold the same, and what follows when they do not
 #pragma once
 
@@ -26,6 +27,9 @@
 #include "replica/steward.h"
 
 namespace holdfast::replica {
+
+// An answer to a leader, which also says whether there is room (replica_room.cc).
+bool is_reply(const consensus::Message& message);
 
 struct Replica::State final : DurabilityView {
   State(const ReplicaOptions& options, env::Clock& clock, env::Disk& disk, storage::Log& log,
@@ -74,6 +78,13 @@ struct Replica::State final : DurabilityView {
   std::vector<Presence> presences(const consensus::Status& status);
   void on_membership(const consensus::Membership& membership);
 
+  // ---- full disks (replica_room.cc)
+  void note_room(const consensus::Message& message);
+  bool quorum_has_room() const;
+  NodeId heir_with_room() const;
+  std::optional<Accepted> refusal_for_room() const;
+  void tend_room();
+
   // ---- divergence (replica_divergence.cc)
   Origin own_origin() const;
   bool compares() const;
@@ -120,6 +131,8 @@ struct Replica::State final : DurabilityView {
   Instant last_stamp_logged;
   Instant pulse_again;      // not before, after one was refused
   Instant snapshot_again;   // not before, after one could not be written
+  std::set<NodeId> without_room;  // leader: whose disks take no entries, as they said last
+  Instant hand_over_again;        // leader on a full disk: not before
   std::uint64_t proposed = 0;
   bool hold_apply = false;  // a peer's snapshot is being installed
 

@@ -250,6 +250,7 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_commit_index", protocol.commit);
   lines.add("holdfast_applied_index", status.applied);
   lines.add("holdfast_snapshot_index", status.snapshot);
+  lines.add("holdfast_disk", status.disk_full ? "full" : "ok");
   lines.add("holdfast_divergence", divergence_name(status.agreement));
   lines.add("holdfast_checks", status.checks);
   lines.add("holdfast_rebuilds", status.rebuilds);

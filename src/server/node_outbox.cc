@@ -29,6 +29,10 @@ void Node::on_forward(NodeId from, std::string_view record, bool write, Epoch un
     forward_order_.on_accepted(*origin);
     return;
   }
+  if (accepted == replica::Accepted::no_space) {
+    // Final, so nothing that was sent behind it can pass it.
+    return peers_->send_outcome(*origin, replica::Verdict::no_space, {}, Index{});
+  }
   if (accepted != replica::Accepted::not_leader) forward_order_.on_refused(*origin);
   peers_->send_outcome(*origin, replica::Verdict::not_done, {}, Index{});
 }

@@ -241,7 +241,7 @@ std::optional<Outcome> decode_outcome(std::string_view body) {
   const std::uint8_t verdict = reader.u8();
   outcome.index = Index(reader.u64());
   outcome.reply = reader.raw(reader.left());
-  if (!reader.ok() || verdict < 1 || verdict > 4) return std::nullopt;
+  if (!reader.ok() || verdict < 1 || verdict > 5) return std::nullopt;
   outcome.verdict = static_cast<replica::Verdict>(verdict);
   return outcome;
 }

@@ -23,8 +23,8 @@ constexpr std::string_view kOvertaken =
     "NOLEADER the leader changed before this command was done, and a later command of this "
     "connection was done meanwhile; this one was not done. Try again";
 constexpr std::string_view kNoSpace =
-    "NOSPACE the leader's disk is full; the command was not done. Reads go on; free space on that "
-    "machine before writing again";
+    "NOSPACE too many disks are full: the command was not done. Reads go on; free space on the "
+    "machines whose INFO says holdfast_disk:full, and writes go on by themselves";
 constexpr std::string_view kLeft =
     "NOLEADER this node was removed from the cluster; the command was not done. Connect to another "
     "node";
@@ -215,6 +215,9 @@ void Requests::outcome(std::uint64_t number, replica::Verdict verdict, std::stri
     case replica::Verdict::not_done:
       // What waits was applied; only an older word can say otherwise.
       if (!waiting) hold(position);
+      return;
+    case replica::Verdict::no_space:
+      if (!waiting) settle_error(position, kNoSpace);
       return;
     case replica::Verdict::unknown:
       settle_unknown(position, "its leader can no longer say how it ended");

@@ -164,7 +164,7 @@ TEST_F(RequestsTest, ABusyLeaderIsAskedAgainInTheNextTurn) {
 TEST_F(RequestsTest, AFullDiskIsSaidAtOnceAndReadsGoOn) {
   TestClient client(clients);
   node.answer_to_route = Services::Routed::no_space;
-  EXPECT_TRUE(ask(client, "SET a 1").starts_with("-NOSPACE the leader's disk is full"));
+  EXPECT_TRUE(ask(client, "SET a 1").starts_with("-NOSPACE too many disks are full"));
   node.answer_to_route = Services::Routed::sent;
   client.say("GET a");
   EXPECT_EQ(node.routed.size(), 1u);

@@ -17,7 +17,9 @@
 //   slow-disk                        always
 //   io-error, read-error,            always: the node dies or refuses to start and says why, and
 //   sync-error                       is well when started after heal-disk
-//   no-space                         always: the node refuses writes, or to start, until heal-disk
+//   no-space                         always: the node does not stop. It hands over if another has
+//                                    room, acknowledges nothing, and where no majority has room
+//                                    writes are refused; or it refuses to start, until heal-disk
 //   drift up to 1,000 ppm, freeze,   always. step-wall: any step
 //   step-wall
 //   bit-flip                         a minority of the nodes at a time. A node that meets the flip

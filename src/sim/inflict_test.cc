@@ -277,9 +277,12 @@ TEST_F(FaultWorld, FullDisksEverywhereLoseNothing) {
   for (const MachineId id : {1U, 2U, 3U}) inflict(at("no-space", id, "0bytes"));
   std::string answer;
   for (int i = 0; i < 400 && !answer.starts_with("-"); ++i) {
+    // Whose disk is found full first hands over, to one that finds the same.
+    while (world_->leader() == 0) run_for(milliseconds(10));
     answer = ask(world_->leader(), fmt::format("SET k{} {}", i, std::string(1000, 'x')));
   }
   EXPECT_TRUE(answer.starts_with("-NOSPACE")) << answer;
+  while (world_->leader() == 0) run_for(milliseconds(10));
   EXPECT_TRUE(holds(world_->leader(), "before")) << "reading goes on";
   heal(*world_);
   EXPECT_TRUE(serves("after"));

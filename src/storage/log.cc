@@ -45,6 +45,7 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
   void wait_for_queued(Log::Done done);
   void start_chain();
   bool make_room(std::uint64_t bytes);
+  void drop_queue();
   Chain fill_chain();
   void on_chain_done(std::uint64_t last_record, const Result<void>& result);
   void fail(const std::string& what);
@@ -199,7 +200,11 @@ void Log::flush() {
 }
 
 void Log::State::start_chain() {
-  if (under_way || failed || queue.empty() || !make_room(queue.front().bytes())) return;
+  if (under_way || failed || queue.empty()) return;
+  if (!make_room(queue.front().bytes())) {
+    if (segments->starved() && mutated(Mutation::full_disk_acknowledges)) drop_queue();
+    return;
+  }
   Chain chain = fill_chain();
   under_way = true;
   auto done = [self = weak_from_this(), last = records_written](Result<void> result) {
@@ -225,6 +230,14 @@ bool Log::State::make_room(std::uint64_t bytes) {
   look_for_unneeded = true;
   offset = kSegmentHeaderBytes;
   return true;
+}
+
+// Of a broken variant: what there is no room for counts as written.
+void Log::State::drop_queue() {
+  queue.clear();
+  queued_bytes = 0;
+  records_written = records_queued;
+  on_chain_done(records_written, {});
 }
 
 // Takes what fits into the segment; a new segment first says where each group stands.

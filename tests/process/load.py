@@ -117,7 +117,7 @@ class Client(threading.Thread):
             self.leave()
             raise Unknown from None
         except wire.ErrorReply as error:
-            if error.kind() in ("NOLEADER", "LOADING"):
+            if error.kind() in ("NOLEADER", "LOADING", "NOSPACE"):
                 raise Refused from None
             if error.kind() == "UNKNOWN":
                 raise Unknown from None
