@@ -266,8 +266,11 @@ void Requests::leader_changed() {
     for (std::uint64_t i = ring_.begin(); i < ring_.end(); ++i) {
       if (!ring_.contains(i)) continue;
       const Request& request = ring_.at(i);
-      const bool undone = !request.write || mutated(Mutation::not_done_at_change_of_leader);
-      if (request.state == Request::State::under_way && undone) hold(i);
+      if (request.state != Request::State::under_way) continue;
+      // What was sent behind a write shares its fate's judgement: the leader may be only slow and
+      // refuse the write later, and it would take a read sent twice for one sent after that refusal.
+      if (request.write && !mutated(Mutation::not_done_at_change_of_leader)) break;
+      hold(i);
     }
   }
   if (held_ != 0) owner_.attend();

@@ -8,8 +8,9 @@
 //     under way is judged: an earlier one may have to be routed again first;
 //   - a held command whose successor was done meanwhile can no longer be done in order: it is
 //     refused as not done;
-//   - reads have no effect, so a change of leader makes them "not done" at once; a write is "not
-//     done" when its leader says so or when an entry of a later epoch was applied here before it;
+//   - reads have no effect, so a change of leader makes those in front of the first write "not done"
+//     at once; a write, and what was sent behind it, is "not done" when its leader says so or when an
+//     entry of a later epoch was applied here before it;
 //   - after UNKNOWN, what had been received by then and was not yet routed is refused.
 //
 // Threads: the loop's. Never routes from inside outcome(), leader_changed() and the like, which may
