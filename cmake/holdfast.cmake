@@ -63,6 +63,16 @@ endfunction()
 
 # --- Libraries and the program ------------------------------------------------------------------
 
+# What makes a folder quicker to compile without changing what is shipped. What a simulated world does
+# not spend its time in need not be optimized under sanitizers: that takes half of the compile time.
+function(_holdfast_quicken target folder)
+  if(HOLDFAST_SANITIZE AND folder MATCHES "^(commands|storage|os|replica|server|client|cli|main)$")
+    target_compile_options(${target} PRIVATE -O0)
+  elseif(TARGET hf_header)
+    target_precompile_headers(${target} REUSE_FROM hf_header)
+  endif()
+endfunction()
+
 function(holdfast_library)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;TESTS;TEST_SOURCES;LINKS")
   _holdfast_no_leftovers(holdfast_library)
@@ -73,6 +83,7 @@ function(holdfast_library)
   if(arg_SOURCES)
     add_library(hf_${folder} STATIC ${arg_SOURCES})
     target_link_libraries(hf_${folder} PUBLIC ${edges} hf_common ${arg_LINKS})
+    _holdfast_quicken(hf_${folder} ${folder})
   else()
     add_library(hf_${folder} INTERFACE)
     target_link_libraries(hf_${folder} INTERFACE ${edges} hf_common ${arg_LINKS})
@@ -92,6 +103,7 @@ function(holdfast_program)
   _holdfast_edge_libraries(${folder} edges)
   add_executable(holdfast ${arg_SOURCES})
   target_link_libraries(holdfast PRIVATE ${edges} hf_common ${arg_LINKS})
+  _holdfast_quicken(holdfast ${folder})
   set_target_properties(holdfast PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 endfunction()
 
