@@ -82,6 +82,7 @@ class Disk final : public env::Disk {
   // A new disk: empty, in order.
   void wipe();
   bool wiped() const { return wiped_; }
+  std::uint32_t wipes() const { return wipes_; }  // so far
   // Keeps what a power loss would leave at least; one image, the newest.
   void save_image();
   // REQUIRES: no process. Back to the image. False: none was saved.
@@ -204,6 +205,7 @@ class Disk final : public env::Disk {
   std::map<std::string, std::string, std::less<>> image_;
   bool has_image_ = false;
   bool wiped_ = false;
+  std::uint32_t wipes_ = 0;
   std::uint64_t still_at_ = 0;  // of Counts::operations
   std::function<void()> at_still_;
   bool stands_still_ = false;

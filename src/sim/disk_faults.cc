@@ -316,6 +316,7 @@ void Disk::wipe() {
   ignored_sync_ = false;
   heal();
   wiped_ = true;
+  ++wipes_;
 }
 
 std::optional<std::string> Disk::content(std::string_view name) const {

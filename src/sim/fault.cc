@@ -66,6 +66,12 @@ constexpr Row kRows[] = {
     {K::freeze, "freeze", 1, 1, "ms"},
     {K::heal_clock, "heal-clock", 1, kMany, kNoAmount},
     {K::hand_over, "hand-over", 0, 0, "ms"},
+    {K::join, "join", 1, 1, kNoAmount},
+    {K::remove, "remove", 1, 1, kNoAmount},
+    {K::drain, "drain", 1, 1, kNoAmount},
+    {K::undrain, "undrain", 1, 1, kNoAmount},
+    {K::transfer, "transfer", 1, 1, kNoAmount},
+    {K::renew, "renew", 1, 1, kNoAmount},
 };
 static_assert(std::size(kRows) == kFaultKinds);
 

@@ -28,6 +28,11 @@
 //                                    service until then, and still no lie
 //   wipe                             a minority, for good: if started the node is a stranger, whom
 //                                    the others refuse its old place; heal() leaves it down
+//   join, remove, drain, undrain,    always: what cannot be is refused, or waits
+//   transfer
+//   renew                            if the voters can do without that disk for good, in every
+//                                    membership that may be in force; otherwise inflict() leaves
+//                                    the disk as it is
 //   lost-write, misdirected-write,   a minority, and no node is made to forget unless each other
 //   lying-cache, older-disk          node holds on disk what it held. What is lost at the end of a
 //                                    log cannot be told from what never was, so beyond this bound
@@ -100,8 +105,14 @@ enum class FaultKind : std::uint8_t {
   heal_clock,
   // ---- the cluster
   hand_over,  // the leader is told to end in order, and started again after so long
+  join,       // the machine is started if it does not run: with an empty disk it asks for a number
+  remove,     // the administrator takes its node out of the cluster
+  drain,      // … keeps it from voting and leading
+  undrain,    // … lets it again
+  transfer,   // … has leadership handed to it
+  renew,      // power off, an empty disk: from now on the machine is a new node's
 };
-inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(FaultKind::hand_over) + 1;
+inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(FaultKind::renew) + 1;
 
 // As in the text form: power_off is "power-off".
 std::string_view name_of(FaultKind kind);

@@ -14,7 +14,7 @@ constexpr std::int64_t kYearMs = std::int64_t{366} * 24 * 3600 * 1000;
 // Repairs and preparations are drawn with what they belong to.
 bool stands_alone(FaultKind kind) {
   return kind != K::heal && kind != K::start && kind != K::save_disk && kind != K::heal_disk &&
-         kind != K::heal_clock;
+         kind != K::heal_clock && kind != K::undrain;
 }
 
 std::uint32_t nodes_wanted(FaultKind kind) {
@@ -122,6 +122,7 @@ class Draw {
   void draw_silent(FaultKind kind);
   void draw_whole_disk(FaultKind kind);
   void draw_clock(FaultKind kind);
+  void draw_members(FaultKind kind);
   // After something was done to the disk: the node is well again, whatever became of it.
   void mend_disk(Duration at, MachineId node) {
     add(at, K::heal_disk, {node});
@@ -171,6 +172,12 @@ void Draw::draw(FaultKind kind) {
     case K::wipe:
     case K::older_disk:
       return draw_whole_disk(kind);
+    case K::join:
+    case K::remove:
+    case K::drain:
+    case K::transfer:
+    case K::renew:
+      return draw_members(kind);
     case K::drift:
     case K::step_wall:
     case K::freeze:
@@ -338,6 +345,33 @@ void Draw::draw_clock(FaultKind kind) {
                                              : skewed(1, 3'600'000)));
     default:
       return add(now_, kind, {node}, skewed(1, 8000));
+  }
+}
+
+void Draw::draw_members(FaultKind kind) {
+  const MachineId node = a_target();
+  switch (kind) {
+    case K::drain:
+      add(now_, kind, {node});
+      return add(now_ + later(500, 15'000), K::undrain, {node});
+    case K::remove: {
+      // Its machine is used again, as a new node's.
+      const MachineId named = a_node();
+      add(now_, kind, {named});
+      if (prng_.below(4) == 0) return;
+      const Duration at = now_ + later(0, 10'000);
+      add(at, K::renew, {named});
+      return add(at + later(0, 5000), K::join, {named});
+    }
+    case K::renew: {
+      // The old number is taken out before or after the new node asks for its own.
+      const MachineId named = a_node();
+      add(now_, kind, {named});
+      add(now_ + later(10, 4000), K::join, {named});
+      return add(now_ + later(0, 8000), K::remove, {named});
+    }
+    default:
+      return add(now_, kind, {kind == K::join ? a_node() : node});
   }
 }
 

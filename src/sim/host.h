@@ -64,6 +64,9 @@ class Host final : private Loop {
   std::uint64_t incarnation() const { return incarnation_; }
   // Of the last process that died of its own accord.
   const std::string& last_words() const { return last_words_; }
+  // Its empty disk is a new node's: whoever heals it starts it, to ask for a number.
+  void take_for_new() { new_ = true; }
+  bool is_new() const { return new_; }
   // Where its clients find it.
   env::Address address() const { return config_.listen; }
 
@@ -107,6 +110,7 @@ class Host final : private Loop {
   bool on_ = true;
   bool ending_ = false;
   bool stopped_ = false;
+  bool new_ = false;
   std::string last_words_;
 };
 

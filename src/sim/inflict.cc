@@ -228,9 +228,51 @@ void hand_over(World& world, MachineId leader, Duration until_start) {
 void start(const Fault& fault, World& world) {
   for (MachineId id = 1; id <= world.nodes(); ++id) {
     Host& host = world.host(id);
-    const bool meant = fault.nodes.empty() ? !host.disk().wiped() : contains(fault.nodes, id);
+    const bool known = world.in_use(id) && (!host.disk().wiped() || host.is_new());
+    const bool meant = fault.nodes.empty() ? known : contains(fault.nodes, id);
     if (meant && !host.running()) host.start();
   }
+}
+
+// ---- Members ------------------------------------------------------------------------------------
+
+bool holds_a_majority(const std::vector<NodeId>& voters, const std::vector<NodeId>& kept) {
+  const auto left = std::count_if(voters.begin(), voters.end(), [&kept](NodeId node) {
+    return std::find(kept.begin(), kept.end(), node) != kept.end();
+  });
+  return voters.empty() || static_cast<std::size_t>(left) > voters.size() / 2;
+}
+
+// The disk of this machine is lost for good. Whoever voted there must be one of a minority, and a
+// majority of the founding places must know that there is a cluster.
+bool may_lose(World& world, MachineId lost) {
+  std::uint32_t empty = 1;
+  std::vector<NodeId> kept;
+  std::vector<const replica::Replica*> replicas;
+  for (MachineId id = 1; id <= world.nodes(); ++id) {
+    const Host& host = world.host(id);
+    if (id == lost) continue;
+    const replica::Replica* replica = host.running() ? host.node()->replica() : nullptr;
+    if (replica != nullptr) kept.push_back(host.node()->self());
+    // What a process that is down bears in mind cannot be seen: then nothing is lost.
+    if (replica == nullptr && world.in_use(id) && !host.disk().wiped()) return false;
+    if (replica == nullptr && id <= world.founders()) ++empty;
+    if (replica != nullptr) replicas.push_back(replica);
+  }
+  const bool members_know = std::all_of(replicas.begin(), replicas.end(), [&](const auto* one) {
+    const auto& log = one->protocol().log();
+    const auto& membership = one->protocol().membership_at(log.last());
+    return holds_a_majority(membership.voters, kept) && holds_a_majority(membership.outgoing, kept);
+  });
+  return world.leader() != 0 && members_know && empty <= world.founders() / 2;
+}
+
+void renew(World& world, MachineId id) {
+  Host& host = world.host(id);
+  if (!world.administrator().at_peace() || !may_lose(world, id)) return;
+  host.power_off();
+  host.disk().wipe();
+  host.take_for_new();
 }
 
 // ---- Disks --------------------------------------------------------------------------------------
@@ -330,6 +372,19 @@ void inflict_on_process(const Fault& fault, World& world, MachineId id) {
       return host.disk().wipe();
     case K::older_disk:
       return back_to_image(world, id);
+    case K::join:
+      if (!host.running() && (!host.disk().wiped() || host.is_new())) host.start();
+      return;
+    case K::remove:
+      return world.administrator().order(Order::remove, id);
+    case K::drain:
+      return world.administrator().order(Order::drain, id);
+    case K::undrain:
+      return world.administrator().order(Order::undrain, id);
+    case K::transfer:
+      return world.administrator().order(Order::transfer, id);
+    case K::renew:
+      return renew(world, id);
     default:
       CHECK(false, "{} is not for a node", name_of(fault.kind));
   }
@@ -378,13 +433,15 @@ void inflict(const Fault& asked, World& world) {
 
 void heal(World& world) {
   world.network().heal();
-  for (MachineId id = 1; id <= world.nodes(); ++id) heal(world.host(id));
+  for (MachineId id = 1; id <= world.nodes(); ++id) {
+    if (world.in_use(id)) heal(world.host(id));
+  }
 }
 
 void heal(Host& host) {
   host.clock().heal();
   host.disk().heal();
-  if (host.disk().wiped()) return host.kill();
+  if (host.disk().wiped() && !host.is_new()) return host.kill();
   if (host.ending() || host.disk().stands_still()) host.kill();
   if (host.paused()) host.pause({});
   if (!host.running()) host.start();

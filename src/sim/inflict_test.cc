@@ -22,6 +22,13 @@ std::vector<FaultKind> every_kind() {
   return all;
 }
 
+// Without the changes of members: whoever is taken out does not come back.
+std::vector<FaultKind> every_lasting_kind() {
+  auto all = every_kind();
+  std::erase_if(all, [](FaultKind kind) { return kind >= FaultKind::join; });
+  return all;
+}
+
 class Silence final : public Trace {
  public:
   bool enabled(Level) const override { return false; }
@@ -533,7 +540,7 @@ TEST_F(AllFaults, NothingAcknowledgedIsLostAndTheClusterServesAgain) {
     SCOPED_TRACE(seed);
     const std::uint32_t nodes = seed % 3 == 0 ? 5 : 3;
     const auto faults =
-        draw_faults({every_kind(), milliseconds(600), 1}, nodes, seconds(20), Prng(seed));
+        draw_faults({every_lasting_kind(), milliseconds(600), 1}, nodes, seconds(20), Prng(seed));
     begin(nodes, seed);
     damaged_.clear();
     written_.clear();

@@ -44,6 +44,27 @@ bool LogMirror::holds(Index index, Epoch epoch) const {
 // ---- Look
 // -----------------------------------------------------------------------------------------
 
+bool is_quorum(const consensus::Membership& membership, const std::function<bool(NodeId)>& has) {
+  const auto majority = [&has](const std::vector<NodeId>& voters) {
+    const auto with = std::count_if(voters.begin(), voters.end(), has);
+    return static_cast<std::size_t>(with) > voters.size() / 2;
+  };
+  return majority(membership.voters) &&
+         (membership.outgoing.empty() || majority(membership.outgoing));
+}
+
+bool Look::is_quorum_of_any(const std::function<bool(NodeId)>& has) const {
+  if (is_quorum(*now.membership, has)) return true;
+  if (!started && is_quorum(*before->membership, has)) return true;
+  for (Index index = changed_from; index <= now.last; index = index.next()) {
+    const consensus::Entry& entry = now.log->at(index);
+    if (entry.kind != consensus::EntryKind::config) continue;
+    const auto membership = consensus::Membership::decode(entry.payload.view());
+    if (membership && is_quorum(*membership, has)) return true;
+  }
+  return false;
+}
+
 Index Look::first_new(Index Sight::*position) const {
   // What a snapshot stands for is not in the log any more, or is another's that it replaces.
   Index known = now.before;
@@ -70,6 +91,13 @@ const Sight* Memory::sight(MachineId machine) const {
   return known.seen ? &known.sight : nullptr;
 }
 
+MachineId Memory::machine_of(NodeId node) const {
+  for (MachineId id = 1; id <= machines(); ++id) {
+    if (at(id).seen && at(id).sight.node == node) return id;
+  }
+  return 0;
+}
+
 bool Memory::changed(const Sight& sight) const {
   const Machine& known = at(sight.machine);
   if (!known.seen) return true;
@@ -82,6 +110,9 @@ bool Memory::changed(const Sight& sight) const {
 
 Look Memory::look(const Sight& sight, bool thorough) {
   Machine& machine = machines_.at(sight.machine - 1);
+  // Another node's disk owes nothing of this one's.
+  const bool other = machine.seen && machine.sight.node != sight.node;
+  if (other) machine = Machine{};
   Look look{.now = sight};
   look.thorough = thorough;
   if (machine.seen) {
@@ -115,6 +146,8 @@ void Memory::remember(const Sight& sight) {
   if (!machine.disk_trusted) regain_trust(machine, sight);
   machine.seen = true;
   machine.sight = sight;
+  machine.membership = *sight.membership;
+  machine.sight.membership = &machine.membership;
   machine.sight.log = nullptr;
   machine.sight.data = nullptr;
   machine.sight.waits = nullptr;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "consensus/log_tail.h"
+#include "consensus/membership.h"
 #include "consensus/protocol.h"
 #include "keyspace/keyspace.h"
 #include "server/services.h"
@@ -46,6 +48,8 @@ struct Sight {
   Index before;                              // its log holds what comes after this …
   Index last;                                // … up to this,
   Epoch last_epoch;                          // which is of this epoch
+  std::uint32_t wipes = 0;  // how often the machine got an empty disk
+  const consensus::Membership* membership = nullptr;  // in force
   const consensus::LogTail* log = nullptr;   // these two are valid during the call only
   const keyspace::Keyspace* data = nullptr;  // null: not looked at
   // Its own clock. Whether the wires bring it nothing from so many others that what it hears is no
@@ -84,6 +88,10 @@ class LogMirror {
   Index before_;                           // up to here a snapshot stands for all
 };
 
+// Whether those of whom `has` is true are a quorum: a majority of the voters, and in a joint
+// membership of those before as well. (Not consensus/quorum.h, which is what is being watched.)
+bool is_quorum(const consensus::Membership& membership, const std::function<bool(NodeId)>& has);
+
 // A sight beside what was seen of that machine before.
 struct Look {
   const Sight& now;
@@ -101,6 +109,9 @@ struct Look {
 
   // The entries of the log that were not committed, or applied, when last seen.
   Index first_new(Index Sight::*position) const;
+  // Whether in one of the memberships that were in force since the look before those of whom `has`
+  // is true are a quorum.
+  bool is_quorum_of_any(const std::function<bool(NodeId)>& has) const;
 };
 
 // What a rule objects to.
@@ -132,7 +143,8 @@ class Memory {
   explicit Memory(std::uint32_t machines) : machines_(machines) {}
 
   std::uint32_t machines() const { return static_cast<std::uint32_t>(machines_.size()); }
-  std::uint32_t majority() const { return machines() / 2 + 1; }
+  // The machine that bears this node, 0: none was seen.
+  MachineId machine_of(NodeId node) const;
   // Null: never seen.
   const Sight* sight(MachineId machine) const;
   const LogMirror& mirror(MachineId machine) const { return at(machine).mirror; }
@@ -161,6 +173,7 @@ class Memory {
     std::uint32_t kept = 0;  // how often anything became durable since the disk keeps it again
     bool data_trusted = true;
     Sight sight;
+    consensus::Membership membership;  // of the sight
     LogMirror mirror;
   };
   const Machine& at(MachineId machine) const { return machines_.at(machine - 1); }

@@ -11,19 +11,32 @@ void QuorumDurability::see(const Look& look, const Memory& memory, Problems& pro
   if (committed_.fresh_from() > newest) return;
   const auto* entry = committed_.at(newest);
   if (entry == nullptr) return;
-  std::uint32_t disks = 0;
-  for (MachineId machine = 1; machine <= memory.machines(); ++machine) {
-    const Sight* sight = machine == look.now.machine ? &look.now : memory.sight(machine);
-    if (sight == nullptr) continue;
-    const Index durable = std::max(sight->durable, sight->before);
-    if (durable >= newest && memory.mirror(machine).holds(newest, entry->epoch)) ++disks;
+  const auto has = [&](Index index, Epoch epoch) {
+    return [&look, &memory, index, epoch](NodeId node) {
+      const bool self = node == look.now.node;
+      const MachineId machine = self ? look.now.machine : memory.machine_of(node);
+      const Sight* sight = self ? &look.now : machine == 0 ? nullptr : memory.sight(machine);
+      return sight != nullptr && std::max(sight->durable, sight->before) >= index &&
+             memory.mirror(machine).holds(index, epoch);
+    };
+  };
+  // A membership counts from when it is appended, so it is committed by its own quorum.
+  for (Index index = std::max(committed_.fresh_from(), look.now.log->first());
+       index <= std::min(newest, look.now.last); index = index.next()) {
+    const consensus::Entry& one = look.now.log->at(index);
+    if (one.kind != consensus::EntryKind::config) continue;
+    const auto membership = consensus::Membership::decode(one.payload.view());
+    if (membership && is_quorum(*membership, has(index, one.epoch))) continue;
+    problems.add(kName, look.now.at,
+                 fmt::format("node {} has committed the membership of entry {}, which is not on "
+                             "the disks of a quorum of that membership",
+                             look.now.node, index));
   }
-  if (disks >= memory.majority()) return;
-  problems.add(
-      kName, look.now.at,
-      fmt::format("node {} has committed entry {} of epoch {}, which is on the disks of {} "
-                  "of {} machines",
-                  look.now.node, newest, entry->epoch, disks, memory.machines()));
+  if (look.is_quorum_of_any(has(newest, entry->epoch))) return;
+  problems.add(kName, look.now.at,
+               fmt::format("node {} has committed entry {} of epoch {}, which is not on the disks "
+                           "of a quorum",
+                           look.now.node, newest, entry->epoch));
 }
 
 void SyncedFirst::see(const Look& look, const Memory&, Problems& problems) {

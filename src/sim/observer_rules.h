@@ -11,14 +11,19 @@
 #include "sim/observer_disks.h"
 #include "sim/observer_elections.h"
 #include "sim/observer_logs.h"
+#include "sim/observer_members.h"
 #include "sim/observer_snapshots.h"
 
 namespace holdfast::sim {
 
 class Rules {
  public:
-  explicit Rules(std::uint32_t machines, const Timing& timing = {})
-      : memory_(machines), deaf_leader_(timing), hung_leader_(machines, timing) {}
+  // `votes`: whether promises are seen as they are made, so that elections can be held against them.
+  explicit Rules(std::uint32_t machines, const Timing& timing = {}, bool votes = true)
+      : memory_(machines),
+        deaf_leader_(timing),
+        hung_leader_(machines, timing),
+        leader_votes_(memberships_, timing, votes) {}
   Rules(const Rules&) = delete;
   Rules& operator=(const Rules&) = delete;
 
@@ -43,6 +48,7 @@ class Rules {
   CommitOfOwnEpoch commit_of_own_epoch_;
   LogMatching log_matching_;
   Committed committed_;
+  Memberships memberships_{committed_};
   LeaderCompleteness leader_completeness_{committed_};
   DeafLeader deaf_leader_;
   HungLeader hung_leader_;
@@ -54,6 +60,8 @@ class Rules {
   ReplicaEquality replica_equality_;
   AcknowledgedIsCommitted acknowledged_{committed_};
   SnapshotsAreStates snapshots_are_states_;
+  LeaderVotes leader_votes_;
+  OneFolder one_folder_;
   WaitersAreQueued waiters_are_queued_{committed_};
 };
 

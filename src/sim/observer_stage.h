@@ -22,16 +22,22 @@ class Stage {
  public:
   struct Machine {
     Sight sight;
+    consensus::Membership membership;
     consensus::LogTail log{Index(), Epoch()};
     keyspace::Keyspace data{1};
     std::vector<server::LockWait> waits;
   };
 
-  explicit Stage(std::uint32_t machines = 3) : rules_(machines) {
+  // `votes`: the story tells of the promises of all before somebody leads.
+  explicit Stage(std::uint32_t machines = 3, bool votes = false)
+      : votes_(votes), rules_(machines, {}, votes) {
     for (MachineId id = 1; id <= machines; ++id) {
       Machine& machine = machines_.emplace_back();
       machine.sight.machine = id;
       machine.sight.node = NodeId(id);
+      for (MachineId one = 1; one <= machines; ++one) {
+        machine.membership.voters.push_back(NodeId(one));
+      }
     }
   }
 
@@ -48,6 +54,7 @@ class Stage {
     sight.last = machine.log.last();
     sight.last_epoch = machine.log.last_epoch();
     sight.log = &machine.log;
+    sight.membership = &machine.membership;
     sight.data = &machine.data;
     sight.waits = &machine.waits;
     rules_.see(sight, thorough);
@@ -66,6 +73,24 @@ class Stage {
     entry.content =
         consensus::content_checksum(GroupId(), entry.index, entry.kind, entry.payload.view());
     machine.log.append(std::move(entry));
+    ++machine.sight.issued;
+    if (durable) sync(id);
+  }
+  // The same with a membership, which is in force at once.
+  void append_membership(MachineId id, Epoch epoch, const consensus::Membership& membership,
+                         bool durable = true) {
+    Machine& machine = machines_.at(id - 1);
+    consensus::Entry entry;
+    entry.index = machine.log.last().next();
+    entry.epoch = epoch;
+    entry.kind = consensus::EntryKind::config;
+    std::string payload;
+    membership.encode(payload);
+    entry.payload = SharedBytes(std::move(payload));
+    entry.content =
+        consensus::content_checksum(GroupId(), entry.index, entry.kind, entry.payload.view());
+    machine.log.append(std::move(entry));
+    machine.membership = membership;
     ++machine.sight.issued;
     if (durable) sync(id);
   }
@@ -119,6 +144,10 @@ class Stage {
 
   // One story without fault: node 1 leads 1.1, all hold and have applied `entries` entries.
   void founded(std::uint64_t entries) {
+    for (MachineId id = 2; votes_ && id <= machines_.size(); ++id) {
+      promise(id, epoch_of(1, 1));
+      see(id);
+    }
     lead(1, epoch_of(1, 1));
     for (std::uint64_t i = 0; i < entries; ++i) {
       append(1, epoch_of(1, 1), i == 0 ? "" : "SET k v" + std::to_string(i));
@@ -167,6 +196,7 @@ class Stage {
     return writer.finish({});
   }
 
+  bool votes_;
   Rules rules_;
   std::deque<Machine> machines_;
   std::int64_t now_ = 0;

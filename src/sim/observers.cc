@@ -43,11 +43,11 @@ void Observers::attach(World& world) { state_->world = &world; }
 
 void Observers::State::look_at_wires(Sight& sight) {
   const Network& network = world->network();
-  std::uint32_t heard = 1;
-  for (MachineId other = 1; other <= world->nodes(); ++other) {
-    heard += other != sight.machine && network.connected(other, sight.machine);
-  }
-  sight.deaf = heard < rules.memory().majority();
+  sight.deaf = !is_quorum(*sight.membership, [&](NodeId node) {
+    if (node == sight.node) return true;
+    const MachineId other = rules.memory().machine_of(node);
+    return other != 0 && network.connected(other, sight.machine);
+  });
   sight.mends = network.counts().mended;
   sight.clock = world->host(sight.machine).clock().now();
 }
@@ -77,6 +77,8 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.last = log.last();
   sight.last_epoch = log.last_epoch();
   sight.log = &log;
+  sight.membership = &protocol.membership_at(log.last());
+  sight.wipes = host.disk().wipes();
   sight.data = &replica->keyspace();
   sight.making_snapshot = replica->making_snapshot();
   sight.disk_may_lose = host.disk().may_lose();
@@ -131,6 +133,8 @@ void Observers::finish() {
 }
 
 const std::vector<Problem>& Observers::problems() const { return state_->rules.problems(); }
+
+const Memory& Observers::memory() const { return state_->rules.memory(); }
 
 const Observers::Counts& Observers::counts() const {
   Counts& counts = state_->counts;

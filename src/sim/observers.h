@@ -20,7 +20,10 @@
 //   log matching           same index and epoch: same entry, same past        observer_logs.h
 //   committed entries      at each index one, for ever, whoever says so       observer_logs.h
 //   state machine safety   what is applied is what was committed              observer_logs.h
-//   quorum durability      what is committed is on the disks of a majority    observer_disks.h
+//   quorum durability      what is committed is on the disks of a quorum      observer_disks.h
+//   membership             the newest of the log is in force; it changes one safe step at a time
+//   leader votes           who leads was elected by a quorum of voters, as one of them
+//   one folder             a number is borne by one data folder               observer_members.h
 //   synced first           an entry counts as durable once its write is      observer_disks.h
 //   durability             what was durable is there after a restart          observer_disks.h
 //   nothing goes back      epoch, commit, applied, snapshot of a process      observer_disks.h
@@ -75,6 +78,9 @@ class Observers final : public HostObserver {
 
   const std::vector<Problem>& problems() const;
   bool ok() const { return problems().empty(); }
+
+  // What was seen last of each machine.
+  const Memory& memory() const;
 
   struct Counts {
     std::uint64_t looks = 0;      // turns looked at

@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "base/checksum.h"
+#include "commands/roster.h"
 #include "replica/replica.h"
+#include "replica/steward.h"
 #include "sim/client.h"
 #include "sim/observers.h"
 #include "sim/timeline.h"
@@ -42,10 +44,12 @@ class Run {
  public:
   Run(const Scenario& scenario, const RunOptions& options)
       : scenario_(scenario),
-        timeline_(scenario.nodes, options.timeline, options.log),
-        observers_(scenario.nodes, scenario.timing),
+        timeline_(scenario.machines(), options.timeline, options.log),
+        observers_(scenario.machines(), scenario.timing),
         world_({.seed = options.seed,
                 .nodes = scenario.nodes,
+                .spares = scenario.spares,
+                .replace_after = scenario.replace_after,
                 .segment_bytes = scenario.segment_bytes,
                 .snapshot_after_bytes = scenario.snapshot_after_bytes,
                 .pending_bytes = scenario.pending_bytes,
@@ -81,6 +85,8 @@ class Run {
   void suffer(Fault fault);
   void recover();
   void freeze_all_but_a_core();
+  bool is_core_enough(const std::set<MachineId>& core) const;
+  void choose_a_core();
   void settle();
   void judge();
   void judge_inside();
@@ -90,6 +96,13 @@ class Run {
 
   bool wait_for(Duration patience, const std::function<bool()>& what);
   bool serves_everyone(const std::vector<std::uint64_t>& before) const;
+  bool changes_members() const { return scenario_.changes_members(); }
+  bool owes_service();
+  const replica::Replica* leading_replica() const;
+  commands::Roster roster() const;
+  bool settled() const;
+  bool settles();
+  bool is_listed(MachineId id) const;
   std::set<MachineId> in_step();
   bool at_rest();
   std::string positions();
@@ -130,7 +143,7 @@ bool Run::wait_for(Duration patience, const std::function<bool()>& what) {
 
 bool Run::found() {
   for (MachineId id = 1; id <= world_.nodes(); ++id) {
-    world_.host(id).start();
+    if (world_.in_use(id)) world_.host(id).start();
     core_.insert(id);
   }
   if (wait_for(kRecovery, [this] { return world_.leader() != 0; })) return true;
@@ -178,19 +191,22 @@ void Run::recover() {
     timeline_.note("everything is healed");
     heal(world_);
   } else {
+    world_.administrator().stop();
     freeze_all_but_a_core();
   }
   // Who was told to end in order before that may only end now.
   world_.run_until(world_.now() + kOrderlyEnd);
   for (const MachineId id : core_) {
-    if (!world_.host(id).running()) heal(world_.host(id));
+    if (!world_.host(id).running() && world_.in_use(id)) heal(world_.host(id));
+  }
+  if (changes_members() && !wait_for(kRecovery, [this] { return settles(); })) {
+    if (owes_service()) problem("membership: it did not settle: " + positions());
   }
   std::vector<std::uint64_t> before;
   for (const auto& client : clients_) before.push_back(client->actor().acknowledged());
   serves_ = wait_for(kRecovery, [&] { return serves_everyone(before); });
   // What is damaged may stay away for good, and without a majority nobody can serve.
-  const bool owed = scenario_.promise == Promise::live && up().size() > world_.nodes() / 2;
-  if (!serves_ && owed) {
+  if (!serves_ && owes_service()) {
     problem(fmt::format("liveness: not every client was served within {} s of the last fault: {}",
                         kRecovery.ms() / 1000, positions()));
   }
@@ -217,11 +233,41 @@ void Run::settle() {
 // ---- The end ------------------------------------------------------------------------------------
 
 // What is cut, paused, down or out of step outside of the core stays so.
+bool Run::is_core_enough(const std::set<MachineId>& core) const {
+  const Memory& memory = observers_.memory();
+  const auto inside = [&](const std::set<MachineId>& machines) {
+    return [&memory, &machines](NodeId node) {
+      const MachineId machine = memory.machine_of(node);
+      return machine != 0 && machines.contains(machine);
+    };
+  };
+  for (MachineId id = 1; id <= world_.nodes(); ++id) {
+    const Sight* sight = memory.sight(id);
+    if (sight == nullptr || world_.host(id).disk().wiped()) continue;
+    // A membership that not even all could carry is not in force any more.
+    if (!is_quorum(*sight->membership, inside(core_))) continue;
+    if (!is_quorum(*sight->membership, inside(core))) return false;
+  }
+  return true;
+}
+
+// A quorum of each membership that may be in force.
+void Run::choose_a_core() {
+  std::erase_if(core_, [this](MachineId id) { return !world_.in_use(id); });
+  Prng prng = world_.streams().of(Purpose::faults, 1);
+  for (std::uint32_t i = 0; i < 4 * world_.nodes(); ++i) {
+    std::set<MachineId> fewer = core_;
+    fewer.erase(static_cast<MachineId>(1 + prng.below(world_.nodes())));
+    if (is_core_enough(fewer)) core_ = std::move(fewer);
+  }
+}
+
 void Run::freeze_all_but_a_core() {
   // A damaged node may never come back.
   for (const MachineId id : damaged_) core_.erase(id);
+  if (changes_members()) choose_a_core();
   Prng prng = world_.streams().of(Purpose::faults, 1);
-  while (core_.size() > world_.nodes() / 2 + 1) {
+  while (!changes_members() && core_.size() > world_.nodes() / 2 + 1) {
     core_.erase(static_cast<MachineId>(1 + prng.below(world_.nodes())));
   }
   Network& network = world_.network();
@@ -236,6 +282,7 @@ void Run::freeze_all_but_a_core() {
   for (const auto& [from, to] : cut) network.cut(from, to);
   for (MachineId id = 1; id <= world_.nodes(); ++id) {
     Host& host = world_.host(id);
+    if (!world_.in_use(id)) continue;
     if (!core_.contains(id)) {
       if (host.paused()) host.pause(kRecovery * 10);
       continue;
@@ -259,6 +306,64 @@ std::set<MachineId> Run::up() {
     if (node != nullptr && node->replica() != nullptr) members.insert(id);
   }
   return members;
+}
+
+bool Run::owes_service() {
+  if (scenario_.promise != Promise::live) return false;
+  return changes_members() ? damaged_.empty() : up().size() > world_.nodes() / 2;
+}
+
+const replica::Replica* Run::leading_replica() const {
+  const MachineId leader = world_.leader();
+  return leader == 0 ? nullptr : world_.host(leader).node()->replica();
+}
+
+commands::Roster Run::roster() const {
+  const auto* replica = leading_replica();
+  const auto* text = replica == nullptr
+                         ? nullptr
+                         : replica->keyspace().setting(commands::Roster::kSetting);
+  auto roster = commands::Roster::decode(text == nullptr ? "" : *text);
+  return roster ? *std::move(roster) : commands::Roster();
+}
+
+// Nobody is on his way in or out, an odd number votes, and who learns has caught up. If only a core
+// is left others may be missed: then it is enough that no change is left half done.
+bool Run::settled() const {
+  const auto* replica = leading_replica();
+  if (replica == nullptr) return false;
+  const auto status = replica->status().protocol;
+  if (!status.membership.outgoing.empty() || status.membership_index > status.commit) return false;
+  if (scenario_.mode == Mode::liveness || !damaged_.empty()) return true;
+  const auto nodes = roster().nodes;
+  const auto active = std::count_if(nodes.begin(), nodes.end(), [](const auto& one) {
+    return one.state == commands::NodeState::active;
+  });
+  const bool as_listed = std::all_of(nodes.begin(), nodes.end(), [&](const auto& one) {
+    return one.state == commands::NodeState::active && status.membership.contains(one.node);
+  });
+  const auto voters = status.membership.voters.size();
+  const bool caught_up = std::all_of(status.peers.begin(), status.peers.end(), [&](const auto& one) {
+    return !status.membership.contains(one.node) ||
+           one.match + consensus::kNearlyAll >= status.commit;
+  });
+  return as_listed && caught_up && voters % 2 == 1 && voters <= 5 &&
+         voters == replica::voters_for(static_cast<std::size_t>(active));
+}
+
+// Whoever runs a cluster looks after it until it is as it should be.
+bool Run::settles() {
+  if (settled()) return true;
+  if (scenario_.mode == Mode::safety && world_.administrator().idle()) world_.administrator().tidy();
+  return false;
+}
+
+// Whether the list has a node at the address of this machine.
+bool Run::is_listed(MachineId id) const {
+  const auto nodes = roster().nodes;
+  return std::any_of(nodes.begin(), nodes.end(), [&](const auto& one) {
+    return one.address == world_.host(id).address().text();
+  });
 }
 
 // For people: how far each node is.
@@ -286,7 +391,9 @@ std::set<MachineId> Run::in_step() {
   const MachineId leader = world_.leader();
   std::set<MachineId> nodes;
   if (leader == 0) return nodes;
+  const auto& membership = leading_replica()->status().protocol.membership;
   for (const MachineId id : up()) {
+    if (changes_members() && !membership.contains(world_.host(id).node()->self())) continue;
     const Network& network = world_.network();
     if (id == leader || (network.connected(leader, id) && network.connected(id, leader))) {
       nodes.insert(id);
@@ -305,6 +412,13 @@ bool Run::at_rest() {
   const Index target = applied_at(leader);
   for (const MachineId id : in_step()) {
     if (applied_at(id) != target) return false;
+  }
+  if (changes_members()) {
+    const auto& membership = leading_replica()->status().protocol.membership;
+    return is_quorum(membership, [&](NodeId node) {
+      const MachineId machine = observers_.memory().machine_of(node);
+      return machine != 0 && applied_at(machine) == target;
+    });
   }
   std::uint32_t reached = 0;
   for (MachineId id = 1; id <= world_.nodes(); ++id) reached += applied_at(id) == target;
@@ -334,6 +448,7 @@ void Run::judge() {
 void Run::judge_inside() {
   for (const MachineId id : core_) {
     if (world_.host(id).running() || damaged_.contains(id)) continue;
+    if (changes_members() && !is_listed(id)) continue;
     problem(fmt::format("liveness: node {} is down: {}", id, world_.host(id).last_words()));
   }
   observers_.finish();
@@ -397,10 +512,10 @@ std::vector<Fault> script_of(const Scenario& scenario, std::uint64_t seed) {
   if (scenario.scripted) return repeated(scenario);
   const Prng prng = RandomStreams(seed).of(Purpose::faults);
   if (scenario.mode == Mode::safety) {
-    return draw_faults(scenario.faults, scenario.nodes, scenario.length, prng);
+    return draw_faults(scenario.faults, scenario.machines(), scenario.length, prng);
   }
   // What is drawn undoes itself towards its end: in liveness mode the run stops in the middle.
-  auto faults = draw_faults(scenario.faults, scenario.nodes, scenario.length * 2, prng);
+  auto faults = draw_faults(scenario.faults, scenario.machines(), scenario.length * 2, prng);
   std::erase_if(faults, [&](const Fault& fault) { return fault.at >= scenario.length; });
   return faults;
 }

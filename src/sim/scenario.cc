@@ -73,6 +73,7 @@ std::vector<Row> rows_of(Scenario& s) {
         {"snapshot_after_bytes", &s.snapshot_after_bytes},
         {"pending_bytes", &s.pending_bytes}}},
       {"timing", {{"heartbeat", &s.timing.heartbeat}, {"election", &s.timing.election}}},
+      {"members", {{"spares", &s.spares}, {"replace_after", &s.replace_after}}},
       {"repeat", {{"repeat", &s.repeat}}},
       {"every", {{"every", &s.faults.mean_pause}, {"damaged", &s.faults.damaged}}},
   };
@@ -230,6 +231,10 @@ Result<void> parse_line(std::string_view line, std::span<const std::string_view>
 Result<void> make_sense(const Scenario& scenario) {
   const auto& mix = scenario.mix;
   if (scenario.nodes < 1 || scenario.nodes > 7) return Error{"nodes: 1 to 7"};
+  if (scenario.spares > 5) return Error{"members: at most 5 spares"};
+  if (scenario.replace_after.ns % seconds(1).ns != 0) {
+    return Error{"members: replace_after in whole seconds"};
+  }
   if (mix.clients < 1 || mix.clients > 100) return Error{"clients: 1 to 100"};
   if (mix.keys < 1 || mix.locks < 1 || mix.pipeline < 1) {
     return Error{"keys, locks and pipeline are at least 1"};
@@ -248,7 +253,7 @@ Result<void> make_sense(const Scenario& scenario) {
   if (scenario.faults.mean_pause <= Duration()) return Error{"every: more than 0"};
   for (const Fault& fault : scenario.script) {
     for (const MachineId node : fault.nodes) {
-      if (node > scenario.nodes) return Error{fmt::format("{}: no node {}", fault.text(), node)};
+      if (node > scenario.machines()) return Error{fmt::format("{}: no node {}", fault.text(), node)};
     }
   }
   return {};
@@ -266,6 +271,15 @@ workload::Mix every_kind() {
 }  // namespace
 
 Scenario::Scenario() : mix(every_kind()) {}
+
+bool Scenario::changes_members() const {
+  const auto changes = [](FaultKind kind) {
+    return kind >= FaultKind::join && kind <= FaultKind::renew;
+  };
+  return spares > 0 || std::any_of(faults.kinds.begin(), faults.kinds.end(), changes) ||
+         std::any_of(script.begin(), script.end(),
+                     [&](const Fault& fault) { return changes(fault.kind); });
+}
 
 std::string Scenario::text() const {
   Scenario copy = *this;  // rows_of wants to write, too

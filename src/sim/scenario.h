@@ -11,6 +11,7 @@
 //   wire delay_min 1ms delay_max 20ms lose_ppm 1000
 //   log segment_bytes 65536 snapshot_after_bytes 16384
 //   timing heartbeat 50ms election 300ms
+//   members spares 2 replace_after 4s
 //   faults cut partition isolate bridge ring heal
 //   every 700ms damaged 0
 //
@@ -52,6 +53,8 @@ struct Scenario {
 
   std::string name;  // not in the text: of its file
   std::uint32_t nodes = 3;
+  std::uint32_t spares = 0;               // machines that may join
+  Duration replace_after = seconds(300);  // whole seconds
   Duration length = seconds(60);  // under faults
   Mode mode = Mode::safety;
   Promise promise = Promise::live;
@@ -67,6 +70,9 @@ struct Scenario {
   std::vector<Fault> script;
   Duration repeat;  // 0: played once
 
+  // Whether nodes may come and go in it.
+  bool changes_members() const;
+  std::uint32_t machines() const { return nodes + spares; }
   // The whole text form; parse(text()) gives the same scenario.
   std::string text() const;
   // An error names the line.

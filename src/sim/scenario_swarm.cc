@@ -47,13 +47,25 @@ Wire draw_wire(Prng& prng) {
 FaultMix draw_kinds(Prng& prng, std::uint32_t nodes) {
   FaultMix mix;
   const std::uint32_t share = static_cast<std::uint32_t>(prng.between(100'000, 500'000));
-  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(FaultKind::join); ++i) {
     if (prng.chance_ppm(share)) mix.kinds.push_back(static_cast<FaultKind>(i));
   }
   mix.mean_pause = milliseconds(prng.between(150, 3'000));
   // Half of the runs trust the disks: in the others a damaged node is left out of much else.
   if (prng.below(2) == 0) mix.damaged = static_cast<std::uint32_t>(prng.below(nodes / 2 + 1));
   return mix;
+}
+
+// Nodes come and go in a third of the runs that trust the disks.
+bool draw_members(Prng& prng, Scenario& scenario) {
+  using K = FaultKind;
+  const bool chosen = scenario.faults.damaged == 0 && prng.below(3) == 0;
+  if (!chosen) return false;
+  for (const K kind : {K::join, K::remove, K::drain, K::undrain, K::transfer, K::renew}) {
+    if (prng.below(4) != 0) scenario.faults.kinds.push_back(kind);
+  }
+  if (prng.below(2) == 0) scenario.replace_after = seconds(prng.between(2, 8));
+  return true;
 }
 
 }  // namespace
@@ -69,6 +81,7 @@ Scenario swarm_scenario(std::uint64_t seed) {
   scenario.faults = draw_kinds(prng, scenario.nodes);
   if (prng.below(2) == 0) scenario.snapshot_after_bytes = prng.between(4 << 10, 64 << 10);
   if (prng.below(2) == 0) scenario.segment_bytes = prng.between(64 << 10, 256 << 10);
+  if (draw_members(prng, scenario)) scenario.spares = static_cast<std::uint32_t>(1 + prng.below(2));
   return scenario;
 }
 

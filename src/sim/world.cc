@@ -17,7 +17,7 @@ constexpr std::string_view kSecret = "the simulated secret";
 
 World::World(const WorldOptions& options, HostObserver& observer,
              const std::function<Trace&(MachineId)>& trace_of)
-    : streams_(options.seed), network_(schedule_, streams_) {
+    : streams_(options.seed), network_(schedule_, streams_), founders_(options.nodes) {
   server::Config config;
   for (std::uint16_t i = 0; i < options.nodes; ++i) {
     config.join.emplace_back(env::Address{"127.0.0.1", static_cast<std::uint16_t>(kFirstPort + i)});
@@ -26,13 +26,15 @@ World::World(const WorldOptions& options, HostObserver& observer,
   config.snapshot_after_bytes = options.snapshot_after_bytes;
   config.heartbeat_ms = options.timing.heartbeat.ns / milliseconds(1).ns;
   config.election_ms = options.timing.election.ns / milliseconds(1).ns;
+  config.replace_after_s = options.replace_after.ns / seconds(1).ns;
   if (options.secret) config.cluster_secret = kSecret;
-  for (MachineId id = 1; id <= options.nodes; ++id) {
-    config.listen = config.join[id - 1].client;
+  for (MachineId id = 1; id <= options.nodes + options.spares; ++id) {
+    config.listen = {"127.0.0.1", static_cast<std::uint16_t>(kFirstPort + id - 1)};
     hosts_.push_back(
         std::make_unique<Host>(id, config, schedule_, network_, streams_, trace_of(id), observer));
     hosts_.back()->bound_pending(static_cast<std::uint64_t>(options.pending_bytes));
   }
+  administrator_ = std::make_unique<Administrator>(*this);
 }
 
 World::~World() = default;

@@ -11,6 +11,7 @@
 
 #include "base/trace.h"
 #include "server/config.h"
+#include "sim/administrator.h"
 #include "sim/host.h"
 #include "sim/network.h"
 #include "sim/observer.h"
@@ -21,7 +22,10 @@ namespace holdfast::sim {
 
 struct WorldOptions {
   std::uint64_t seed = 1;
-  std::uint32_t nodes = 3;
+  std::uint32_t nodes = 3;  // that found the cluster
+  // Machines with an empty disk, which run nothing at first: started they join the cluster.
+  std::uint32_t spares = 0;
+  Duration replace_after = seconds(300);  // whole seconds
   // Small, so that a minute rolls segments, makes snapshots and sends them.
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
@@ -40,9 +44,16 @@ class World {
   Schedule& schedule() { return schedule_; }
   Network& network() { return network_; }
   const RandomStreams& streams() const { return streams_; }
+  // Machines, the spare ones included: 1 … nodes(). The first founders() of them found the cluster.
   std::uint32_t nodes() const { return static_cast<std::uint32_t>(hosts_.size()); }
+  std::uint32_t founders() const { return founders_; }
   // 1 … nodes().
   Host& host(MachineId id) { return *hosts_.at(id - 1); }
+  const Host& host(MachineId id) const { return *hosts_.at(id - 1); }
+  // Whether this machine has its part in the cluster, or had: not a spare one that never ran.
+  bool in_use(MachineId id) const { return id <= founders_ || host(id).incarnation() > 0; }
+  // Who says to the cluster which nodes are to go, over the same wires as everybody.
+  Administrator& administrator() { return *administrator_; }
 
   Instant now() const { return schedule_.now(); }
   // Runs everything that is due until then.
@@ -56,7 +67,9 @@ class World {
   RandomStreams streams_;
   Schedule schedule_;
   Network network_;
+  std::uint32_t founders_;
   std::vector<std::unique_ptr<Host>> hosts_;
+  std::unique_ptr<Administrator> administrator_;
 };
 
 }  // namespace holdfast::sim
