@@ -112,7 +112,8 @@ void DeafLeader::see(const Look& look, const Memory&, Problems& problems) {
 void HungLeader::see(const Look& look, const Memory&, Problems& problems) {
   const Sight& now = look.now;
   Standstill& still = standstills_[now.machine];
-  if (nodes_ == 1 || !now.leads() || now.issued == now.synced) {
+  const bool alone = is_quorum(*now.membership, [&now](NodeId one) { return one == now.node; });
+  if (alone || !now.leads() || now.issued == now.synced) {
     still.process = 0;
     return;
   }

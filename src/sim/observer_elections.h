@@ -93,9 +93,8 @@ class HungLeader final : public Rule {
  public:
   static constexpr std::string_view kName = "hung leader";
 
-  HungLeader(std::uint32_t nodes, const Timing& timing)
-      : nodes_(nodes),
-        // It waits for two election time-outs, and looks at each heartbeat.
+  explicit HungLeader(const Timing& timing)
+      : // It waits for two election time-outs, and looks at each heartbeat.
         patience_(timing.election * 2 + timing.heartbeat * 3 + milliseconds(100)),
         gap_(timing.heartbeat * 3 / 2) {}
 
@@ -109,7 +108,6 @@ class HungLeader final : public Rule {
     Instant since;
     Instant seen;
   };
-  std::uint32_t nodes_;
   Duration patience_;
   Duration gap_;
   std::map<MachineId, Standstill> standstills_;

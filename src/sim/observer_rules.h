@@ -22,7 +22,7 @@ class Rules {
   explicit Rules(std::uint32_t machines, const Timing& timing = {}, bool votes = true)
       : memory_(machines),
         deaf_leader_(timing),
-        hung_leader_(machines, timing),
+        hung_leader_(timing),
         leader_votes_(memberships_, timing, votes) {}
   Rules(const Rules&) = delete;
   Rules& operator=(const Rules&) = delete;
