@@ -91,18 +91,22 @@ void LeaderCompleteness::see_leader(const Look& look, Problems& problems) const 
   }
 }
 
+Duration Spells::length(const Sight& now, bool bad, std::uint64_t mark) {
+  Spell& spell = spells_[now.machine];
+  if (!bad) {
+    spell.process = 0;
+    return {};
+  }
+  const bool goes_on = spell.process == now.process && spell.epoch == now.epoch &&
+                       spell.mark == mark && now.clock - spell.seen <= gap_;
+  if (!goes_on) spell = {now.process, now.epoch, mark, now.clock, now.clock};
+  spell.seen = now.clock;
+  return now.clock - spell.since;
+}
+
 void DeafLeader::see(const Look& look, const Memory&, Problems& problems) {
   const Sight& now = look.now;
-  Silence& silence = silences_[now.machine];
-  if (!now.leads() || !now.deaf) {
-    silence.process = 0;
-    return;
-  }
-  const bool goes_on = silence.process == now.process && silence.epoch == now.epoch &&
-                       silence.mends == now.mends && now.clock - silence.seen <= gap_;
-  if (!goes_on) silence = {now.process, now.epoch, now.mends, now.clock, now.clock};
-  silence.seen = now.clock;
-  const Duration length = now.clock - silence.since;
+  const Duration length = spells_.length(now, now.leads() && now.deaf, now.mends);
   if (length <= patience_) return;
   problems.add(kName, now.at,
                fmt::format("node {} leads epoch {} though no majority could reach it for {} ms",
@@ -111,17 +115,11 @@ void DeafLeader::see(const Look& look, const Memory&, Problems& problems) {
 
 void HungLeader::see(const Look& look, const Memory&, Problems& problems) {
   const Sight& now = look.now;
-  Standstill& still = standstills_[now.machine];
-  const bool alone = is_quorum(*now.membership, [&now](NodeId one) { return one == now.node; });
-  if (alone || !now.leads() || now.issued == now.synced) {
-    still.process = 0;
-    return;
-  }
-  const bool goes_on = still.process == now.process && still.epoch == now.epoch &&
-                       still.synced == now.synced && now.clock - still.seen <= gap_;
-  if (!goes_on) still = {now.process, now.epoch, now.synced, now.clock, now.clock};
-  still.seen = now.clock;
-  const Duration length = now.clock - still.since;
+  const auto alone = [&now] {
+    return is_quorum(*now.membership, [&now](NodeId one) { return one == now.node; });
+  };
+  const bool hung = now.leads() && now.issued != now.synced && !alone();
+  const Duration length = spells_.length(now, hung, now.synced);
   if (length <= patience_) return;
   problems.add(kName, now.at,
                fmt::format("node {} leads epoch {} though its disk has completed nothing for {} ms",

@@ -56,11 +56,34 @@ class LeaderCompleteness final : public Rule {
   const Committed& committed_;
 };
 
+// How long each leader has been in a bad way: of one process and epoch, while `mark` stays the same.
+// Counted by its own clock, which may stand still, over turns without a gap: what came while a
+// process stood still it may hear when it goes on.
+class Spells {
+ public:
+  explicit Spells(const Timing& timing)
+      // More than a live process is without a turn.
+      : gap_(timing.heartbeat * 3 / 2) {}
+
+  // Up to this sight, which is one of a bad way too if `bad`; else nothing.
+  Duration length(const Sight& now, bool bad, std::uint64_t mark);
+
+ private:
+  struct Spell {
+    std::uint64_t process = 0;  // 0: all is well
+    Epoch epoch;
+    std::uint64_t mark = 0;
+    Instant since;
+    Instant seen;
+  };
+  Duration gap_;
+  std::map<MachineId, Spell> spells_;
+};
+
 // A leader that no majority can reach gives up in time. Until then its clients wait for nothing;
 // and if what it says still arrives, its followers elect nobody else, for as long as that lasts.
 //
-// Counted by its own clock, which may stand still, over turns without a gap: what came while a
-// process stood still it may hear when it goes on. What is mended may bring it something at once.
+// What is mended may bring it something at once.
 class DeafLeader final : public Rule {
  public:
   static constexpr std::string_view kName = "deaf leader";
@@ -69,26 +92,17 @@ class DeafLeader final : public Rule {
       // Two election time-outs, as its followers wait at most; a heartbeat until it looks; and room
       // for clocks and for what was on its way.
       : patience_(timing.election * 2 + timing.heartbeat + milliseconds(350)),
-        // More than a live process is without a turn.
-        gap_(timing.heartbeat * 3 / 2) {}
+        spells_(timing) {}
 
   void see(const Look& look, const Memory& memory, Problems& problems) override;
 
  private:
-  struct Silence {
-    std::uint64_t process = 0;  // 0: it hears a majority, or does not lead
-    Epoch epoch;
-    std::uint64_t mends = 0;
-    Instant since;
-    Instant seen;
-  };
   Duration patience_;
-  Duration gap_;
-  std::map<MachineId, Silence> silences_;
+  Spells spells_;
 };
 
 // A leader whose disk completes nothing any more gives up in time, though its followers' disks
-// suffice for every commit. Counted as above. A group of one has nobody to lead instead.
+// suffice for every commit. A group of one has nobody to lead instead.
 class HungLeader final : public Rule {
  public:
   static constexpr std::string_view kName = "hung leader";
@@ -96,21 +110,13 @@ class HungLeader final : public Rule {
   explicit HungLeader(const Timing& timing)
       : // It waits for two election time-outs, and looks at each heartbeat.
         patience_(timing.election * 2 + timing.heartbeat * 3 + milliseconds(100)),
-        gap_(timing.heartbeat * 3 / 2) {}
+        spells_(timing) {}
 
   void see(const Look& look, const Memory& memory, Problems& problems) override;
 
  private:
-  struct Standstill {
-    std::uint64_t process = 0;  // 0: its disk works, or it does not lead
-    Epoch epoch;
-    consensus::WriteId synced = 0;
-    Instant since;
-    Instant seen;
-  };
   Duration patience_;
-  Duration gap_;
-  std::map<MachineId, Standstill> standstills_;
+  Spells spells_;
 };
 
 }  // namespace holdfast::sim
