@@ -170,6 +170,17 @@ TEST_F(RequestsTest, AFullDiskIsSaidAtOnceAndReadsGoOn) {
   EXPECT_EQ(node.routed.size(), 1u);
 }
 
+TEST_F(RequestsTest, AForwardedWriteHearsOfFullDisksAndIsNotTriedAgain) {
+  TestClient client(clients);
+  client.say("SET a 1\r\nGET a");
+  end(0, Verdict::no_space);
+  answer(1, "$-1\r\n");
+  const std::string reply = told(client);
+  EXPECT_TRUE(reply.starts_with("-NOSPACE too many disks are full"));
+  EXPECT_TRUE(reply.ends_with("\r\n$-1\r\n"));
+  EXPECT_EQ(node.routed.size(), 2u);
+}
+
 // ---- NOLEADER and UNKNOWN
 
 TEST_F(RequestsTest, WithoutALeaderACommandIsHeldForLeaderWaitThenRefused) {

@@ -9,17 +9,22 @@
 namespace holdfast::server::testing {
 namespace {
 
-using ReadSentTwice = ClientsTest;
+class ReadSentTwice : public ClientsTest {
+ protected:
+  void lose_the_leader_and_find_it_again() {
+    const NodeId leader = node.leads;
+    no_leader();
+    turn();
+    node.leads = leader;
+    clients.leader_changed();
+    turn();
+  }
+};
 
 TEST_F(ReadSentTwice, AReadBehindAWriteWaitsForWhatBecomesOfTheWrite) {
   TestClient client(clients);
   client.say("DEL a\r\nGET b");
-  const NodeId leader = node.leads;
-  no_leader();
-  turn();
-  node.leads = leader;
-  clients.leader_changed();
-  turn();
+  lose_the_leader_and_find_it_again();
   ASSERT_EQ(node.routed.size(), 2u);  // the leader has both, or will
   end(0, replica::Verdict::not_done);
   end(1, replica::Verdict::not_done);
@@ -34,12 +39,7 @@ TEST_F(ReadSentTwice, AReadBehindAWriteWaitsForWhatBecomesOfTheWrite) {
 TEST_F(ReadSentTwice, AReadInFrontOfAllWritesGoesAgainAtOnce) {
   TestClient client(clients);
   client.say("GET b");
-  const NodeId leader = node.leads;
-  no_leader();
-  turn();
-  node.leads = leader;
-  clients.leader_changed();
-  turn();
+  lose_the_leader_and_find_it_again();
   EXPECT_EQ(texts(), (Texts{"GET b", "GET b"}));
 }
 
