@@ -14,6 +14,8 @@ namespace holdfast::cli {
 void add_tools(CLI::App& app, int& exit_code);
 
 void add_status(CLI::App& app, int& exit_code);
+void add_backup(CLI::App& app, int& exit_code);
+void add_restore(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_nodes(CLI::App& app, int& exit_code);
 

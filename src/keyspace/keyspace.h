@@ -50,6 +50,15 @@ struct Object {
   bool due(ClusterTime now) const { return expiry.deadline.passed(now); }
 };
 
+// Tokens are revisions, and clients round numbers from here on.
+inline constexpr std::uint64_t kRevisionLimit = std::uint64_t{1} << 53;
+
+// From the times of the cluster that a backup was made of to those of this one.
+struct TimeShift {
+  std::int64_t cluster_ms = 0;
+  std::int64_t wall_ms = 0;
+};
+
 // What happened to somebody who is not the sender of the command being applied: a waiter was
 // granted its lock, or its wait has ended. Told in the order in which it happened.
 struct WaiterEvent {
@@ -164,6 +173,23 @@ class Keyspace {
   Result<void> load_chunk(std::string_view chunk);
   Result<void> finish_load();
 
+  // ---- restoring a backup (keyspace/restore.cc). Unlike a load it adds to a keyspace that lives:
+  // revisions go on, times are moved, and settings stay as they are.
+  //
+  // The revision is at least this from here on. REQUIRES: to < kRevisionLimit.
+  void lift_revision(std::uint64_t to);
+  // Takes away waits, lock names and once records, at most `bound` of them; true: none is left. The
+  // waiters are told that their wait is over. Floors of guards stay: they are never lowered.
+  bool clear_coordination(std::size_t bound);
+  // Adds the items of a chunk. Locks keep their tokens; keys and once records count as changed now;
+  // floors are raised if they were lower. An error: the chunk makes no sense, or something of it is
+  // there already; what was added before stays. REQUIRES: revision() is at least that of the
+  // chunk's snapshot.
+  Result<void> restore_chunk(std::string_view chunk, const TimeShift& shift);
+  // Ends all waiting, and tells nobody: what is left makes sense elsewhere.
+  void drop_waits();
+  std::size_t lock_names() const;  // held or remembered
+
   // A hash of everything replicated in [first, first + count) slots, orders, deadlines, revisions,
   // queues included. Equal states have equal digests on every node and after every restore.
   std::uint64_t digest(std::uint32_t first_slot = 0, std::uint32_t count = kSlotCount) const;
@@ -179,6 +205,8 @@ class Keyspace {
   friend class LockTable;
   friend class GuardTable;
   friend class OnceTable;
+  bool restore_items(std::uint8_t part_kind, std::string_view body, const TimeShift& shift);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -165,15 +165,6 @@ void rejoin(Core& core, Waiter& waiter, const AcquireRequest& request, ClusterTi
   schedule_waiter(core, waiter);
 }
 
-// The wait was withdrawn: nobody listens any more.
-void withdraw_wait(Core& core, Waiter& waiter) {
-  // First, since being told makes it an answered record.
-  forget_wait(core, waiter.lock->slot, waiter.once_id, 0);
-  tell(core, waiter, nullptr);
-  core.next_revision();
-  leave_queue(core, waiter);
-}
-
 // The grant that ended a wait reached nobody: its token is burnt.
 void withdraw_grant(Core& core, Lock& lock, ClusterTime now) {
   forget_wait(core, lock.slot, lock.hold->once_id, lock.hold->grant.token);
@@ -241,6 +232,21 @@ void end_wait(Core& core, Waiter& waiter, ClusterTime now) {
   settle_once(core, waiter.lock->slot, waiter.once_id, nullptr, now);
   core.next_revision();
   leave_queue(core, waiter);
+}
+
+void withdraw_wait(Core& core, Waiter& waiter) {
+  // First, since being told makes it an answered record.
+  forget_wait(core, waiter.lock->slot, waiter.once_id, 0);
+  tell(core, waiter, nullptr);
+  core.next_revision();
+  leave_queue(core, waiter);
+}
+
+void remove_lock(Core& core, Lock& lock) {
+  CHECK(lock.queue == nullptr);
+  core.next_revision();
+  if (lock.hold.has_value()) --core.held;
+  forget_lock(core, lock);
 }
 
 LockTable::LockTable(Keyspace& owner) : state_(new State{owner.state_->core}) {}

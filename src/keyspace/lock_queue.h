@@ -12,6 +12,10 @@ namespace holdfast::keyspace {
 void end_lock(Core& core, Lock& lock, ClusterTime now);
 // The wait's deadline has come. The waiter is gone afterwards.
 void end_wait(Core& core, Waiter& waiter, ClusterTime now);
+// The wait was withdrawn: nobody listens any more. The waiter is gone afterwards.
+void withdraw_wait(Core& core, Waiter& waiter);
+// Takes the name away, held or not. REQUIRES: nobody waits.
+void remove_lock(Core& core, Lock& lock);
 // Puts a waiter, whose fields are set but for `lock` and `self`, at the end of the lock's queue.
 Waiter& enqueue(Core& core, Lock& lock, const std::function<void(Waiter&)>& fill);
 // Schedules by what the lock is: its hold's end, or when it is forgotten.

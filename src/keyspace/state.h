@@ -24,9 +24,6 @@ namespace holdfast::keyspace {
 class SnapshotWalk;
 class SnapshotLoader;
 
-// Tokens are revisions, and clients round numbers from here on.
-inline constexpr std::uint64_t kRevisionLimit = std::uint64_t{1} << 53;
-
 struct StoredObject : Object, Timed {
   std::uint32_t position = 0;
 };

@@ -312,6 +312,16 @@ const std::optional<storage::SnapshotFile>& Replica::stored_snapshot() const {
   return state_->snapshots.newest();
 }
 
+void Replica::want_snapshot(Index at_least) {
+  State& s = *state_;
+  s.snapshot_failed = false;
+  s.snapshot_wanted = std::max(s.snapshot_wanted, at_least);
+}
+
+bool Replica::take_snapshot_failure() { return std::exchange(state_->snapshot_failed, false); }
+
+std::shared_ptr<void> Replica::hold_snapshot() { return state_->snapshots.hold(); }
+
 void Replica::check_invariants() const {
   state_->engine->check_invariants();
   CHECK(state_->applied <= state_->engine->commit() || state_->hold_apply);

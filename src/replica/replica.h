@@ -151,6 +151,14 @@ class Replica {
   // Newest stored snapshot, for sending it; nothing if none.
   const std::optional<storage::SnapshotFile>& stored_snapshot() const;
   bool making_snapshot() const;
+  // A snapshot of at least this index is wanted on this node's disk, for a backup. It is made when
+  // the state has come so far; see take_snapshot_failure().
+  void want_snapshot(Index at_least);
+  // Whether what was wanted could not be written; it is not tried again unless it is wanted again.
+  bool take_snapshot_failure();
+  // The newest stored snapshot stays on the disk as long as somebody has what is returned (or until
+  // a peer's replaces state and all). REQUIRES: stored_snapshot().
+  std::shared_ptr<void> hold_snapshot();
   void check_invariants() const;
 
  private:

@@ -176,7 +176,12 @@ void Replica::State::deliver_events() {
 // ---- snapshots of our own -------------------------------------------------------------------------
 
 void Replica::State::maybe_begin_snapshot() {
-  if (snapshots.take_failure()) snapshot_again = now + kSnapshotPause;
+  snapshots.tidy();
+  if (snapshots.take_failure()) {
+    snapshot_again = now + kSnapshotPause;
+    if (std::exchange(snapshot_wanted, Index()) != Index()) snapshot_failed = true;
+  }
+  if (snapshots.newest() && snapshots.newest()->index >= snapshot_wanted) snapshot_wanted = {};
   if (now < snapshot_again) return;
   if (snapshots.making() || hold_apply || rebuild || applied == Index()) return;
   if (snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
@@ -185,7 +190,8 @@ void Replica::State::maybe_begin_snapshot() {
   constexpr std::uint64_t kEntryOverhead = 64;
   const std::uint64_t held = tail.bytes() + (tail.last() - tail.before()) * kEntryOverhead;
   const bool long_log = held >= options.snapshot_after_bytes + options.keep_tail_bytes;
-  const bool wanted = std::any_of(snapshot_wishes.begin(), snapshot_wishes.end(),
+  const bool wanted = (snapshot_wanted != Index() && snapshot_wanted <= applied) ||
+                      std::any_of(snapshot_wishes.begin(), snapshot_wishes.end(),
                                   [this](const auto& wish) { return wish.second <= applied; });
   // What the log holds beyond a snapshot is room that a full disk gets back.
   const bool cramped = !log.may_accept() && !machine.stopped();

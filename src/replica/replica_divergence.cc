@@ -58,6 +58,13 @@ void Replica::State::on_check(const Checked& checked) {
 }
 
 void Replica::State::note_stop() {
+  if (machine.restoring() != restoring_told) {
+    restoring_told = machine.restoring();
+    trace.info(restoring_told ? "a backup is being restored: commands on data are refused"
+                              : "the backup is restored: clients are served again",
+               {{"index", fmt::format("{}", applied)},
+                {"keys", fmt::format("{}", machine.keyspace().size())}});
+  }
   if (machine.stopped() == stopped_told) return;
   stopped_told = machine.stopped();
   stop_wanted.reset();

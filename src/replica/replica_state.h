@@ -152,6 +152,8 @@ struct Replica::State final : DurabilityView {
   };
   std::map<NodeId, Order> orders;           // leader: to rebuild, until they ask for a snapshot
   std::map<NodeId, Index> snapshot_wishes;  // leader: a snapshot of at least this index
+  Index snapshot_wanted;         // for a backup, of at least this index; 0: none
+  bool snapshot_failed = false;  // it could not be written
   std::set<NodeId> serving;                 // leader: whom one is on its way to
   // Who takes part: looked at now and then by the leader.
   Instant tend_at;
@@ -167,6 +169,7 @@ struct Replica::State final : DurabilityView {
   std::optional<Index> stop_wanted;  // leader: a check without a majority
   bool stop_proposed = false;
   bool stopped_told = false;
+  bool restoring_told = false;
   Index replaced_at;  // a peer's snapshot of this index took the place of the state
 
   // Writes issued and not yet durable, and the messages that wait for them.

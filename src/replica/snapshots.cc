@@ -1,5 +1,6 @@
 #include "replica/snapshots.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -69,7 +70,7 @@ void Snapshots::adopt(const storage::SnapshotFile& file) {
     newest_ = file;
     return;
   }
-  if (previous_) remove(*previous_);
+  if (previous_) leave(*previous_);
   previous_ = std::exchange(newest_, file);
 }
 
@@ -77,6 +78,36 @@ void Snapshots::adopt_only(const storage::SnapshotFile& file) {
   for (const auto& old : {std::exchange(previous_, std::nullopt), std::exchange(newest_, file)}) {
     if (old && old->name != file.name) remove(*old);
   }
+  for (const Held& held : std::exchange(held_, {})) {
+    if (held.leaving && held.file.name != file.name) remove(held.file);
+  }
+}
+
+std::shared_ptr<void> Snapshots::hold() {
+  CHECK(newest_.has_value());
+  for (Held& held : held_) {
+    if (held.file.name != newest_->name) continue;
+    if (auto holders = held.holders.lock()) return holders;
+  }
+  auto holders = std::make_shared<int>(0);
+  held_.push_back({*newest_, holders});
+  return holders;
+}
+
+void Snapshots::leave(const storage::SnapshotFile& file) {
+  bool held = false;
+  for (Held& one : held_) {
+    if (one.file.name == file.name && !one.holders.expired()) held = one.leaving = true;
+  }
+  if (!held) remove(file);
+}
+
+void Snapshots::tidy() {
+  std::erase_if(held_, [this](const Held& held) {
+    if (!held.holders.expired()) return false;
+    if (held.leaving) remove(held.file);
+    return true;
+  });
 }
 
 void Snapshots::remove(const storage::SnapshotFile& file) {

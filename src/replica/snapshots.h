@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "base/trace.h"
@@ -46,10 +47,16 @@ class Snapshots {
   void adopt_only(const storage::SnapshotFile& file);
 
   const std::optional<storage::SnapshotFile>& newest() const { return newest_; }
+  // Keeps the newest on the disk, also behind newer ones, as long as somebody has what is returned;
+  // unless it turns out that it is not to be trusted. REQUIRES: there is one.
+  std::shared_ptr<void> hold();
+  // Removes those that nobody holds any more. Call now and then.
+  void tidy();
 
  private:
   void finished(Result<void> result);
   void remove(const storage::SnapshotFile& file);
+  void leave(const storage::SnapshotFile& file);
 
   env::Disk& disk_;
   Trace& trace_;
@@ -57,6 +64,13 @@ class Snapshots {
   std::optional<storage::SnapshotFile> newest_;
   // The one before the newest stays until the next, since it may be on its way to a peer.
   std::optional<storage::SnapshotFile> previous_;
+  // Files that are held, and who holds them; those that would be gone otherwise.
+  struct Held {
+    storage::SnapshotFile file;
+    std::weak_ptr<void> holders;
+    bool leaving = false;
+  };
+  std::vector<Held> held_;
   storage::SnapshotHeader header_;
   std::unique_ptr<storage::SnapshotWriter> writer_;
   bool failed_ = false;

@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/mutation.h"
 #include "commands/command_table.h"
+#include "commands/restore.h"
 #include "commands/wrapper_commands.h"
 #include "resp/reply_writer.h"
 
@@ -27,6 +28,17 @@ constexpr std::string_view kDiverged =
     "reads its data from its disk again, and work goes on by itself as soon as a majority agrees. "
     "If "
     "it does not, the data has to come from a backup";
+
+constexpr std::string_view kRestore = "holdfast|restore";
+constexpr std::string_view kRestoring =
+    "LOADING a backup is being restored into this cluster: this command was not done. If INFO's "
+    "holdfast_restore does not move, the restore was interrupted: run `holdfast restore` with the "
+    "same file again, and it goes on";
+
+// What concerns the cluster rather than its data goes on while a backup is restored.
+bool on_cluster(const commands::CommandSpec& spec) {
+  return spec.is(commands::kInternal) || spec.name.starts_with("holdfast|");
+}
 
 std::uint64_t number_in(std::string_view word) {
   std::uint64_t number = 0;
@@ -74,12 +86,18 @@ StateMachine::StateMachine(std::uint64_t hash_seed, const DurabilityView& durabi
 
 void StateMachine::replace(std::unique_ptr<keyspace::Keyspace> keyspace) {
   keyspace_ = std::move(keyspace);
-  look_whether_stopped();
+  look_at_settings();
 }
 
-void StateMachine::look_whether_stopped() {
+void StateMachine::look_at_settings() {
   const std::string* since = keyspace_->setting(kStopped);
   stopped_ = since != nullptr && !since->empty();
+  const std::string* restore = keyspace_->setting(commands::Restore::kSetting);
+  restoring_ = false;
+  if (restore == nullptr) return;
+  const auto known = commands::Restore::decode(*restore);
+  CHECK(known.ok(), "{}", known.error().message);
+  restoring_ = known->under_way();
 }
 
 void StateMachine::begin_entry(const BatchHeader& header, Index index) {
@@ -120,13 +138,18 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
     writer.error(kDiverged);
     return true;
   }
-  if (record_.transaction()) {
+  const auto* spec = record_.transaction() ? nullptr : &spec_of(record_.commands.front());
+  if (restoring_ && (spec == nullptr || !on_cluster(*spec))) {
+    writer.error(kRestoring);
+    return true;
+  }
+  if (spec == nullptr) {
     run_transaction(context);
     return true;
   }
   ++commands_run_;
-  const commands::Args args(record_.commands.front());
-  commands::run_in_entry(spec_of(args), context, args);
+  commands::run_in_entry(*spec, context, record_.commands.front());
+  if (spec->name == kRestore) look_at_settings();
   return !context.blocked;
 }
 
@@ -146,7 +169,7 @@ bool StateMachine::internal_write(commands::WriteContext& context, commands::Arg
   }
   if (args.front() != kSetting || args.size() != 3 || args[1] != kStopped) return false;
   keyspace_->set_setting(kStopped, std::string(args[2]));
-  look_whether_stopped();
+  look_at_settings();
   context.reply.ok();
   return true;
 }
@@ -224,8 +247,8 @@ ReadOutcome StateMachine::read(std::string_view bytes, commands::Stamp now, std:
 }
 
 void StateMachine::run_read(commands::ReadContext& context) {
-  if (stopped_) {
-    context.reply.error(kDiverged);
+  if (stopped_ || restoring_) {
+    context.reply.error(stopped_ ? kDiverged : kRestoring);
     return;
   }
   if (record_.transaction()) {

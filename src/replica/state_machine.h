@@ -71,6 +71,8 @@ class StateMachine {
   std::optional<Checked> take_check() { return std::exchange(check_, std::nullopt); }
   // Stopped by the log: every command is answered with -DIVERGED.
   bool stopped() const { return stopped_; }
+  // A backup is being restored: commands on data are answered with -LOADING.
+  bool restoring() const { return restoring_; }
 
   std::vector<keyspace::WaiterEvent> take_events() { return keyspace_->take_events(); }
   const BatchHeader& entry() const { return header_; }
@@ -81,7 +83,7 @@ class StateMachine {
   void run_queue(commands::WriteContext& context, bool under_once);
   void run_read(commands::ReadContext& context);
   bool internal_write(commands::WriteContext& context, commands::Args args);
-  void look_whether_stopped();
+  void look_at_settings();
   bool internal_read(commands::ReadContext& context, commands::Args args);
   bool watches_hold(std::uint16_t semantics) const;
   std::uint64_t next_random();
@@ -91,6 +93,7 @@ class StateMachine {
   const DurabilityView& durability_;
   std::unique_ptr<keyspace::Keyspace> keyspace_;
   bool stopped_ = false;  // as the keyspace says
+  bool restoring_ = false;  // likewise
   bool look_at_checks_ = true;
   std::optional<Checked> check_;
   BatchHeader header_;

@@ -14,6 +14,9 @@ Readiness readiness_of(const Standing& standing) {
   if (standing.agreement == replica::Agreement::stopped) {
     return {false, "stopped: the replicas differ and no majority agrees; no command is run"};
   }
+  if (standing.restoring) {
+    return {false, "restoring: a backup is being put into the cluster; commands on data are refused"};
+  }
   if (!standing.leader) return {false, "no leader is known: commands wait, then are refused"};
   const std::uint64_t lag =
       standing.commit > standing.applied ? standing.commit.value - standing.applied.value : 0;

@@ -16,6 +16,7 @@ struct Standing {
   bool ending = false;   // told to stop
   bool removed = false;
   bool draining = false;
+  bool restoring = false;  // a backup
   NodeId leader = {};  // 0: unknown
   Index commit = {};
   Index applied = {};

@@ -36,6 +36,8 @@ TEST(Health, SaysWhyNot) {
   standing = well();
   standing.draining = true;
   EXPECT_EQ(reason(standing), "draining");
+  standing.restoring = true;
+  EXPECT_EQ(reason(standing), "restoring");
   standing.agreement = replica::Agreement::rebuilding;
   EXPECT_EQ(reason(standing), "recovering");
   standing.agreement = replica::Agreement::stopped;

@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "commands/arguments.h"
+#include "commands/restore.h"
 #include "server/connection.h"
 #include "server/session_commands.h"
 
@@ -112,7 +113,9 @@ void memory(const View& view, Lines& lines) {
 
 void persistence(const View& view, Lines& lines) {
   const ReplicaStatus status = view.status.value_or(ReplicaStatus{});
-  lines.add("loading", 0);
+  const auto restore =
+      commands::Restore::decode(view.services.setting(commands::Restore::kSetting));
+  lines.add("loading", restore.ok() && restore->under_way() ? 1 : 0);
   lines.add("async_loading", 0);
   lines.add("rdb_changes_since_last_save", status.applied.value - status.snapshot.value);
   lines.add("rdb_bgsave_in_progress", status.snapshotting ? 1 : 0);
@@ -236,6 +239,13 @@ std::string_view divergence_name(replica::Agreement agreement) {
   }
 }
 
+std::string restore_text(std::string_view setting) {
+  const auto restore = commands::Restore::decode(setting);
+  if (!restore || !restore->under_way()) return "none";
+  if (restore->state == commands::Restore::State::broken) return "broken";
+  return fmt::format("{} of {} pieces", restore->next, restore->pieces);
+}
+
 void holdfast(const View& view, Lines& lines) {
   const ReplicaStatus status = view.status.value_or(ReplicaStatus{});
   const auto& protocol = status.protocol;
@@ -254,6 +264,7 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_divergence", divergence_name(status.agreement));
   lines.add("holdfast_checks", status.checks);
   lines.add("holdfast_rebuilds", status.rebuilds);
+  lines.add("holdfast_restore", restore_text(services.setting(commands::Restore::kSetting)));
   lines.add("holdfast_voters", protocol.membership.voters.size());
   lines.add("holdfast_learners", protocol.membership.learners.size());
   for (std::size_t i = 0; i < protocol.peers.size(); ++i) {

@@ -110,12 +110,27 @@ void transfer(LocalCall& call) {
   call.reply.ok();
 }
 
+// HOLDFAST IMAGE index offset: null while there is nothing yet; else index, size, bytes.
+void image(LocalCall& call) {
+  const auto index = commands::parse_unsigned(call.args[2]);
+  const auto offset = commands::parse_unsigned(call.args[3]);
+  if (!index || !offset) return call.reply.error(commands::kNotInteger);
+  const auto image = call.table.services.image(call.connection.id(), Index(*index), *offset);
+  if (!image) return call.reply.error(image.error().message);
+  if (image->index == Index()) return call.reply.null_array();
+  call.reply.array(3);
+  call.reply.integer(static_cast<std::int64_t>(image->index.value));
+  call.reply.integer(static_cast<std::int64_t>(image->size));
+  call.reply.bulk(image->bytes);
+}
+
 void command(LocalCall& call) { commands::answer_command(call.args, call.reply); }
 
 }  // namespace
 
 std::vector<LocalCommand> information_commands() {
   std::vector<LocalCommand> all = {
+      {"holdfast|image", image, true},
       {"holdfast|nodes", nodes, true},
       {"holdfast|transfer", transfer, true},
       {"info", info, true},

@@ -50,6 +50,7 @@ void Node::on_turn_end() {
     }
   }
   if (clients_ && !ended_) clients_->on_turn_end(turn);
+  if (images_ && !ended_) images_->sweep(turn);
   if (replica_ && !ended_) replica_->end_turn(turn);
   if (clients_ && !ended_) clients_->flush();
   if (!ended_) continue_shutdown(turn);
@@ -134,6 +135,29 @@ Services::Routed Node::route(std::string_view record, bool write, Epoch under) {
 
 void Node::hand_over(NodeId to) {
   if (replica_) replica_->hand_over(to);
+}
+
+Result<Services::Image> Node::image(ConnectionId who, Index at_least, std::uint64_t offset) {
+  if (!replica_) return Error{"NOLEADER this node is not part of a cluster yet"};
+  if (replica_->agreement() != replica::Agreement::agreed) {
+    return Error{"ERR the data of this node is in doubt; ask another one"};
+  }
+  if (!images_) images_ = std::make_unique<ImageReader>(disk_);
+  const Index has = images_->of(who);
+  if (has == Index() || (offset == 0 && has < at_least)) {
+    if (replica_->take_snapshot_failure()) {
+      return Error{"ERR a snapshot could not be written here; this node's log says why. Free space "
+                   "on its disk, or ask another node"};
+    }
+    const auto& newest = replica_->stored_snapshot();
+    if (!newest || newest->index < at_least) {
+      if (at_least <= replica_->applied()) replica_->want_snapshot(at_least);
+      return Image{};
+    }
+    auto opened = images_->open(who, *newest, replica_->hold_snapshot(), now());
+    if (!opened) return opened.error();
+  }
+  return images_->read(who, offset, now());
 }
 
 NodeId Node::leader() const { return replica_ ? replica_->leader() : NodeId{}; }

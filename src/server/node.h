@@ -35,6 +35,7 @@
 #include "server/founding_links.h"
 #include "server/health.h"
 #include "server/http_port.h"
+#include "server/image_reader.h"
 #include "server/peers.h"
 #include "server/services.h"
 #include "server/timed_disk.h"
@@ -95,6 +96,7 @@ class Node final : public env::TurnHandler,
   Incarnation incarnation() const override { return identity_.incarnation; }
   const replica::Replica* replica() const override { return replica_.get(); }
   std::uint64_t cluster_id() const override { return identity_.cluster_id; }
+  Result<Image> image(ConnectionId who, Index at_least, std::uint64_t offset) override;
   void hand_over(NodeId to) override;
   bool left() const override { return leaving_ && ending_since_.has_value(); }
   std::string_view setting(std::string_view name) const override;
@@ -196,6 +198,7 @@ class Node final : public env::TurnHandler,
   std::unique_ptr<env::Listener> peer_listener_;
   std::unique_ptr<HttpPort> http_;  // null: off
   std::unique_ptr<env::Listener> http_listener_;
+  std::unique_ptr<ImageReader> images_;  // once there is a replica
 
   // For the metrics, since start.
   std::uint64_t leader_changes_ = 0;

@@ -1,6 +1,7 @@
 // What this node tells those who watch it.
 #include <fmt/format.h>
 
+#include "commands/restore.h"
 #include "commands/roster.h"
 #include "server/metrics_text.h"
 #include "server/node.h"
@@ -50,6 +51,8 @@ Standing Node::standing() const {
   standing.commit = replica_->protocol().commit();
   standing.applied = replica_->applied();
   standing.agreement = replica_->agreement();
+  const auto restore = commands::Restore::decode(setting(commands::Restore::kSetting));
+  standing.restoring = restore.ok() && restore->under_way();
   const auto roster = commands::Roster::decode(setting(commands::Roster::kSetting));
   const auto* self = roster ? roster->find(identity_.node) : nullptr;
   standing.draining = self != nullptr && self->state == commands::NodeState::draining;

@@ -47,6 +47,17 @@ class Services {
     return replica()->status();
   }
   virtual std::uint64_t cluster_id() const { return 0; }  // 0: unknown
+  // Bytes of a snapshot file of this node, for whoever makes a backup.
+  struct Image {
+    Index index;             // 0: not ready yet, ask again in a moment
+    std::uint64_t size = 0;  // of the whole file
+    std::string bytes;       // from the offset asked for; "" at its end
+  };
+  // `at_least`: what the snapshot holds. The first answer to `who` says which it is; who asks on
+  // gets more of that one.
+  virtual Result<Image> image(ConnectionId /*who*/, Index /*at_least*/, std::uint64_t /*offset*/) {
+    return Error{"ERR this node has no snapshots"};
+  }
   // Hands leadership over, if this node leads.
   virtual void hand_over(NodeId /*to*/) {}
   // Removed from the cluster: no leader will be known here any more.

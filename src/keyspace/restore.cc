@@ -1,0 +1,196 @@
+// What a backup holds is put into a keyspace that has a life of its own: its revisions go on, its
+// time is another, and nobody waits in it for what was asked elsewhere.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/check.h"
+#include "keyspace/keyspace.h"
+#include "keyspace/lock_queue.h"
+#include "keyspace/snapshot_codec.h"
+#include "keyspace/state.h"
+
+namespace holdfast::keyspace {
+
+namespace {
+
+Error senseless(std::string_view what) {
+  return {fmt::format("the backup cannot be restored: {}. Use another backup", what)};
+}
+
+// Times of keys are as far away as clients say, so a sum may not fit.
+std::int64_t moved(std::int64_t ms, std::int64_t by) {
+  constexpr std::int64_t kLast =
+      std::numeric_limits<std::int64_t>::max() - 1;  // never() is one more
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(ms, by, &sum)) return std::min(sum, kLast);
+  return by > 0 ? kLast : std::numeric_limits<std::int64_t>::min();
+}
+
+void move(ClusterTime& time, const TimeShift& shift) { time.ms = moved(time.ms, shift.cluster_ms); }
+
+void take_waiters(Core& core, Lock& lock, std::size_t& left) {
+  for (; lock.queue != nullptr && left > 0; --left) {
+    core.change(lock.slot);
+    withdraw_wait(core, lock.queue->order.front());
+  }
+}
+
+// ---- what the codec has added, made to fit. Each is the last of its table.
+
+void fit_key(Core& core, Slot slot, const TimeShift& shift) {
+  const auto& keys = core.change(slot).keys;
+  StoredObject& object = keys.at(keys.size() - 1);
+  // Whoever watches the key shall see that it was changed.
+  object.created = object.modified = core.next_revision();
+  if (!object.expiry.set()) return;
+  move(object.expiry.deadline, shift);
+  object.expiry.wall.ms = moved(object.expiry.wall.ms, shift.wall_ms);
+  core.schedule_key(object, slot);
+}
+
+bool fit_lock(Core& core, Slot slot, const TimeShift& shift) {
+  const auto& locks = core.change_coordination(slot).locks;
+  Lock& lock = locks.at(locks.size() - 1);
+  if (lock.queue != nullptr) return false;
+  move(lock.released_until, shift);
+  move(lock.forget_at, shift);
+  if (lock.hold.has_value()) {
+    move(lock.hold->grant.deadline, shift);
+    move(lock.hold->since, shift);
+    // A connection of this name may be somebody else's here.
+    lock.hold->told = {};
+    lock.hold->once_id.clear();
+  }
+  core.next_revision();
+  schedule_lock(core, lock);
+  return true;
+}
+
+bool fit_once(Core& core, Slot slot, const TimeShift& shift) {
+  const auto& once = core.change_coordination(slot).once;
+  OnceEntry& entry = once.at(once.size() - 1);
+  if (entry.record.state == OnceState::waiting) return false;
+  move(entry.record.grant.deadline, shift);
+  move(entry.record.until, shift);
+  entry.created = core.next_revision();
+  core.deadlines.schedule({entry.record.until, entry.created, slot, DeadlineKind::once, &entry});
+  return true;
+}
+
+// A floor is never lowered, whoever raised it.
+bool restore_guard(Reader& reader, Keyspace& keyspace, Slot slot) {
+  const std::string_view name = reader.bytes();
+  const std::uint64_t fence = reader.varint();
+  if (!reader.ok() || fence == 0 || fence >= kRevisionLimit) return false;
+  GuardTable& guards = keyspace.guards();
+  guards.raise(slot, name, std::max(fence, guards.floor(slot, name)));
+  return true;
+}
+
+}  // namespace
+
+void Keyspace::lift_revision(std::uint64_t to) {
+  CHECK(to < kRevisionLimit);
+  state_->core.revision = std::max(state_->core.revision, to);
+}
+
+bool Keyspace::clear_coordination(std::size_t bound) {
+  Core& core = state_->core;
+  for (std::uint32_t number = 0; number < kSlotCount && bound > 0; ++number) {
+    const Slot slot(static_cast<std::uint16_t>(number));
+    const Coordination* coordination = core.look_coordination(slot);
+    while (coordination != nullptr && !coordination->locks.empty() && bound > 0) {
+      Lock& lock = coordination->locks.at(coordination->locks.size() - 1);
+      take_waiters(core, lock, bound);
+      if (bound == 0) break;
+      remove_lock(core, lock);
+      --bound;
+    }
+    while (coordination != nullptr && !coordination->once.empty() && bound > 0) {
+      forget_once(core, slot, coordination->once.at(coordination->once.size() - 1));
+      --bound;
+    }
+  }
+  return core.totals.locks == 0 && core.totals.once == 0;
+}
+
+void Keyspace::drop_waits() {
+  Core& core = state_->core;
+  std::size_t all = SIZE_MAX;
+  for (std::uint32_t number = 0; number < kSlotCount; ++number) {
+    const Coordination* coordination =
+        core.look_coordination(Slot(static_cast<std::uint16_t>(number)));
+    if (coordination == nullptr) continue;
+    for (std::size_t i = 0; i < coordination->locks.size(); ++i) {
+      take_waiters(core, coordination->locks.at(i), all);
+    }
+    // A record whose wait is not there any more cannot be completed.
+    for (std::size_t i = coordination->once.size(); i-- > 0;) {
+      OnceEntry& entry = coordination->once.at(i);
+      if (entry.record.state == OnceState::waiting) {
+        forget_once(core, Slot(static_cast<std::uint16_t>(number)), entry);
+      }
+    }
+  }
+  core.events.clear();
+}
+
+std::size_t Keyspace::lock_names() const { return state_->core.totals.locks; }
+
+Result<void> Keyspace::restore_chunk(std::string_view chunk, const TimeShift& shift) {
+  Reader reader(chunk);
+  const std::uint8_t version = reader.u8();
+  if (!reader.ok() || version == 0) return senseless("a part has no format version");
+  if (version > kSnapshotVersion) {
+    return senseless(fmt::format("its format {} is newer than the newest known here, {}", version,
+                                 kSnapshotVersion));
+  }
+  while (reader.left() > 0) {
+    const auto kind = static_cast<PartKind>(reader.u8());
+    const std::string_view body = reader.bytes();
+    if (!reader.ok()) return senseless("a part of it is cut off");
+    if (kind == PartKind::header || kind == PartKind::removals || kind == PartKind::end) continue;
+    if (!restore_items(static_cast<std::uint8_t>(kind), body, shift)) {
+      return senseless("a part of it makes no sense");
+    }
+  }
+  return {};
+}
+
+// Where an item stood is not looked at: some that came before may have ended meanwhile.
+bool Keyspace::restore_items(std::uint8_t part_kind, std::string_view body,
+                             const TimeShift& shift) {
+  Core& core = state_->core;
+  Reader reader(body);
+  const Slot slot(reader.u16());
+  reader.varint();
+  const std::uint64_t count = reader.varint();
+  if (!reader.ok() || slot.value >= kSlotCount) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    bool sane = false;
+    switch (static_cast<PartKind>(part_kind)) {
+      case PartKind::keys:
+        sane = decode_key(reader, core, slot);
+        if (sane) fit_key(core, slot, shift);
+        break;
+      case PartKind::locks:
+        sane = decode_lock(reader, core, slot) && fit_lock(core, slot, shift);
+        break;
+      case PartKind::guards:
+        sane = restore_guard(reader, *this, slot);
+        break;
+      case PartKind::once:
+        sane = decode_once(reader, core, slot) && fit_once(core, slot, shift);
+        break;
+      default:
+        break;
+    }
+    if (!sane) return false;
+  }
+  return reader.finished();
+}
+
+}  // namespace holdfast::keyspace
