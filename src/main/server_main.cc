@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "main/server_tls.h"
 #include "os/entropy.h"
 #include "os/event_loop.h"
 #include "os/file_disk.h"
@@ -64,6 +65,13 @@ Result<std::vector<std::string>> cluster_secrets(const server::Config& config) {
                   config.cluster_secret, secrets.error().message)};
 }
 
+// SIGHUP: what the node was told at its start may have become something else.
+void read_again(server::Node& node, Trace& trace) {
+  const auto used = node.use_certificates(node.config());
+  if (used) return trace.info("certificates read again", {});
+  trace.error("certificates stay as they were", {{"reason", used.error().message}});
+}
+
 // Nothing may be sent or acknowledged any more, so the loop does not get another turn.
 [[noreturn]] void end_at_once(const std::string& message) {
   say(message);
@@ -82,20 +90,27 @@ int run_server(const server::Config& config) {
       os::parse_level(config.log_level).value_or(Level::info),
       config.log_format == "json" ? os::TraceFormat::json : os::TraceFormat::text);
   os::EventLoop loop(clock);
+  os::TcpNetwork network(loop, trace);
+  ServerTls tls(loop, network, trace);
+  if (auto begun = tls.begin(config); !begun) return say(begun.error().message);
   auto disk = os::FileDisk::open(config.data, loop);
   if (!disk) return say(disk.error().message);
-  os::TcpNetwork network(loop, trace);
   server::Node node({.config = config,
                      .seed = os::random_seed(),
                      .process_id = static_cast<std::uint64_t>(::getpid()),
                      .secrets = *std::move(secrets),
                      .entropy = os::random_seed,
+                     .tls_clients = tls.clients(),
+                     .tls_peers = tls.peers(),
+                     .use_certificates =
+                         [&tls](const server::Config& changed) { return tls.use(changed); },
                      .fatal = end_at_once,
                      .stopped = [&loop] { loop.stop(); },
                      .process_figures = os::process_figures},
                     clock, **disk, network, trace);
   if (auto started = node.start(); !started) return say(started.error().message);
   loop.on_terminate([&node](int) { node.shut_down(); });
+  loop.on_hangup([&node, &trace] { read_again(node, trace); });
   Turns turns(node, trace);
   loop.run(turns);
   return 0;

@@ -55,6 +55,21 @@ void EventLoop::on_terminate(std::function<void(int signal)> handler) {
   parts_->wait_signal();
 }
 
+void EventLoop::on_hangup(std::function<void()> handler) {
+  parts_->on_hangup = std::move(handler);
+  if (parts_->hangups) return;
+  parts_->hangups.emplace(parts_->io, SIGHUP);
+  parts_->wait_hangup();
+}
+
+void EventLoop::Parts::wait_hangup() {
+  hangups->async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    wait_hangup();
+    on_hangup();
+  });
+}
+
 void EventLoop::Parts::wait_signal() {
   signals->async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;

@@ -35,6 +35,9 @@ class EventLoop {
   // end the process. SIGPIPE is ignored as soon as a loop exists.
   void on_terminate(std::function<void(int signal)> handler);
 
+  // `handler` gets SIGHUP likewise.
+  void on_hangup(std::function<void()> handler);
+
   // What only os/ may touch (os/event_loop_parts.h).
   struct Parts;
   Parts& parts() { return *parts_; }

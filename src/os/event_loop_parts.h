@@ -17,6 +17,7 @@ struct EventLoop::Parts {
       : clock(loop_clock), io(1), work(io.get_executor()) {}
 
   void wait_signal();
+  void wait_hangup();
 
   const env::Clock& clock;
   boost::asio::io_context io;
@@ -24,6 +25,8 @@ struct EventLoop::Parts {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
   std::optional<boost::asio::signal_set> signals;
   std::function<void(int)> on_signal;
+  std::optional<boost::asio::signal_set> hangups;
+  std::function<void()> on_hangup;
   // Called at the end of each turn, after the handler; set by the network.
   std::function<void()> flush;
 };

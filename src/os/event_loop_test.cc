@@ -82,6 +82,16 @@ TEST(EventLoop, HandsOutSignals) {
   EXPECT_EQ(seen, (std::vector<int>{SIGTERM, SIGINT}));
 }
 
+TEST(EventLoop, AHangUpIsNoEnd) {
+  TestLoop test;
+  int hangups = 0;
+  test.loop().on_hangup([&] { ++hangups; });
+  for (int i = 1; i <= 2; ++i) {
+    ::kill(::getpid(), SIGHUP);
+    EXPECT_TRUE(test.run_until([&] { return hangups == i; }));
+  }
+}
+
 TEST(SystemClock, DoesNotRunBackwards) {
   SystemClock clock;
   Instant last = clock.now();

@@ -173,6 +173,10 @@ env::Stream& TcpNetwork::connect(const env::Address& address,
   return *stream;
 }
 
+void TcpNetwork::before_writes(std::function<void()> work) {
+  shared_->before_writes.push_back(std::move(work));
+}
+
 std::uint64_t TcpNetwork::writes() const { return shared_->writes; }
 std::size_t TcpNetwork::streams() const { return shared_->streams.size(); }
 

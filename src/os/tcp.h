@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/trace.h"
@@ -34,6 +35,10 @@ class TcpNetwork final : public env::Network {
                                                 env::AcceptHandler accept) override;
   env::Stream& connect(const env::Address& address,
                        std::shared_ptr<env::StreamHandler> handler) override;
+
+  // Called at the end of each turn, before what it has queued is written: for what turns into bytes
+  // only then. Stays as long as the network.
+  void before_writes(std::function<void()> work);
 
   // System calls that wrote to sockets so far; streams that are not gone.
   std::uint64_t writes() const;

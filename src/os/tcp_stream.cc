@@ -43,6 +43,7 @@ TcpNetwork::Shared::Shared(EventLoop& event_loop, Trace& event_trace)
     : loop(event_loop), io(event_loop.parts().io), trace(event_trace) {}
 
 void TcpNetwork::Shared::flush() {
+  for (const auto& work : before_writes) work();
   // Whatever becomes dirty from here on belongs to the next turn.
   const auto now = std::exchange(dirty, {});
   for (const auto& stream : now) stream->end_turn();

@@ -6,6 +6,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -33,6 +34,7 @@ struct TcpNetwork::Shared {
   Trace& trace;
   std::set<std::shared_ptr<TcpStream>> streams;
   std::vector<std::shared_ptr<TcpStream>> dirty;  // have output that no turn has tried to write
+  std::vector<std::function<void()>> before_writes;
   std::string buffer = std::string(kReadBuffer, '\0');
   std::uint64_t writes = 0;
 };

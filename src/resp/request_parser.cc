@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kKeptBytes = 64 * 1024;
 constexpr std::size_t kKeptWords = 1024;
 
+// The first byte of a connection over TLS.
+constexpr char kTlsGreeting = 0x16;
+
 constexpr bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\v' || c == '\f' || c == '\r';
 }
@@ -169,6 +172,11 @@ Parsed RequestParser::next_array(std::vector<std::string_view>& words) {
 
 Parsed RequestParser::next_inline(std::vector<std::string_view>& words) {
   char* const begin = buffer_.data() + position_;
+  if (*begin == kTlsGreeting) {
+    // A whole greeting need not hold an end of line: both sides would wait.
+    fail("this looks like TLS, which is not spoken at this port");
+    return result_;
+  }
   // The line's end must lie in this window; the rest of the buffer is not looked at.
   const std::size_t window = std::min(buffer_.size() - position_, limits_.inline_bytes + 1);
   void* const found = std::memchr(begin + scanned_, '\n', window - scanned_);

@@ -254,5 +254,13 @@ RC_GTEST_PROP(RequestParser, ReadsBackWhatIsEncoded, (std::vector<Request> reque
   RC_ASSERT(parse(bytes) == (Outcome{expected, ""}));
 }
 
+// Somebody who speaks TLS at a port without: he shall not wait for an answer to half a line.
+TEST(RequestParser, TlsIsToldApartAtItsFirstByte) {
+  const char* const text = "ERR Protocol error: this looks like TLS, which is not spoken at this port";
+  EXPECT_EQ(parse("\x16").error, text);
+  EXPECT_EQ(parse(std::string_view("\x16\x03\x01\x02\x00\x01\n", 7)).error, text);
+  EXPECT_EQ(parse("PING \x16\r\n").error, "");
+}
+
 }  // namespace
 }  // namespace holdfast::resp

@@ -58,7 +58,7 @@ std::string get_text(const Config& config, const Setting&) {
 
 Result<void> set_listen(Config& config, const Setting& setting, std::string_view value) {
   auto address = env::Address::parse(value);
-  if (!address || address->port == 0) return refused(setting, value);
+  if (!address) return refused(setting, value);
   config.listen = *std::move(address);
   return {};
 }
@@ -135,6 +135,12 @@ Result<void> set_level(Config& config, const Setting& setting, std::string_view 
   return refused(setting, value);
 }
 
+Result<void> set_auth_clients(Config& config, const Setting& setting, std::string_view value) {
+  if (value != "yes" && value != "no" && value != "optional") return refused(setting, value);
+  config.tls_auth_clients = value;
+  return {};
+}
+
 Result<void> set_format(Config& config, const Setting& setting, std::string_view value) {
   if (value != "text" && value != "json") return refused(setting, value);
   config.log_format = value;
@@ -160,9 +166,22 @@ constexpr Setting number(std::string_view name, std::int64_t Config::*field, std
           .high = high};
 }
 
+// A file of TLS in PEM form.
+template <std::string Config::*field>
+constexpr Setting tls_file(std::string_view name, std::string_view help) {
+  return {.name = name,
+          .range = "the path of a PEM file, or nothing",
+          .help = help,
+          .online = kOnline,
+          .quoted = true,
+          .certificates = true,
+          .set = set_text<field>,
+          .get = get_text<field>};
+}
+
 constexpr Setting kSettings[] = {
     {.name = "listen",
-     .range = "HOST:PORT with a port of 1 … 65535",
+     .range = "HOST:PORT with a port of 1 … 65535, or 0 if clients speak TLS only",
      .help = "where clients connect",
      .quoted = true,
      .set = set_listen,
@@ -246,9 +265,65 @@ constexpr Setting kSettings[] = {
      .online = kOnline,
      .set = set_flag<&Config::protected_mode>,
      .get = get_flag<&Config::protected_mode>},
+    number("tls-port", &Config::tls_port, 0, 65'535, "a port of 1 … 65535, or 0 for none",
+           kAtRestart, "where clients speak TLS; the port of listen: TLS instead of plain there"),
+    tls_file<&Config::tls_cert_file>("tls-cert-file", "the certificate that clients are shown"),
+    tls_file<&Config::tls_key_file>("tls-key-file", "its private key"),
+    tls_file<&Config::tls_ca_cert_file>("tls-ca-cert-file",
+                                        "the authorities that vouch for clients"),
+    {.name = "tls-auth-clients",
+     .range = "yes, optional or no",
+     .help = "whether clients must show a certificate",
+     .online = kOnline,
+     .quoted = true,
+     .certificates = true,
+     .set = set_auth_clients,
+     .get = get_text<&Config::tls_auth_clients>},
+    tls_file<&Config::peer_tls_cert_file>("peer-tls-cert-file",
+                                          "this node's certificate, shown to other nodes"),
+    tls_file<&Config::peer_tls_key_file>("peer-tls-key-file", "its private key"),
+    tls_file<&Config::peer_tls_ca_cert_file>("peer-tls-ca-cert-file",
+                                             "the authorities that vouch for nodes"),
+    {.name = "peer-tls-name",
+     .range = "a name, or nothing for the host that is dialled",
+     .help = "the name that every node's certificate must have (subjectAltName)",
+     .quoted = true,
+     .set = set_text<&Config::peer_tls_name>,
+     .get = get_text<&Config::peer_tls_name>},
 };
 
+Result<void> check_tls(const Config& config) {
+  if (config.tls_port != 0 && (config.tls_cert_file.empty() || config.tls_key_file.empty())) {
+    return Error{
+        "tls-port needs a certificate and its key: name their files with tls-cert-file and "
+        "tls-key-file"};
+  }
+  if (config.tls_port != 0 && config.tls_auth_clients != "no" && config.tls_ca_cert_file.empty()) {
+    return Error{fmt::format(
+        "tls-auth-clients = {} asks clients for certificates: name the file of the authorities "
+        "that sign them with tls-ca-cert-file, or say tls-auth-clients = no",
+        config.tls_auth_clients)};
+  }
+  const bool any = !config.peer_tls_cert_file.empty() || !config.peer_tls_key_file.empty() ||
+                   !config.peer_tls_ca_cert_file.empty() || !config.peer_tls_name.empty();
+  const bool all = !config.peer_tls_cert_file.empty() && !config.peer_tls_key_file.empty() &&
+                   !config.peer_tls_ca_cert_file.empty();
+  if (any && !all) {
+    return Error{
+        "TLS between nodes needs peer-tls-cert-file, peer-tls-key-file and peer-tls-ca-cert-file, "
+        "all three: each node shows a certificate and asks the other for one"};
+  }
+  return {};
+}
+
 Result<void> check_together(const Config& config) {
+  if (config.listen.port == 0) {
+    return Error{
+        fmt::format("listen = {} has no port; give one of 1 … 65535, or a tls-port for "
+                    "clients that speak TLS",
+                    config.listen.text())};
+  }
+  if (auto checked = check_tls(config); !checked) return checked;
   if (config.election_ms < 3 * config.heartbeat_ms) {
     return Error{fmt::format(
         "election-ms = {} is too short for heartbeat-ms = {}: an election needs the silence of at "
@@ -324,7 +399,13 @@ std::string Place::text() const {
 
 env::Address Config::peer_listen() const {
   const env::Address peer = Place(listen, peer_port).peer();
-  return listen.is_loopback() || !cluster_secret.empty() ? peer : env::Address{"127.0.0.1", peer.port};
+  const bool proven = !cluster_secret.empty() || peer_tls();
+  return listen.is_loopback() || proven ? peer : env::Address{"127.0.0.1", peer.port};
+}
+
+std::optional<env::Address> Config::tls_listen() const {
+  if (tls_port == 0) return std::nullopt;
+  return env::Address{listen.host, static_cast<std::uint16_t>(tls_port)};
 }
 
 std::optional<env::Address> Config::http_address() const {
@@ -346,6 +427,8 @@ const Setting* find_setting(std::string_view name) {
   const auto found = std::find_if(std::begin(kSettings), std::end(kSettings), same);
   return found == std::end(kSettings) ? nullptr : &*found;
 }
+
+Result<void> check_certificate_settings(const Config& config) { return check_tls(config); }
 
 Result<void> apply_setting(Config& config, std::string_view name, std::string_view value) {
   const Setting* setting = find_setting(name);
@@ -370,7 +453,9 @@ Result<EffectiveConfig> make_config(std::span<const ConfigLayer> layers) {
       effective.origins[static_cast<std::size_t>(row)] = value.origin;
     }
   }
-  if (auto checked = check_together(effective.config); !checked) return checked.error();
+  Config& config = effective.config;
+  if (config.listen.port == 0) config.listen.port = static_cast<std::uint16_t>(config.tls_port);
+  if (auto checked = check_together(config); !checked) return checked.error();
   return effective;
 }
 

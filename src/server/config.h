@@ -40,7 +40,7 @@ struct Place {
 };
 
 struct Config {
-  env::Address listen{"127.0.0.1", 7379};  // clients; at restart
+  env::Address listen{"127.0.0.1", 7379};  // clients, and how others know this node; at restart
   std::uint16_t peer_port = 0;             // 0: client port + 10000; at restart
   std::string http_listen;                 // "": loopback, client port + 1000; "off"; at restart
   std::string data = "./holdfast-data";    // folder; at restart
@@ -62,8 +62,24 @@ struct Config {
   std::int64_t replace_after_s = 300;  // a voter silent for so long is replaced; 0: never; at restart
   std::string cluster_secret;  // a file; empty: nodes meet on loopback only; at restart
   bool protected_mode = true;  // refuse clients from elsewhere while there is no password
+  // TLS for clients. 0: none; the port of `listen`: instead of the plain one; at restart
+  std::int64_t tls_port = 0;
+  // PEM files, read at start, on SIGHUP and when they are set; online
+  std::string tls_cert_file;
+  std::string tls_key_file;
+  std::string tls_ca_cert_file;          // whose certificates clients may show
+  std::string tls_auth_clients = "yes";  // yes | optional | no: whether they must; online
+  // TLS between nodes: all three files or none (then peers speak in plain); online, as those above
+  std::string peer_tls_cert_file;
+  std::string peer_tls_key_file;
+  std::string peer_tls_ca_cert_file;
+  std::string peer_tls_name;  // that every node's certificate must have; "": the host dialled; at restart
 
-  // Where this node meets others. Never off loopback without a cluster secret.
+  bool peer_tls() const { return !peer_tls_cert_file.empty(); }
+  bool plain_clients() const { return tls_port != listen.port; }
+  // Where clients speak TLS; nothing if nowhere.
+  std::optional<env::Address> tls_listen() const;
+  // Where this node meets others. Never off loopback without a cluster secret or TLS.
   env::Address peer_listen() const;
   // Where health and metrics are told; nothing if nowhere.
   std::optional<env::Address> http_address() const;
@@ -80,6 +96,7 @@ struct Setting {
   bool online = false;  // may change while the node runs
   bool quoted = false;  // text in TOML
   bool list = false;    // several, separated by commas
+  bool certificates = false;  // names a file of TLS, or what is asked of it
   Result<void> (*set)(Config&, const Setting&, std::string_view value) = nullptr;
   std::string (*get)(const Config&, const Setting&) = nullptr;
   std::int64_t Config::*number = nullptr;
@@ -108,6 +125,8 @@ struct EffectiveConfig {
 
 // Sets one value. The error names the setting, the value and what is allowed.
 Result<void> apply_setting(Config& config, std::string_view name, std::string_view value);
+// Whether the settings of TLS fit together; what is in the files is not looked at.
+Result<void> check_certificate_settings(const Config& config);
 // Applies layers over the defaults, the weakest first, then checks what concerns several settings.
 Result<EffectiveConfig> make_config(std::span<const ConfigLayer> layers);
 // As TOML, each line with the origin of its value.

@@ -55,7 +55,6 @@ constexpr std::pair<std::string_view, std::string_view> kFixed[] = {
     {"slave-read-only", "yes"},
     {"stop-writes-on-bgsave-error", "yes"},
     {"tcp-keepalive", "300"},
-    {"tls-port", "0"},
     {"unixsocket", ""},
 };
 
@@ -79,7 +78,7 @@ Values all_values(const ConnectionTable& table, const Config& config) {
     values.emplace_back(setting.name, setting.get(config, setting));
   }
   values.emplace_back("bind", config.listen.host);
-  values.emplace_back("port", fmt::to_string(config.listen.port));
+  values.emplace_back("port", config.plain_clients() ? fmt::to_string(config.listen.port) : "0");
   values.emplace_back("loglevel", redis_level(config.log_level));
   values.emplace_back("protected-mode", config.protected_mode ? "yes" : "no");
   values.emplace_back(kPassword, table.password_set() ? "*****" : "");
@@ -213,6 +212,7 @@ void set(LocalCall& call) {
   Config changed = call.table.services.config();
   std::vector<std::string> names;
   std::optional<std::string_view> password;
+  std::string certificates;  // the last setting of TLS that was named
   for (std::size_t i = 2; i < args.size(); i += 2) {
     const std::string name = lower(args[i]);
     if (std::find(names.begin(), names.end(), name) != names.end()) {
@@ -223,6 +223,13 @@ void set(LocalCall& call) {
     if (const auto refused = set_one(call.table, changed, name, args[i + 1])) {
       return call.reply.error(*refused);
     }
+    const Setting* setting = find_setting(name);
+    if (setting != nullptr && setting->certificates) certificates = name;
+  }
+  // Also when it has the name that it had: the file may hold something else by now.
+  if (!certificates.empty()) {
+    const auto used = call.table.services.use_certificates(changed);
+    if (!used) return call.reply.error(failed(certificates, used.error().message));
   }
   if (password && call.inside_exec) {
     return call.reply.error(failed(kPassword, "it goes through the log, so not inside MULTI"));

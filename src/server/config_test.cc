@@ -37,7 +37,7 @@ TEST(Config, AnErrorNamesOriginSettingValueAndRange) {
   EXPECT_NE(error_of(layer("log-level", "loud")).find("debug, info"), std::string::npos);
   EXPECT_NE(error_of(layer("bootstrap", "perhaps")).find("true or false"), std::string::npos);
   EXPECT_NE(error_of(layer("listen", "7379")).find("HOST:PORT"), std::string::npos);
-  EXPECT_NE(error_of(layer("listen", "host:0")).find("HOST:PORT"), std::string::npos);
+  EXPECT_NE(error_of(layer("listen", "host:0")).find("has no port"), std::string::npos);
 }
 
 TEST(Config, WhatDependsOnEachOtherIsCheckedTogether) {
@@ -60,7 +60,7 @@ TEST(Config, AListOfPlaces) {
   EXPECT_NE(error_of(layer("join", "127.0.0.1:1@65536")), "");
 }
 
-TEST(Config, ThePeerPortLeavesLoopbackWithASecretOnly) {
+TEST(Config, ThePeerPortLeavesLoopbackWithASecretOrTlsOnly) {
   const ConfigLayer layers[] = {layer("listen", "192.0.2.1:7379"),
                                 layer("cluster-secret", "/etc/holdfast/secret")};
   const auto open = make_config({layers, 1});
@@ -69,6 +69,51 @@ TEST(Config, ThePeerPortLeavesLoopbackWithASecretOnly) {
   const auto made = make_config(layers);
   ASSERT_TRUE(made.ok());
   EXPECT_EQ(made->config.peer_listen().text(), "192.0.2.1:17379");
+  Config tls = open->config;
+  tls.peer_tls_cert_file = "cert.pem";
+  EXPECT_EQ(tls.peer_listen().text(), "192.0.2.1:17379");
+}
+
+TEST(Config, TlsNeedsWhatBelongsToIt) {
+  const auto error = [](std::vector<ConfigLayer> layers) {
+    const auto made = make_config(layers);
+    return made ? std::string() : made.error().message;
+  };
+  std::vector<ConfigLayer> layers = {layer("tls-port", "7380")};
+  EXPECT_NE(error(layers).find("tls-key-file"), std::string::npos);
+  layers.push_back(layer("tls-cert-file", "cert.pem"));
+  layers.push_back(layer("tls-key-file", "key.pem"));
+  EXPECT_NE(error(layers).find("tls-ca-cert-file"), std::string::npos);
+  layers.push_back(layer("tls-auth-clients", "no"));
+  EXPECT_EQ(error(layers), "");
+  layers.push_back(layer("tls-auth-clients", "perhaps"));
+  EXPECT_NE(error(layers).find("yes, optional or no"), std::string::npos);
+  layers = {layer("peer-tls-cert-file", "cert.pem"), layer("peer-tls-key-file", "key.pem")};
+  EXPECT_NE(error(layers).find("all three"), std::string::npos);
+  layers.push_back(layer("peer-tls-ca-cert-file", "ca.pem"));
+  EXPECT_EQ(error(layers), "");
+  EXPECT_NE(error({layer("peer-tls-name", "node")}), "");
+}
+
+TEST(Config, ClientsMaySpeakTlsOnly) {
+  const auto made = [](std::string listen, std::string port) {
+    const ConfigLayer layers[] = {
+        layer("listen", std::move(listen)), layer("tls-port", std::move(port)),
+        layer("tls-cert-file", "c"), layer("tls-key-file", "k"), layer("tls-auth-clients", "no")};
+    const auto config = make_config(layers);
+    CHECK(config.ok(), "{}", config.error().message);
+    return config->config;
+  };
+  const Config both = made("192.0.2.1:7379", "7400");
+  EXPECT_TRUE(both.plain_clients());
+  EXPECT_EQ(both.tls_listen()->text(), "192.0.2.1:7400");
+  for (const char* listen : {"192.0.2.1:0", "192.0.2.1:7400"}) {
+    const Config only = made(listen, "7400");
+    EXPECT_FALSE(only.plain_clients());
+    EXPECT_EQ(only.listen.text(), "192.0.2.1:7400") << "where others know it";
+    EXPECT_EQ(only.peer_listen().port, 17400);
+  }
+  EXPECT_FALSE(Config{}.tls_listen());
 }
 
 // What --print-config prints is a configuration file that gives the same configuration.

@@ -57,6 +57,12 @@ struct NodeOptions {
   // met on loopback only. With them `entropy` is needed: numbers that nobody can foresee.
   std::vector<std::string> secrets = {};
   std::function<std::uint64_t()> entropy = {};
+  // Where TLS is wanted: clients are also listened for, and other nodes met, through these. Null:
+  // they are not. They outlive the node.
+  env::Network* tls_clients = nullptr;
+  env::Network* tls_peers = nullptr;
+  // Reads the certificates again that these settings name; may be empty.
+  std::function<Result<void>(const Config&)> use_certificates = {};
   // What this node, if it leads, has accepted and not done is bounded by this; beyond it is busy.
   std::uint64_t pending_bytes = 64 << 20;
   // The node cannot go on; `message` is for people. The process must end before anything more is
@@ -101,6 +107,7 @@ class Node final : public env::TurnHandler,
   bool left() const override { return leaving_ && ending_since_.has_value(); }
   std::string_view setting(std::string_view name) const override;
   Config& config() override { return options_.config; }
+  Result<void> use_certificates(const Config& changed) override;
   Trace& trace() override { return trace_; }
   Instant now() const override;
   WallTime wall() const override { return clock_.wall(); }
@@ -122,6 +129,8 @@ class Node final : public env::TurnHandler,
   void take_peer_port();
   Result<void> may_start() const;
   Result<void> listen();
+  Result<void> listen_for_clients();
+  env::Network& peer_network() const;
   Result<void> begin();
   Result<void> open_log(bool must_exist);
   // Makes the folder part of a cluster, durably.
@@ -194,7 +203,8 @@ class Node final : public env::TurnHandler,
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<replica::Replica> replica_;
   std::unique_ptr<Clients> clients_;
-  std::unique_ptr<env::Listener> client_listener_;
+  std::unique_ptr<env::Listener> client_listener_;  // null: they speak TLS only
+  std::unique_ptr<env::Listener> tls_listener_;     // null: they speak no TLS
   std::unique_ptr<env::Listener> peer_listener_;
   std::unique_ptr<HttpPort> http_;  // null: off
   std::unique_ptr<env::Listener> http_listener_;

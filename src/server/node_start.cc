@@ -34,6 +34,14 @@ consensus::Membership founding_membership(const storage::Identity& identity) {
   return membership;
 }
 
+// Where TLS is spoken; for the log.
+std::string tls_text(const Config& config) {
+  const auto clients = config.tls_listen();
+  std::string text = clients ? "clients at " + clients->text() : "";
+  if (config.peer_tls()) text += text.empty() ? "peers" : ", peers";
+  return text.empty() ? "none" : text;
+}
+
 std::string addresses(const storage::Identity& identity) {
   std::string text;
   for (const storage::Member& member : identity.members) {
@@ -106,12 +114,13 @@ Result<void> Node::may_start() const {
       config.listen.is_loopback() &&
       (founded || std::all_of(config.join.begin(), config.join.end(),
                               [](const Place& place) { return place.client.is_loopback(); }));
-  if (meets_others && !all_loopback && keys_.empty()) {
+  if (meets_others && !all_loopback && keys_.empty() && !config.peer_tls()) {
     return Error{
-        "nodes of one cluster that do not all listen on loopback (127.0.0.1) need a secret: "
-        "without one whoever reaches a peer port could read and change all data. Nothing has been "
-        "changed. Give every node the same file with --cluster-secret (docs/guide/security.md). A "
-        "single node may serve clients elsewhere with --bootstrap."};
+        "nodes of one cluster that do not all listen on loopback (127.0.0.1) need a secret or "
+        "certificates: without either whoever reaches a peer port could read and change all data. "
+        "Nothing has been changed. Give every node the same file with --cluster-secret, or TLS with "
+        "--peer-tls-cert-file (docs/guide/security.md). A single node may serve clients elsewhere "
+        "with --bootstrap."};
   }
   if (meets_others && is_wildcard(config.listen)) {
     return Error{
@@ -142,18 +151,51 @@ Result<void> Node::may_start() const {
   return {};
 }
 
-Result<void> Node::listen() {
-  clients_ = std::make_unique<Clients>(*this);
-  auto clients = network_.listen(options_.config.listen,
-                                 [this](env::Stream& stream) { return clients_->accept(stream); });
-  if (!clients) return clients.error();
-  client_listener_ = *std::move(clients);
+// Nobody is spoken to in plain where TLS was asked for.
+env::Network& Node::peer_network() const {
+  if (!options_.config.peer_tls()) return network_;
+  CHECK(options_.tls_peers != nullptr, "TLS between nodes is asked for, and there is none");
+  return *options_.tls_peers;
+}
 
+Result<void> Node::use_certificates(const Config& changed) {
+  if (changed.peer_tls() != options_.config.peer_tls()) {
+    return Error{"TLS between nodes is turned on or off at a restart of all of them"};
+  }
+  if (auto checked = check_certificate_settings(changed); !checked) return checked;
+  if (options_.use_certificates) return options_.use_certificates(changed);
+  return {};
+}
+
+Result<void> Node::listen_for_clients() {
+  clients_ = std::make_unique<Clients>(*this);
+  const auto accept = [this](env::Stream& stream) { return clients_->accept(stream); };
+  const Config& config = options_.config;
+  if (config.plain_clients()) {
+    auto plain = network_.listen(config.listen, accept);
+    if (!plain) return plain.error();
+    client_listener_ = *std::move(plain);
+  }
+  const auto address = config.tls_listen();
+  if (!address) return {};
+  CHECK(options_.tls_clients != nullptr, "TLS for clients is asked for, and there is none");
+  auto tls = options_.tls_clients->listen(*address, accept);
+  if (!tls) {
+    return Error{fmt::format("{} This is the port for clients that speak TLS; --tls-port names "
+                             "another.",
+                             tls.error().message)};
+  }
+  tls_listener_ = *std::move(tls);
+  return {};
+}
+
+Result<void> Node::listen() {
+  if (auto clients = listen_for_clients(); !clients) return clients;
   const auto accept = [this](env::Stream& stream) -> std::shared_ptr<env::StreamHandler> {
     if (peers_) return peers_->accept(stream);
     return founding_ ? founding_->accept(stream) : nullptr;
   };
-  auto peers = network_.listen(options_.config.peer_listen(), accept);
+  auto peers = peer_network().listen(options_.config.peer_listen(), accept);
   if (!peers) {
     return Error{fmt::format("{} This is the port for other nodes; --peer-port names another.",
                              peers.error().message)};
@@ -196,7 +238,7 @@ Result<void> Node::begin() {
   founding_ = std::make_unique<FoundingLinks>(
       Hello{PeerLane::founding, identity_.cluster_id, identity_.node, identity_.folder_uid,
             identity_.incarnation, NodeId{}, {}},
-      keys_, network_, trace_, events);
+      keys_, peer_network(), trace_, events);
   if (identity_.cluster_id != 0) {
     if (auto opened = open_log(true); !opened) return opened;
     return serve();
@@ -319,7 +361,7 @@ Result<void> Node::serve() {
   options.founding = founding_.get();
   options.keys = keys_;
   PeerEvents& events = *this;
-  peers_ = std::make_unique<Peers>(std::move(options), network_, disk_, trace_, events);
+  peers_ = std::make_unique<Peers>(std::move(options), peer_network(), disk_, trace_, events);
 
   storage::GroupRecovery recovered;
   for (auto& [group, recovery] : recovery_.groups) {
@@ -335,6 +377,7 @@ Result<void> Node::serve() {
                           {"cluster", fmt::format("{:016x}", identity_.cluster_id)},
                           {"clients", options_.config.listen.text()},
                           {"peers", options_.config.peer_listen().text()},
+                          {"tls", tls_text(options_.config)},
                           {"members", addresses(identity_)}});
   clients_->leader_changed();
   return {};
@@ -349,6 +392,7 @@ void Node::shut_down() {
   }
   trace_.info("shutting down", {});
   client_listener_.reset();
+  tls_listener_.reset();
   if (clients_) clients_->drain();
   if (replica_ && identity_.members.size() > 1) replica_->hand_over();
 }

@@ -64,6 +64,9 @@ class Services {
   virtual bool left() const { return false; }
   virtual std::string_view setting(std::string_view name) const = 0;  // replicated, "" if unset
   virtual Config& config() = 0;
+  // Connections from now on go by the certificates that these settings name. An error: everything
+  // stays as it was.
+  virtual Result<void> use_certificates(const Config& /*changed*/) { return {}; }
   virtual Trace& trace() = 0;
   virtual Instant now() const = 0;     // of this turn
   virtual WallTime wall() const = 0;

@@ -13,9 +13,12 @@ class ErrorReply(Exception):
 
 
 class Connection:
-    def __init__(self, host, port, timeout):
+    def __init__(self, host, port, timeout, tls=None):
+        """With `tls`, an ssl.SSLContext, over TLS."""
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.stream = self.socket.makefile("rb")
 
     def set_timeout(self, seconds):
