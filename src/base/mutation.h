@@ -52,6 +52,12 @@ enum class Mutation : std::uint8_t {
   whole_log_acknowledged,
   hint_taken_for_match,
   cut_write_vouches,
+  // recovery of a damaged replica
+  recovering_node_votes,
+  recovering_node_acknowledges,
+  recovered_before_caught_up,
+  recovering_node_answers,
+  forgotten_by_a_quorum,
   // reads
   read_without_round,
   read_before_own_commit,

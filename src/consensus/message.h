@@ -39,6 +39,8 @@ struct Message {
   // append, heartbeat: how far the leader has committed, as far as this receiver may know.
   Index commit;
   // replies: refused. append_reply: `index` is the one asked about, `hint` how far it may match.
+  // heartbeat_reply: the sender is there, and must not be counted. pre_vote_reply to a question:
+  // `epoch` is what the sender has promised, `hint` its last entry; not refused: it cannot say.
   bool refused = false;
   Index hint;
   Epoch hint_epoch;
@@ -48,6 +50,8 @@ struct Message {
   // the receiver's: advice, which engines pass over.
   bool no_room = false;
   // heartbeat, append and their replies: the newest read round that the sender had begun.
+  // pre_vote_request: not 0 makes it the question of one who recovers, which asks for no vote; the
+  // pre_vote_reply to it repeats it.
   std::uint64_t read_round = 0;
   // append: contiguous, the first at index + 1. vote_reply in Paxos: accepted entries.
   std::vector<Entry> entries;

@@ -1,6 +1,7 @@
 #include "consensus/progress.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -51,6 +52,7 @@ void Progress::on_sent(Index last, std::uint64_t bytes) {
 }
 
 bool Progress::on_ack(Index index, Index first) {
+  recovers_ = false;
   if (index < match_) return false;
   const bool grew = index > match_;
   match_ = index;
@@ -80,11 +82,26 @@ bool Progress::on_refusal(Index asked, Index guess) {
   return true;
 }
 
+bool Progress::on_uncounted(Index asked, Index reached) {
+  if (state_ == State::snapshot) return false;
+  if (state_ == State::probe && asked != next_.previous()) return false;
+  if (state_ == State::replicate && asked >= next_) return false;
+  become_probe();
+  next_ = reached.next();
+  return true;
+}
+
 void Progress::become_probe() {
   state_ = State::probe;
   waiting_ = false;
   next_ = match_.next();
   window_.clear();
+}
+
+void Progress::note_recovering() {
+  if (std::exchange(recovers_, true)) return;
+  if (state_ == State::replicate) become_probe();
+  forget_match();
 }
 
 void Progress::forget_match() {

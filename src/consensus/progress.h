@@ -73,6 +73,11 @@ class Progress {
   // The peer lacks the entry at `asked` as this leader has it. False: an answer to an old question.
   // Otherwise probing goes on at `guess`, or further back.
   bool on_refusal(Index asked, Index guess);
+  // The append behind `asked` matched, as most likely everything up to `reached`, but the peer must
+  // not be counted: it recovers. False: an answer to an old question.
+  bool on_uncounted(Index asked, Index reached);
+  // The peer has lost a part of its log. Until it acknowledges something it is part of no quorum.
+  void note_recovering();
   // Something was heard, at the leader's epoch.
   void on_heard(Instant now) { heard_at_ = now; }
   // The peer is there: one more probe may be tried, should the last one be lost.
@@ -95,6 +100,7 @@ class Progress {
   Index next() const { return next_; }
   const Window& window() const { return window_; }
   Instant heard_at() const { return heard_at_; }
+  bool recovers() const { return recovers_; }
 
   // The newest read round that the peer has confirmed.
   std::uint64_t read_round = 0;
@@ -108,6 +114,7 @@ class Progress {
   bool voter_;
   State state_ = State::probe;
   bool waiting_ = false;  // probe: one append is under way
+  bool recovers_ = false;
   Index match_;
   Index next_;
   Window window_;

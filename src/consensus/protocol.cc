@@ -15,6 +15,7 @@ void Effects::clear() {
   send_snapshot.clear();
   install.reset();
   role.reset();
+  recovered = false;
   lost_suffix.reset();
   membership_change.reset();
   membership.reset();

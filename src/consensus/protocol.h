@@ -125,8 +125,8 @@ struct PeerLiveness {
   bool alive = false;
 };
 
-// Entries from `first` to `last` on this replica's disk cannot be read. (Repair: a later engine
-// version; now unsupported.)
+// Entries from `first` to `last` on this replica's disk cannot be read. (Unsupported by raft: such a
+// replica begins again, see Recovered::recovering.)
 struct LogFaultFound {
   Index first;
   Index last;
@@ -172,7 +172,7 @@ enum class ChangeRefusal : std::uint8_t {
   handing_over,  // leadership is being transferred, try again soon
   too_early,     // this leader has not committed an entry of its own epoch yet, try again soon
   under_way,     // another change has not ended, try again soon
-  behind,        // a new voter is not a learner that has caught up
+  behind,        // a new voter is not a learner that has caught up, or too many voters recover
   invalid,       // no voters, or not sorted, or a node in two roles
 };
 
@@ -225,6 +225,9 @@ struct Effects {
   // here: the snapshot itself knows it.
   std::optional<SnapshotMark> install;
   std::optional<RoleChange> role;
+  // A replica that was recovering has everything that it may ever have vouched for, as soon as what
+  // was issued up to now is durable: from then on it is like any other.
+  bool recovered = false;
   std::optional<LostSuffix> lost_suffix;
   std::optional<std::string> unsupported;  // names the input that this engine cannot serve
 
@@ -266,6 +269,10 @@ struct Status {
   Membership membership;   // in force
   Index membership_index;  // of its entry; up to the start of the log if it is older
   std::vector<PeerProgress> peers;  // on a leader, without itself, sorted by node
+  bool recovering = false;
+  // Recovering: who has not yet said what he has promised, and who has said that he recovers too.
+  std::vector<NodeId> unheard;
+  std::vector<NodeId> recovering_too;
 };
 
 class Protocol {
@@ -317,6 +324,10 @@ struct Recovered {
   Epoch promise;
   SnapshotMark mark;           // entries up to mark.index are in the snapshot or never were
   std::vector<Entry> entries;  // contiguous, the first at mark.index + 1, all durable
+  // This replica had more, which its disk has lost: promises, acknowledgements and votes of which
+  // nothing is known here. Until effects.recovered it votes for nobody, itself included, and
+  // acknowledges nothing (decision 0010).
+  bool recovering = false;
 };
 
 // Null if the engine is not built in.

@@ -53,6 +53,7 @@ class World {
   std::uint64_t commits() const { return cluster_.newest_commit().value; }
   std::uint64_t reads() const { return reads_; }
   std::uint64_t changes() const { return changes_; }
+  std::uint64_t losses() const { return losses_; }
 
  private:
   static ClusterOptions options(std::uint64_t seed) {
@@ -113,6 +114,7 @@ class World {
     } else if (what < 935) {
       if (cluster_.up(node)) {
         cluster_.crash(node, random_.below(cluster_.writes_under_way(node) + 1));
+        if (random_.below(3) == 0) lose_log(node);
       } else {
         cluster_.restart(node);
       }
@@ -132,6 +134,38 @@ class World {
     } else if (cluster_.up(node)) {
       cluster_.input(node, PeerLiveness{NodeId(any_node()), random_.below(2) == 0});
     }
+  }
+
+  // Whether a quorum of these has its logs, `node` left out.
+  bool others_suffice(const std::vector<NodeId>& voters, std::uint64_t node) const {
+    const auto lost = [&](NodeId voter) {
+      return voter.value == node || cluster_.disk(voter.value).lost;
+    };
+    const auto gone = std::count_if(voters.begin(), voters.end(), lost);
+    return voters.empty() || static_cast<std::size_t>(gone) * 2 < voters.size();
+  }
+
+  // Within what can recover again: the others are a quorum of every membership.
+  void lose_log(std::uint64_t node) {
+    std::vector<Membership> in_force;
+    for (const auto other : cluster_.nodes()) {
+      if (cluster_.up(other)) {
+        in_force.push_back(cluster_.status(other).membership);
+      } else if (other != node) {
+        return;  // it may know of another one
+      }
+    }
+    for (const Message& message : cluster_.network()) {
+      for (const Entry& entry : message.entries) {
+        if (entry.kind != EntryKind::config) continue;
+        in_force.push_back(*Membership::decode(entry.payload.view()));
+      }
+    }
+    for (const Membership& one : in_force) {
+      if (!others_suffice(one.voters, node) || !others_suffice(one.outgoing, node)) return;
+    }
+    cluster_.lose_log(node);
+    ++losses_;
   }
 
   // Somebody campaigns while the leader is at work, and others believe that there is none. Half of
@@ -195,6 +229,7 @@ class World {
       auto& list = role == 0 ? target.voters : target.learners;
       list.insert(std::upper_bound(list.begin(), list.end(), who), who);
     }
+    if (!others_suffice(target.voters, 0)) return;  // the leader may not know yet
     if (!target.voters.empty() && !cluster_.change(node, target).refusal) ++changes_;
   }
 
@@ -278,6 +313,7 @@ class World {
   ReadTicket ticket_ = 0;
   std::uint64_t reads_ = 0;
   std::uint64_t changes_ = 0;
+  std::uint64_t losses_ = 0;
   std::map<std::pair<std::uint64_t, ReadTicket>, Index> expected_;
 };
 
@@ -298,6 +334,7 @@ TEST(RaftRandom, three_hundred_seeds_keep_every_promise) {
   std::uint64_t commits = 0;
   std::uint64_t reads = 0;
   std::uint64_t changes = 0;
+  std::uint64_t losses = 0;
   std::signal(SIGABRT, say_seed);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
@@ -309,12 +346,15 @@ TEST(RaftRandom, three_hundred_seeds_keep_every_promise) {
     commits += world.commits();
     reads += world.reads();
     changes += world.changes();
+    losses += world.losses();
   }
   RecordProperty("commits", static_cast<int>(commits));
   RecordProperty("reads", static_cast<int>(reads));
-  std::printf("%llu seeds: %llu entries committed, %llu reads, %llu changes of membership\n",
+  std::printf("%llu seeds: %llu entries committed, %llu reads, %llu changes of membership, "
+              "%llu logs lost\n",
               static_cast<unsigned long long>(count), static_cast<unsigned long long>(commits),
-              static_cast<unsigned long long>(reads), static_cast<unsigned long long>(changes));
+              static_cast<unsigned long long>(reads), static_cast<unsigned long long>(changes),
+              static_cast<unsigned long long>(losses));
 }
 
 }  // namespace

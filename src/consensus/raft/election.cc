@@ -21,7 +21,7 @@ constexpr Duration kSoonMax = milliseconds(50);
 // Who is no voter any more in a membership that may not be committed may be the only one who has it,
 // and then nobody else can be elected (thesis 4.2.2).
 bool Raft::may_campaign() const {
-  if (installing_) return false;
+  if (installing_ || (recovery_ && !mutated(Mutation::recovering_node_votes))) return false;
   // Its promise would not become durable, nor anything that it led others to.
   if (disk_hangs()) return false;
   for (auto one = memberships_.rbegin(); one != memberships_.rend(); ++one) {
@@ -198,6 +198,7 @@ bool Raft::as_complete_as_ours(const Message& message) const {
 }
 
 void Raft::on_pre_vote_request(const Message& message) {
+  if (recovery_ && !mutated(Mutation::recovering_node_votes)) return;
   const bool complete = as_complete_as_ours(message);
   const bool granted = complete && !hears_leader();
   Message reply = message_to(message.from, MessageKind::pre_vote_reply);
@@ -223,6 +224,7 @@ void Raft::on_vote_request(const Message& message) {
   // same answer: under this promise only the asker itself could have changed the log since. Voters
   // do not ask whether the candidate is a member: they may not know of it yet (4.2.2).
   CHECK(message.epoch == promise_);
+  if (recovery_ && !mutated(Mutation::recovering_node_votes)) return;
   const bool granted = as_complete_as_ours(message);
   Message reply = message_to(message.from, MessageKind::vote_reply);
   reply.refused = !granted;

@@ -33,7 +33,7 @@ bool Raft::quorum_is_active() const {
   const auto vote_of = [this, patience](NodeId node) -> std::optional<bool> {
     if (node == options_.self) return true;
     for (const Progress& peer : peers_) {
-      if (peer.node() == node) return elapsed_ - peer.heard_at() < patience;
+      if (peer.node() == node) return !peer.recovers() && elapsed_ - peer.heard_at() < patience;
     }
     return false;
   };
@@ -90,6 +90,7 @@ void Raft::on_heartbeat_reply(const Message& message) {
   Progress* peer = find_peer(message.from);
   if (peer == nullptr) return;
   note_answer(*peer, message);
+  if (message.refused) peer->note_recovering();
   // The peer is there. If it does not have everything, the appends that would tell it, or their
   // answers, may be lost, or only slow.
   if (peer->state() == Progress::State::snapshot) return;
@@ -109,9 +110,11 @@ void Raft::on_heartbeat_reply(const Message& message) {
 void Raft::on_heartbeat(const Message& message) {
   CHECK(message.epoch == promise_);
   follow(message.from);
-  if (!installing_) commit_to(std::min(message.commit, log_.last()));
+  if (!installing_ && !recovery_) commit_to(std::min(message.commit, log_.last()));
   Message reply = message_to(message.from, MessageKind::heartbeat_reply);
-  reply.read_round = message.read_round;
+  // Who recovers may have promised a later epoch: it is there, and confirms no read.
+  if (!recovery_) reply.read_round = message.read_round;
+  reply.refused = recovery_.has_value();
   // Says only "I have promised nothing later". Once the promise it follows is durable it vouches
   // for nothing on the disk, so neither reads nor the leader's check-quorum wait for a sync.
   if (writes_.durable_promise() == promise_) {

@@ -60,9 +60,16 @@ std::optional<ChangeRefusal> Raft::objection(const Membership& target) const {
   if (target.voters.empty() || !target.outgoing.empty() || !Membership::decode(encoded)) {
     return ChangeRefusal::invalid;
   }
+  std::size_t recovering = 0;
   for (const NodeId node : target.voters) {
     if (!membership().is_voter(node) && !caught_up(node)) return ChangeRefusal::behind;
+    const auto is_it = [node](const Progress& peer) {
+      return peer.node() == node && peer.recovers();
+    };
+    recovering += std::any_of(peers_.begin(), peers_.end(), is_it) ? 1 : 0;
   }
+  // Who recovers waits for a leader: if none can be elected without him, both wait for ever.
+  if (recovering * 2 >= target.voters.size()) return ChangeRefusal::behind;
   return std::nullopt;
 }
 

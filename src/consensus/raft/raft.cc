@@ -50,6 +50,10 @@ Raft::Raft(const ProtocolOptions& options, Recovered recovered, Instant now, Prn
   role_ = idle_role();
   reported_ = {role_, promise_, leader_};
   reset_election_timer();
+  if (recovered.recovering) {
+    recovery_.emplace().question = prng_.next() | 1;
+    recovery_->ask_at = elapsed_;
+  }
   // Nobody else can lead a group of one, so there is nobody to wait for.
   if (membership().voters.size() == 1 && membership().outgoing.empty()) {
     election_deadline_ = elapsed_;
@@ -97,6 +101,7 @@ void Raft::finish_step() {
 
 void Raft::on(Tick) {
   if (role_ != Role::leader) {
+    if (recovery_ && elapsed_ >= recovery_->ask_at) ask_for_promises();
     if (elapsed_ >= election_deadline_) campaign();
     return;
   }
@@ -129,7 +134,7 @@ void Raft::on(WriteCompleted input) {
 void Raft::on(Appointed&&) { out_->unsupported = "appointed: a raft group elects its leader"; }
 
 void Raft::on(LogFaultFound) {
-  out_->unsupported = "log fault found: repair from peers is not built yet";
+  out_->unsupported = "log fault found: a raft replica begins again without its log, as recovering";
 }
 
 // ---- Messages -----------------------------------------------------------------------------------
@@ -137,6 +142,13 @@ void Raft::on(LogFaultFound) {
 void Raft::on(Received&& input) {
   Message& message = input.message;
   if (!plausible(message)) return;
+  // Of one who recovers, or to him. Read rounds have no other place in pre-votes.
+  if (message.read_round != 0 && message.kind == MessageKind::pre_vote_request) {
+    return answer_question(message);
+  }
+  if (message.read_round != 0 && message.kind == MessageKind::pre_vote_reply) {
+    return recovery_ ? learn_promise(message) : void();
+  }
   if (message.epoch < promise_) {
     if (!mutated(Mutation::older_epochs_unanswered)) answer_older(message);
     return;
@@ -259,6 +271,7 @@ Instant Raft::wake_at() const {
   if (role_ == Role::leader && reads_.any_gathered()) return now_;  // the turn's read round
   Instant deadline = role_ == Role::leader ? heartbeat_deadline_ : election_deadline_;
   if (role_ == Role::leader && transfer_to_) deadline = std::min(deadline, transfer_deadline_);
+  if (recovery_) deadline = std::min(deadline, recovery_->ask_at);
   // Not later than a heartbeat interval, for the sake of max_advance().
   const Duration wait = std::max(Duration{}, deadline - elapsed_);
   return now_ + std::min(wait, options_.heartbeat_interval);
@@ -275,6 +288,13 @@ Status Raft::status() const {
   status.durable = writes_.durable_last();
   status.membership = membership();
   status.membership_index = memberships_.back().first;
+  status.recovering = recovery_.has_value();
+  if (recovery_) {
+    status.unheard = unheard();
+    for (const NodeId node : recovery_->alike) {
+      if (!recovery_->heard.contains(node)) status.recovering_too.push_back(node);
+    }
+  }
   for (const Progress& peer : peers_) {
     status.peers.push_back(
         {.node = peer.node(),

@@ -8,6 +8,7 @@
 //   replication.cc  proposals, appends, acknowledgements, commit (3.5, 3.6.2, 10.2.1)
 //   heartbeat.cc    heartbeats, check-quorum, reads (3.4, 6.2, 6.4)
 //   snapshot.cc     compaction and installation (5)
+//   recovery.cc     a replica whose disk has lost something becomes a member again
 //   transfer.cc     handing over leadership (3.10)
 //   membership.cc   the membership in force, as the log tells it (4)
 //
@@ -22,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -127,6 +129,16 @@ class Raft final : public Protocol {
   void ask_for_snapshot(Progress& peer);
   void on_snapshot(const Message& message);
 
+  // recovery.cc
+  void answer_question(const Message& question);
+  void ask_for_promises();
+  void learn_promise(const Message& message);
+  std::set<NodeId> asked() const;
+  bool quorums_remembered() const;
+  std::vector<NodeId> unheard() const;
+  bool may_recover(Index matched) const;
+  void answer_uncounted(const Message& append);
+
   // transfer.cc
   NodeId furthest_voter() const;
   void hand_over_if_ready(const Progress& peer);
@@ -174,6 +186,19 @@ class Raft final : public Protocol {
   // A snapshot that the host is loading in place of state and log. Until it is done nothing may
   // be appended, and this replica does not campaign.
   std::optional<SnapshotMark> installing_;
+
+  // Set: this replica does not know what it has promised, acknowledged and voted for.
+  struct Answer {
+    Epoch promise;
+    Index last;  // of the log, then
+  };
+  struct Recovery {
+    std::uint64_t question = 0;  // what answers must repeat: none is older than this process
+    std::map<NodeId, Answer> heard;
+    std::set<NodeId> alike;  // who has answered that he recovers as well
+    Instant ask_at;          // whoever is not in `heard`
+  };
+  std::optional<Recovery> recovery_;
 
   // Time. `elapsed_` is this replica's own: it advances with the host's, but by at most
   // max_advance() a step (see advance_time). All deadlines below are on it.

@@ -109,7 +109,18 @@ void Raft::on_refused(Progress& peer, const Message& message) {
   // guess is never taken for a match: the next append proves it, or is refused in its turn.
   const Index guess = log_.last_not_above(message.hint, message.hint_epoch);
   if (mutated(Mutation::hint_taken_for_match)) peer.on_ack(guess, log_.first());
-  if (peer.on_refusal(message.index, guess)) replicate_to(peer, true);
+  const bool matched =
+      message.hint > message.index ||
+      (message.hint == message.index && message.hint_epoch == log_.epoch_at(message.index));
+  if (!matched) {
+    if (peer.on_refusal(message.index, guess)) replicate_to(peer, true);
+    return;
+  }
+  // Refused all the same, because it must not be counted: the peer recovers. What is proven already
+  // is asked again with the next heartbeat only.
+  peer.note_recovering();
+  const Index next = std::max(guess, message.index);
+  if (peer.on_uncounted(message.index, next)) replicate_to(peer, next > message.index);
 }
 
 void Raft::update_commit() {
@@ -165,7 +176,9 @@ void Raft::on_append(Message&& message) {
     const std::uint64_t known =
         std::min<std::uint64_t>(log_.before() - message.index, message.entries.size());
     const Index end = message.index + message.entries.size();
-    if (end <= log_.before()) return acknowledge(end, message.read_round);
+    if (end <= log_.before()) {
+      return recovery_ ? answer_uncounted(message) : acknowledge(end, message.read_round);
+    }
     message.entries.erase(message.entries.begin(),
                           message.entries.begin() + static_cast<std::ptrdiff_t>(known));
     message.index = log_.before();
@@ -181,6 +194,11 @@ void Raft::on_append(Message&& message) {
   const Index matched = message.index + message.entries.size();
   accept_entries(std::move(message.entries));
   commit_to(std::min(message.commit, mutated(Mutation::commit_unmatched) ? log_.last() : matched));
+  if (recovery_ && !mutated(Mutation::recovering_node_acknowledges)) {
+    if (!may_recover(matched)) return answer_uncounted(message);
+    recovery_.reset();
+    out_->recovered = true;
+  }
   acknowledge(mutated(Mutation::whole_log_acknowledged) ? log_.last() : matched,
               message.read_round);
 }
@@ -209,7 +227,7 @@ void Raft::refuse_append(const Message& message) {
   // Not later than the entry asked about, not of a later epoch: what lies between cannot match.
   reply.hint = log_.last_not_above(std::min(message.index, log_.last()), message.index_epoch);
   reply.hint_epoch = log_.epoch_at(reply.hint).value_or(Epoch{});
-  reply.read_round = message.read_round;
+  if (!recovery_) reply.read_round = message.read_round;
   send_after_sync(std::move(reply));
 }
 

@@ -33,17 +33,22 @@ void Raft::on(SnapshotSent input) {
 
 // ---- Every replica ------------------------------------------------------------------------------
 
+// Who recovers acknowledges none: that it has it shows in its answer to the next append.
 void Raft::on_snapshot(const Message& message) {
   CHECK(message.epoch == promise_);
   if (message.index_epoch > message.epoch) return;
   follow(message.from);
   if (installing_) return;
   // A state never goes back: what is committed here already contains the snapshot.
-  if (message.index <= commit_) return acknowledge(commit_, message.read_round);
+  if (message.index <= commit_) {
+    if (!recovery_) acknowledge(commit_, message.read_round);
+    return;
+  }
   // The log contains it: then the entries are worth more than the snapshot.
   if (log_.epoch_at(message.index) == message.index_epoch) {
     commit_to(message.index);
-    return acknowledge(message.index, message.read_round);
+    if (!recovery_) acknowledge(message.index, message.read_round);
+    return;
   }
   installing_ = SnapshotMark{message.index, message.index_epoch, {}};
   out_->install = installing_;
@@ -75,7 +80,7 @@ void Raft::on(SnapshotStored&& input) {
   membership_changed();
   commit_ = mark.index;
   out_->committed_up_to = mark.index;
-  if (leader_) acknowledge(mark.index, 0);
+  if (leader_ && !recovery_) acknowledge(mark.index, 0);
 }
 
 }  // namespace holdfast::consensus

@@ -84,7 +84,8 @@ void Cluster::say(const std::string& line) {
 void Cluster::start(Replica& replica, bool first) {
   ProtocolOptions protocol = options_.protocol;
   protocol.self = NodeId(replica.number);
-  Recovered recovered{replica.disk.promise, replica.disk.mark, replica.disk.entries};
+  Recovered recovered{replica.disk.promise, replica.disk.mark, replica.disk.entries,
+                      replica.disk.lost};
   replica.engine = options_.make(protocol, std::move(recovered), replica.now, replica.prng.fork());
   replica.checker.reset();
   load_state(replica, replica.disk.mark.index);
@@ -127,6 +128,16 @@ void Cluster::take_effects(Replica& replica) {
   add(replica.refused, effects.reads_refused);
   for (const SnapshotWish& wish : effects.send_snapshot) replica.wishes.push_back(wish.to);
   if (effects.install) replica.install = effects.install;
+  if (effects.recovered) {
+    CHECK(replica.disk.lost);
+    replica.whole = true;
+    note_whole(replica);
+  }
+}
+
+// The host says so to itself once everything that was issued is durable.
+void Cluster::note_whole(Replica& replica) {
+  if (replica.whole && replica.writes.empty()) replica.disk.lost = replica.whole = false;
 }
 
 void Cluster::elapse(std::uint64_t node, Duration duration, const std::function<bool()>& until) {
@@ -181,6 +192,7 @@ void Cluster::complete_oldest(Replica& replica) {
     replica.after_sync.pop_front();
   }
   say(fmt::format("{}: write {} is durable", replica.number, write.id));
+  note_whole(replica);
   input(replica.number, WriteCompleted{write.id});
 }
 
@@ -199,6 +211,7 @@ void Cluster::crash(std::uint64_t node, std::size_t kept) {
   replica.writes.clear();
   replica.after_sync.clear();
   replica.install.reset();
+  replica.whole = false;
   replica.readable.clear();
   replica.refused.clear();
   replica.wishes.clear();
@@ -216,6 +229,15 @@ void Cluster::load_state(Replica& replica, Index index) {
 void Cluster::restart(std::uint64_t node) {
   CHECK(!up(node));
   start(at(node), false);
+}
+
+void Cluster::lose_log(std::uint64_t node) {
+  CHECK(!up(node));
+  Disk& disk = at(node).disk;
+  if (!disk.lost) at(node).before_loss = disk;
+  disk.promise = {};
+  disk.entries.clear();
+  disk.lost = true;
 }
 
 void Cluster::compact(std::uint64_t node, std::uint64_t index, std::uint64_t keep_from) {
@@ -448,7 +470,11 @@ void Cluster::check_commit(Replica& replica) {
     if (fresh) {
       // Committed is durable: it would survive a crash of the whole group, now.
       const auto vote_of = [&](NodeId node) -> std::optional<bool> {
-        return at(node.value).disk.holds(index, entry.epoch);
+        // What was acknowledged before it was lost counts: no other leader is elected without it
+        // until it is there again.
+        const Replica& voter = at(node.value);
+        return voter.disk.holds(index, entry.epoch) ||
+               (voter.disk.lost && voter.before_loss.holds(index, entry.epoch));
       };
       CHECK(count_votes(replica.engine->status().membership, vote_of) == VoteResult::won,
             "entry {} was committed and is not on a quorum of disks", index);

@@ -31,6 +31,7 @@ struct Disk {
   Epoch promise;
   SnapshotMark mark;
   std::vector<Entry> entries;  // after the mark
+  bool lost = false;           // more was there, and nobody knows how much
 
   bool holds(Index index, Epoch epoch) const;
 };
@@ -77,6 +78,8 @@ class Cluster {
   // Loses the writes under way but for the oldest `kept`, which had reached the disk.
   void crash(std::uint64_t node, std::size_t kept = 0);
   void restart(std::uint64_t node);
+  // The node is down, and of its disk nothing is left but the newest snapshot: it will recover.
+  void lose_log(std::uint64_t node);
   // Compacts the node's log up to `index`, which it has committed; keeps entries from `keep_from`.
   void compact(std::uint64_t node, std::uint64_t index, std::uint64_t keep_from = 0);
   // Takes the newest snapshot of `from` to `to`; the message that announces it is on its way.
@@ -155,7 +158,9 @@ class Cluster {
     Instant now;
     Prng prng{0};
     Disk disk;
+    Disk before_loss;
     std::deque<Write> writes;
+    bool whole = false;  // has recovered, and the disk does not know yet
     std::deque<std::pair<WriteId, Message>> after_sync;
     Index applied;
     std::optional<SnapshotMark> install;
@@ -173,6 +178,7 @@ class Cluster {
   void add(std::uint64_t node, const Membership& membership, Prng prng);
   void start(Replica& replica, bool first);
   void take_effects(Replica& replica);
+  static void note_whole(Replica& replica);
   void post(Message message);
   void apply_write(Disk& disk, const Write& write);
   void load_state(Replica& replica, Index index);

@@ -11,6 +11,13 @@ std::string join(const std::vector<NodeId>& nodes) {
   return text;
 }
 
+// Of one who recovers, or the answer to it.
+bool is_question(const Message& message) {
+  const bool pre_vote = message.kind == MessageKind::pre_vote_request ||
+                        message.kind == MessageKind::pre_vote_reply;
+  return pre_vote && message.read_round != 0;
+}
+
 bool is_reply(MessageKind kind) {
   return kind == MessageKind::pre_vote_reply || kind == MessageKind::vote_reply ||
          kind == MessageKind::append_reply || kind == MessageKind::heartbeat_reply;
@@ -111,6 +118,12 @@ std::string to_text(const std::vector<Entry>& entries) {
 std::string to_text(const Message& message) {
   std::string text =
       fmt::format("{}->{} {} {}", message.from, message.to, to_text(message.kind), message.epoch);
+  if (is_question(message)) {
+    // The number is as good as random.
+    if (message.kind == MessageKind::pre_vote_request) return text + " question";
+    return text + (message.refused ? fmt::format(" answer last={}:{}", message.hint, message.hint_epoch)
+                                   : std::string(" answer: recovers as well"));
+  }
   const bool vote =
       message.kind == MessageKind::pre_vote_reply || message.kind == MessageKind::vote_reply;
   if (vote) {
@@ -203,6 +216,7 @@ std::string to_text(const Effects& effects, const std::string& indent) {
   if (effects.lost_suffix) {
     line(fmt::format("lost {}..{}", effects.lost_suffix->first, effects.lost_suffix->last));
   }
+  if (effects.recovered) line("recovered");
   if (effects.unsupported) line("unsupported: " + *effects.unsupported);
   return text;
 }
@@ -211,6 +225,12 @@ std::string to_text(const Status& status) {
   std::string text = fmt::format("{} of {}, leader {}, log {}..{}, durable {}, committed {}",
                                  to_text(status.role), status.epoch, status.leader, status.first,
                                  status.last, status.durable, status.commit);
+  if (status.recovering) {
+    text += fmt::format(", recovering, has not heard ({})", join(status.unheard));
+    if (!status.recovering_too.empty()) {
+      text += fmt::format(", as do ({})", join(status.recovering_too));
+    }
+  }
   for (const PeerProgress& peer : status.peers) {
     text +=
         fmt::format(", {}{}:{}{}{}", peer.voter ? "" : "learner ", peer.node, peer.match,

@@ -215,6 +215,8 @@ bool Script::run_disk(const std::vector<std::string>& words) {
     cluster.sync(at(1), words.size() > 2 ? at(2) : SIZE_MAX);
   } else if (words[0] == "crash") {
     cluster.crash(at(1), words.size() > 2 ? at(2) : 0);
+  } else if (words[0] == "lose") {
+    cluster.lose_log(at(1));
   } else if (words[0] == "restart") {
     cluster.restart(at(1));
   } else if (words[0] == "compact") {

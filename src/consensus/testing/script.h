@@ -21,7 +21,7 @@
 //   sync N [COUNT]        completes writes, oldest first
 //   stabilize [N ...]     delivers and completes until nothing moves (only among these nodes)
 //   crash N [KEPT]        loses the writes under way but for the oldest KEPT
-//   restart N
+//   restart N             lose N    (its log, while it is down)
 //   compact N INDEX [KEEP]    snapshot FROM TO    sent N TO ok|failed    install N
 //   cut FROM TO           isolate N              heal
 //   membership N 1,2,3 [learners 4,5]            asks N for these voters and learners
