@@ -53,6 +53,8 @@ struct ReplicaOptions {
   // A voter that is silent for so long is replaced, if another node can take its place; 0: never.
   Duration replace_after = seconds(300);
   std::size_t check_bytes = 256 << 10;  // one part
+  // The disk has lost a part of what this replica had: consensus::Recovered::recovering.
+  bool recovering = false;
 };
 
 // Whether this replica's data can be trusted; divergence.h.

@@ -58,6 +58,7 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
   consensus::Recovered start;
   start.promise = recovered.promise;
   start.mark.membership = founding;
+  start.recovering = options.recovering;
   std::unique_ptr<keyspace::Keyspace> keyspace;
   ClusterTime applied_stamp{};
   ClusterTime stamp{clock.wall().ms};

@@ -14,6 +14,9 @@ Readiness readiness_of(const Standing& standing) {
   if (standing.agreement == replica::Agreement::stopped) {
     return {false, "stopped: the replicas differ and no majority agrees; no command is run"};
   }
+  if (standing.recovering) {
+    return {false, "recovering: this node has lost a part of its log and takes it from the others"};
+  }
   if (standing.restoring) {
     return {false, "restoring: a backup is being put into the cluster; commands on data are refused"};
   }

@@ -17,6 +17,7 @@ struct Standing {
   bool removed = false;
   bool draining = false;
   bool restoring = false;  // a backup
+  bool recovering = false;  // has lost a part of its log, and not all of it is here again
   NodeId leader = {};  // 0: unknown
   Index commit = {};
   Index applied = {};

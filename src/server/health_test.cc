@@ -38,6 +38,8 @@ TEST(Health, SaysWhyNot) {
   EXPECT_EQ(reason(standing), "draining");
   standing.restoring = true;
   EXPECT_EQ(reason(standing), "restoring");
+  standing.recovering = true;
+  EXPECT_EQ(reason(standing), "recovering");
   standing.agreement = replica::Agreement::rebuilding;
   EXPECT_EQ(reason(standing), "recovering");
   standing.agreement = replica::Agreement::stopped;

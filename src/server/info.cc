@@ -265,6 +265,7 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_checks", status.checks);
   lines.add("holdfast_rebuilds", status.rebuilds);
   lines.add("holdfast_restore", restore_text(services.setting(commands::Restore::kSetting)));
+  lines.add("holdfast_recovering", status.protocol.recovering ? 1 : 0);
   lines.add("holdfast_voters", protocol.membership.voters.size());
   lines.add("holdfast_learners", protocol.membership.learners.size());
   for (std::size_t i = 0; i < protocol.peers.size(); ++i) {

@@ -229,6 +229,10 @@ void storage(const replica::ReplicaStatus& status, const NodeFigures& figures, E
              "What this node had to mend since it started, by cause.");
   out.sample("cause=\"divergence\"", status.rebuilds);
   out.sample("cause=\"unfinished_write\"", figures.unfinished_writes);
+  out.sample("cause=\"damaged_files\"", figures.damages);
+  out.gauge("holdfast_recovering",
+            "1 if this node lost a part of its log and does not vote until it is here again.",
+            number(status.protocol.recovering));
   out.counter("holdfast_divergence_checks_total",
               "Comparisons of a part of the data with the other replicas.", status.checks);
   out.gauge("holdfast_diverged", "1 if the replicas differ and no majority agrees.",

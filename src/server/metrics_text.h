@@ -19,6 +19,7 @@ struct NodeFigures {
   std::uint64_t leader_changes = 0;     // since start, as this node saw them
   std::uint64_t elections = 0;          // that this node stood in since start
   std::uint64_t unfinished_writes = 0;  // cut off the end of the log at start
+  std::uint64_t damages = 0;            // of log or snapshots, set aside at start
   const Histogram* log_syncs = nullptr;
   std::optional<env::ProcessFigures> process = std::nullopt;
 };

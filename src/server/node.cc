@@ -52,6 +52,7 @@ void Node::on_turn_end() {
   if (clients_ && !ended_) clients_->on_turn_end(turn);
   if (images_ && !ended_) images_->sweep(turn);
   if (replica_ && !ended_) replica_->end_turn(turn);
+  if (!ended_) continue_recovery(turn);
   if (clients_ && !ended_) clients_->flush();
   if (!ended_) continue_shutdown(turn);
   turn_now_.reset();

@@ -1,6 +1,7 @@
 // A node: sockets on one side, a replica on the other. Only the order of steps is here; the steps
 // are in what it owns. node.cc has the turn, node_start.cc the way into a cluster and out of the
-// process, node_outbox.cc what the replica and the peers say, node_health.cc what watchers are told.
+// process, node_recovery.cc what follows when the folder is damaged, node_outbox.cc what the replica
+// and the peers say, node_health.cc what watchers are told.
 //
 // A turn: the founding's messages, the peers' timers, the clients' batch, the replica's end of turn
 // (which proposes, reads, applies and starts the log's sync). What all of them sent leaves after
@@ -133,6 +134,12 @@ class Node final : public env::TurnHandler,
   env::Network& peer_network() const;
   Result<void> begin();
   Result<void> open_log(bool must_exist);
+  // node_recovery.cc
+  Result<void> open_own_log();
+  Result<void> begin_without(std::string_view damage);
+  Result<void> open_replica();
+  void say_recovering(const consensus::Status& status);
+  void continue_recovery(Instant now);
   // Makes the folder part of a cluster, durably.
   Result<void> establish(const storage::Identity& identity);
   Result<void> serve();
@@ -216,6 +223,14 @@ class Node final : public env::TurnHandler,
   std::uint64_t unfinished_writes_ = 0;
   NodeId counted_leader_;
   Epoch counted_epoch_;
+
+  bool recovering_ = false;  // the folder has lost something: decision 0010
+  std::uint64_t damages_ = 0;
+  std::string log_damage_;  // why it could not be opened; empty: not for that
+  std::optional<consensus::WriteId> whole_with_;  // … has it again when this write is durable
+  bool leaving_recovery_ = false;
+  Instant say_recovering_at_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 
   ForwardOrder forward_order_;
   Departures departures_;

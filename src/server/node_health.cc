@@ -36,6 +36,7 @@ HttpAnswer Node::http_answer(std::string_view path) const {
                         .leader_changes = leader_changes_,
                         .elections = elections_,
                         .unfinished_writes = unfinished_writes_,
+                        .damages = damages_,
                         .log_syncs = &timed_disk_.log_syncs()};
     if (options_.process_figures) figures.process = options_.process_figures();
     return {200, clients_->metrics_text(figures), "text/plain; version=0.0.4; charset=utf-8"};
@@ -53,6 +54,7 @@ Standing Node::standing() const {
   standing.agreement = replica_->agreement();
   const auto restore = commands::Restore::decode(setting(commands::Restore::kSetting));
   standing.restoring = restore.ok() && restore->under_way();
+  standing.recovering = recovering_;
   const auto roster = commands::Roster::decode(setting(commands::Roster::kSetting));
   const auto* self = roster ? roster->find(identity_.node) : nullptr;
   standing.draining = self != nullptr && self->state == commands::NodeState::draining;

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/mutation.h"
-#include "replica/steward.h"
 #include "server/node.h"
 
 namespace holdfast::server {
@@ -16,22 +15,12 @@ constexpr Duration kSayAgain = seconds(30);
 
 bool is_ours(std::string_view name) {
   return name == "lock" || name.starts_with("identity") || name.starts_with("log-") ||
-         name.starts_with("snapshot-");
+         name.starts_with("snapshot-") || name.starts_with("recovering") ||
+         name.starts_with("damaged-");
 }
 
 bool is_wildcard(const env::Address& address) {
   return address.host == "0.0.0.0" || address.host == "::";
-}
-
-// What the log begins with. A node that joined later learns it from the log.
-consensus::Membership founding_membership(const storage::Identity& identity) {
-  const std::size_t voters = replica::voters_for(identity.founders);
-  consensus::Membership membership;
-  for (std::size_t i = 0; i < identity.founders; ++i) {
-    auto& half = i < voters ? membership.voters : membership.learners;
-    half.push_back(NodeId(i + 1));
-  }
-  return membership;
 }
 
 // Where TLS is spoken; for the log.
@@ -240,7 +229,7 @@ Result<void> Node::begin() {
             identity_.incarnation, NodeId{}, {}},
       keys_, peer_network(), trace_, events);
   if (identity_.cluster_id != 0) {
-    if (auto opened = open_log(true); !opened) return opened;
+    if (auto opened = open_own_log(); !opened) return opened;
     return serve();
   }
   if (!bootstrap) {
@@ -258,7 +247,9 @@ Result<void> Node::open_log(bool must_exist) {
   const storage::LogOptions options{
       .segment_bytes = static_cast<std::uint64_t>(options_.config.segment_bytes),
       .folder_id = identity_.folder_uid,
-      .must_exist = must_exist};
+      .must_exist = must_exist,
+      .damage = &log_damage_};
+  log_damage_.clear();
   auto log = storage::Log::open(
       disk_, trace_, options, [this](const std::string& what) { fail(what); }, recovery_);
   if (!log) return log.error();
@@ -351,6 +342,7 @@ replica::ReplicaOptions Node::replica_options() const {
   options.check_walk = seconds(config.check_walk_s);
   options.founders = founding_roster();
   options.replace_after = seconds(config.replace_after_s);
+  options.recovering = recovering_;
   return options;
 }
 
@@ -363,15 +355,7 @@ Result<void> Node::serve() {
   PeerEvents& events = *this;
   peers_ = std::make_unique<Peers>(std::move(options), peer_network(), disk_, trace_, events);
 
-  storage::GroupRecovery recovered;
-  for (auto& [group, recovery] : recovery_.groups) {
-    if (group == GroupId{}) recovered = std::move(recovery);
-  }
-  recovery_ = {};
-  auto replica = replica::Replica::open(replica_options(), clock_, disk_, *log_, trace_, *this,
-                                        recovered, founding_membership(identity_), prng_.next());
-  if (!replica) return replica.error();
-  replica_ = *std::move(replica);
+  if (auto opened = open_replica(); !opened) return opened;
   trace_.info("serving", {{"node", fmt::to_string(identity_.node.value)},
                           {"incarnation", fmt::to_string(identity_.incarnation.value)},
                           {"cluster", fmt::format("{:016x}", identity_.cluster_id)},

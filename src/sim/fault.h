@@ -23,9 +23,11 @@
 //   drift up to 1,000 ppm, freeze,   always. step-wall: any step
 //   step-wall
 //   bit-flip                         a minority of the nodes at a time. A node that meets the flip
-//                                    refuses to start and changes nothing: after heal-disk (the
-//                                    sector is read right) it starts. Flipped everywhere: no
-//                                    service until then, and still no lie
+//                                    in its log or a snapshot begins again without it and counts
+//                                    for nothing until it has everything from the others. In its
+//                                    identity, or with fewer than three nodes: it refuses to start
+//                                    and changes nothing until heal-disk (the sector is read
+//                                    right). A majority: no service, and still no lie
 //   wipe                             a minority, for good: if started the node is a stranger, whom
 //                                    the others refuse its old place; heal() leaves it down
 //   join, remove, drain, undrain,    always: what cannot be is refused, or waits
@@ -37,8 +39,8 @@
 //   lying-cache, older-disk          node holds on disk what it held. What is lost at the end of a
 //                                    log cannot be told from what never was, so beyond this bound
 //                                    nobody could promise anything: inflict() keeps it. The node
-//                                    has found the damage and stays away for good; or it has not,
-//                                    and catches up
+//                                    has found the damage and begins again; or it has not, and
+//                                    catches up
 //
 // So only the kinds from bit-flip on count as damage: draw_faults() takes at most FaultMix::damaged
 // nodes for them in a run, always the same ones.

@@ -56,6 +56,7 @@ struct Sight {
   // majority (told of leaders only); and how often anything was mended in the network so far.
   Instant clock;
   bool deaf = false;
+  bool recovering = false;  // its disk has lost something, and it knows: decision 0010
   std::uint64_t mends = 0;
   // Of its clients, who waits for a lock; valid during the call only, null: not looked at.
   const std::vector<server::LockWait>* waits = nullptr;

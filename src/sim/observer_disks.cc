@@ -66,7 +66,8 @@ void Durability::see(const Look& look, const Memory& memory, Problems& problems)
   if (!look.started || look.before == nullptr) return;
   const Sight& now = look.now;
   const Sight& before = *look.before;
-  if (!memory.disk_trusted(now.machine)) return;
+  // Who knows that something is missing vouches for nothing until it is there again.
+  if (!memory.disk_trusted(now.machine) || now.recovering) return;
 
   // A newer epoch at the end: a leader may already have put its entries in the place of those.
   const bool owed_there = look.owed <= now.before || !look.owed_epoch ||

@@ -81,6 +81,7 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.wipes = host.disk().wipes();
   sight.data = &replica->keyspace();
   sight.making_snapshot = replica->making_snapshot();
+  sight.recovering = protocol.status().recovering;
   sight.disk_may_lose = host.disk().may_lose();
   sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 

@@ -303,7 +303,8 @@ std::set<MachineId> Run::up() {
   std::set<MachineId> members;
   for (const MachineId id : core_) {
     const server::Node* node = world_.host(id).node();
-    if (node != nullptr && node->replica() != nullptr) members.insert(id);
+    if (node == nullptr || node->replica() == nullptr) continue;
+    if (!node->replica()->protocol().status().recovering) members.insert(id);
   }
   return members;
 }
@@ -450,6 +451,13 @@ void Run::judge_inside() {
     if (world_.host(id).running() || damaged_.contains(id)) continue;
     if (changes_members() && !is_listed(id)) continue;
     problem(fmt::format("liveness: node {} is down: {}", id, world_.host(id).last_words()));
+  }
+  // Who recovers needs a word of every other node, and has it within seconds.
+  const std::set<MachineId> members = up();
+  for (const MachineId id : core_) {
+    const bool alone = members.size() + 1 == world_.nodes() && !members.contains(id);
+    if (!rests_ || !alone || !world_.host(id).running()) continue;
+    problem(fmt::format("liveness: node {} is still recovering", id));
   }
   observers_.finish();
   for (const auto& one : observers_.problems()) problem(one.text());

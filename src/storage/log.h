@@ -36,6 +36,9 @@ struct LogOptions {
   std::string prefix = "log-";
   // This folder has had a log before: finding none is an error, not a fresh start.
   bool must_exist = false;
+  // Set to file, offset and what is wrong if the log cannot be opened because what is there fails its
+  // checksums or contradicts itself; stays as it is on every other error. Null: nobody asks.
+  std::string* damage = nullptr;
 };
 
 // What one group had on disk: feeds consensus::make_protocol together with the snapshot's mark.

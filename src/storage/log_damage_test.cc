@@ -240,6 +240,26 @@ TEST_F(LogDamageTest, SwappedAndMissingFilesAreFound) {
   EXPECT_NE(with(image), "");
 }
 
+// A node may set aside what is damaged; what is missing may be somewhere else.
+TEST_F(LogDamageTest, DamageIsToldApartFromFilesThatAreMissingOrOfAnotherFolder) {
+  std::string damage;
+  options.damage = &damage;
+  const std::string one = segment_name(options.prefix, 1);
+  Image image = whole;
+  image.erase(one);
+  EXPECT_NE(with(image), "");
+  EXPECT_EQ(damage, "");
+  ++options.folder_id;
+  EXPECT_NE(with(whole), "");
+  EXPECT_EQ(damage, "");
+  --options.folder_id;
+  image = whole;
+  image[one][kSegmentHeaderBytes + 20] ^= 1;
+  EXPECT_NE(with(image), "");
+  EXPECT_EQ(damage.find(one + ", offset 64: "), 0U) << damage;
+  options.damage = nullptr;
+}
+
 TEST_F(LogDamageTest, NoFilesWhereThereMustBeSome) {
   options.must_exist = true;
   EXPECT_NE(with({}).find("no log files"), std::string::npos);

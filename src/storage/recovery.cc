@@ -104,8 +104,14 @@ class Recovery {
     return {};
   }
 
+  void note_damage(std::string what) const {
+    if (options_.damage != nullptr) *options_.damage = std::move(what);
+  }
+
   Error torn_before(const std::string& name) const {
     const auto& torn = log_.segments.back();
+    note_damage(fmt::format("{}, offset {}: a record is unreadable that had reached the disk",
+                            segment_name(options_.prefix, torn.number), log_.tail.size()));
     return {
         fmt::format("{}, offset {}: the log is damaged: the record is unreadable, and {} was "
                     "begun after it had reached the disk. Nothing has been changed. Entries "
@@ -116,6 +122,8 @@ class Recovery {
   }
 
   Error start_missing(const std::string& name) const {
+    note_damage(fmt::format("{}, offset {}: it does not say where every group stands", name,
+                            kSegmentHeaderBytes));
     return {
         fmt::format("{}, offset {}: the log is damaged: it does not say where every group "
                     "stands. Nothing has been changed. If the cluster's other nodes are well, "
@@ -125,6 +133,8 @@ class Recovery {
   }
 
   Error records_behind(const std::string& name) const {
+    note_damage(fmt::format("{}: it is empty, but {} behind it holds records",
+                            log_.unused.front(), name));
     return {
         fmt::format("{}: the log is damaged: it is empty, but {} behind it holds records. "
                     "Nothing has been changed. Entries that were acknowledged are missing "

@@ -21,11 +21,12 @@ constexpr std::string_view kWhatNow =
 class SegmentReader {
  public:
   SegmentReader(std::string_view name, std::uint64_t number, std::string_view bytes,
-                std::uint64_t folder, bool first, std::map<GroupId, GroupReplay>& groups,
+                const LogOptions& options, bool first, std::map<GroupId, GroupReplay>& groups,
                 std::map<GroupId, Index>& highest)
       : name_(name),
         bytes_(bytes),
-        folder_(folder),
+        options_(options),
+        folder_(options.folder_id),
         number_(number),
         first_(first),
         groups_(groups),
@@ -201,12 +202,16 @@ class SegmentReader {
   }
 
   Error damaged(std::uint64_t offset, std::string_view what) const {
+    if (options_.damage != nullptr) {
+      *options_.damage = fmt::format("{}, offset {}: {}", name_, offset, what);
+    }
     return {
         fmt::format("{}, offset {}: the log is damaged: {}. {}", name_, offset, what, kWhatNow)};
   }
 
   std::string_view name_;
   std::string_view bytes_;
+  const LogOptions& options_;
   std::uint64_t folder_;
   std::uint64_t number_;
   bool first_;
@@ -222,7 +227,7 @@ Result<SegmentEnd> read_segment(std::string_view name, std::uint64_t number, std
                                 const LogOptions& options, bool first,
                                 std::map<GroupId, GroupReplay>& groups,
                                 std::map<GroupId, Index>& highest) {
-  return SegmentReader(name, number, bytes, options.folder_id, first, groups, highest).read();
+  return SegmentReader(name, number, bytes, options, first, groups, highest).read();
 }
 
 }  // namespace holdfast::storage

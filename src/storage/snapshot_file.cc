@@ -283,6 +283,10 @@ Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group
   return newest;
 }
 
+bool is_snapshot(std::string_view name, GroupId group) {
+  return index_of(name, prefix_of(group)).has_value();
+}
+
 std::string snapshot_name(GroupId group, Index index) {
   return fmt::format("{}{:020}{}", prefix_of(group), index.value, kSuffix);
 }

@@ -69,6 +69,8 @@ struct SnapshotFile {
 };
 // The newest finished snapshot of the group, if any; removes left-over temporary files.
 Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group);
+// A finished snapshot of this group.
+bool is_snapshot(std::string_view name, GroupId group);
 std::string snapshot_name(GroupId group, Index index);
 std::string snapshot_temporary_name(GroupId group, Index index);
 // Of one that comes from a peer: this node may be making one of the same index meanwhile.
