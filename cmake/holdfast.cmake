@@ -8,7 +8,7 @@
 #                 [TIMEOUT seconds] [SERIAL])
 #     in tests/<folder>: a test of another kind than unit, a GoogleTest program or any command.
 #   holdfast_fuzz(NAME x_fuzz SOURCES x_fuzz.cc LINKS hf_x [CORPUS folder])
-#     in tests/fuzz: a fuzz target, built and run in the fuzz preset only.
+#     in tests/fuzz: a fuzz target, built and run where HOLDFAST_FUZZ is on.
 
 include_guard(GLOBAL)
 
@@ -63,9 +63,26 @@ endfunction()
 
 # --- Libraries and the program ------------------------------------------------------------------
 
+# Compiles several sources of a target as one, if HOLDFAST_UNITY is on: those that tools/unite puts into
+# one group.
+function(_holdfast_unite target)
+  if(NOT HOLDFAST_UNITY)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  execute_process(COMMAND ${PROJECT_SOURCE_DIR}/tools/unite ${sources} OUTPUT_VARIABLE groups
+                  WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} COMMAND_ERROR_IS_FATAL ANY
+                  OUTPUT_STRIP_TRAILING_WHITESPACE)
+  foreach(source group IN ZIP_LISTS sources groups)
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${target}_${group})
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+endfunction()
+
 # What makes a folder quicker to compile without changing what is shipped. What a simulated world does
 # not spend its time in need not be optimized under sanitizers: that takes half of the compile time.
 function(_holdfast_quicken target folder)
+  _holdfast_unite(${target})
   if(HOLDFAST_SANITIZE AND folder MATCHES "^(commands|storage|os|replica|server|client|cli|main)$")
     target_compile_options(${target} PRIVATE -O0)
   elseif(TARGET hf_header)
@@ -84,6 +101,9 @@ function(holdfast_library)
     add_library(hf_${folder} STATIC ${arg_SOURCES})
     target_link_libraries(hf_${folder} PUBLIC ${edges} hf_common ${arg_LINKS})
     _holdfast_quicken(hf_${folder} ${folder})
+    if(HOLDFAST_FUZZ)
+      target_compile_options(hf_${folder} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
   else()
     add_library(hf_${folder} INTERFACE)
     target_link_libraries(hf_${folder} INTERFACE ${edges} hf_common ${arg_LINKS})
@@ -132,6 +152,7 @@ function(holdfast_test)
     # (with sanitizers twice as much).
     target_compile_options(${arg_NAME}_test PRIVATE -O0)
     target_precompile_headers(${arg_NAME}_test REUSE_FROM hf_test_header)
+    _holdfast_unite(${arg_NAME}_test)
     if(HOLDFAST_GOLD)  # half the time of the default linker, for a hundred programs
       target_link_options(${arg_NAME}_test PRIVATE -fuse-ld=gold)
     endif()

@@ -42,7 +42,7 @@ CLI::App* add_server(CLI::App& app, ServerFlags& flags) {
     };
     if (setting.range == "true or false") {
       server->add_flag_function(
-          flag, [take, &flags](std::int64_t count) { take(count > 0 ? "true" : "false"); }, help);
+          flag, [take](std::int64_t count) { take(count > 0 ? "true" : "false"); }, help);
     } else {
       server->add_option_function<std::string>(flag, take, help);
     }

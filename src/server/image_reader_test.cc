@@ -9,7 +9,7 @@ namespace {
 
 constexpr ConnectionId kClient{7};
 
-class ImageReaderTest : public testing::Test {
+class ImageReaderTest : public ::testing::Test {
  protected:
   ImageReaderTest() {
     for (std::size_t i = 0; i < 600'000; ++i) content_.push_back(static_cast<char>(i % 251));

@@ -54,14 +54,14 @@ void auth(LocalCall& call) {
   call.reply.ok();
 }
 
-struct Hello {
+struct HelloWords {
   std::optional<resp::Version> version;
   std::optional<std::pair<std::string_view, std::string_view>> login;
   std::optional<std::string_view> name;
 };
 
 // Nothing, or the error.
-std::optional<std::string> read_hello(const std::vector<std::string_view>& args, Hello& hello) {
+std::optional<std::string> read_hello(const std::vector<std::string_view>& args, HelloWords& hello) {
   if (args.size() == 1) return std::nullopt;
   const auto version = commands::parse_integer(args[1]);
   if (!version) return "ERR Protocol version is not an integer or out of range";
@@ -105,7 +105,7 @@ void answer_hello(LocalCall& call) {
 
 void hello(LocalCall& call) {
   Session& session = call.connection.session;
-  Hello wanted;
+  HelloWords wanted;
   if (const auto refused = read_hello(call.args, wanted)) return call.reply.error(*refused);
   if (wanted.login && !authenticate(call, wanted.login->first, wanted.login->second)) {
     return call.reply.error(kWrongPassword);
