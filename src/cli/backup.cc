@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "cli/backup_output.h"
+#include "cli/access.h"
 #include "cli/json_text.h"
 #include "cli/server_info.h"
 #include "cli/tools.h"
@@ -30,7 +31,7 @@ constexpr auto kLookAgain = std::chrono::milliseconds(2);
 
 struct Options {
   std::string server = "127.0.0.1:7379";
-  std::string password;
+  Access access;
   std::string to;
   bool json = false;
   int wait_s = 60;
@@ -107,7 +108,7 @@ std::int64_t wall_ms() {
 }
 
 Result<storage::BackupHeader> header_for(const Options& options, const env::Address& address) {
-  const auto info = ask_info(address, options.password, kPatience);
+  const auto info = ask_info(address, options.access, kPatience);
   if (!info) return info.error();
   storage::BackupHeader header;
   const std::string id = field(*info, "holdfast_cluster_id");
@@ -162,7 +163,7 @@ int backup(const Options& options) {
   if (!address) return complain(address.error().message);
   const auto header = header_for(options, *address);
   if (!header) return complain(header.error().message);
-  auto server = log_in(*address, options.password, kPatience);
+  auto server = log_in(*address, options.access, kPatience);
   if (!server) return complain(server.error().message);
   auto file = OutputFile::create(options.to);
   if (!file) return complain(file.error().message);
@@ -190,8 +191,7 @@ void add_backup(CLI::App& app, int& exit_code) {
   tool->add_option("--server", options->server,
                    "the node that makes it, by its client address; any will do")
       ->capture_default_str();
-  tool->add_option("--password", options->password, "the password of the cluster")
-      ->envname("HOLDFAST_PASSWORD");
+  add_access(tool, options->access);
   tool->add_option("--wait", options->wait_s, "seconds to wait for a leader, and for the snapshot")
       ->check(CLI::Range(1, 86'400))
       ->capture_default_str();

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/access.h"
 #include "cli/bench_options.h"
 #include "cli/bench_run.h"
 #include "cli/tools.h"
@@ -28,8 +29,7 @@ int run(const BenchFlags& flags) {
 void add_load(CLI::App& tool, BenchFlags& flags) {
   tool.add_option("--servers", flags.servers,
                   "client addresses of one cluster: HOST:PORT,HOST:PORT,… (127.0.0.1:7379)");
-  tool.add_option("--password", flags.password, "the password of the cluster")
-      ->envname("HOLDFAST_PASSWORD");
+  add_access(&tool, flags.access);
   tool.add_option("--seconds", flags.seconds, "how long the load lasts")
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();

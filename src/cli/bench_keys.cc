@@ -61,7 +61,7 @@ Result<void> LastReader::read(const std::string& key, Op op, bool until_gone) {
 
 std::optional<std::string> LastReader::try_once(const std::string& key, Op op) {
   if (!connection_) {
-    auto opened = log_in(reader_.server, reader_.password, kPatience);
+    auto opened = log_in(reader_.server, reader_.access, kPatience);
     if (!opened) {
       why_ = opened.error().message;
       return std::nullopt;
@@ -131,8 +131,8 @@ Result<void> BenchKeys::read(const Reader& reader, const env::Clock& clock,
   return {};
 }
 
-Result<void> BenchKeys::remove(const env::Address& server, std::string_view password) const {
-  auto connection = log_in(server, password, kPatience);
+Result<void> BenchKeys::remove(const env::Address& server, const Access& access) const {
+  auto connection = log_in(server, access, kPatience);
   if (!connection) return connection.error();
   for (auto at = keys_.begin(); at != keys_.end();) {
     std::vector<std::string_view> words = {"DEL"};

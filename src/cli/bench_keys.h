@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "cli/access.h"
 #include "env/clock.h"
 #include "env/network.h"
 #include "workload/history.h"
@@ -26,7 +27,7 @@ class BenchKeys {
 
   struct Reader {
     env::Address server;
-    std::string_view password;
+    const Access& access;
     std::uint32_t client = 0;  // its number in the history
     Duration patience;         // for all of it
   };
@@ -35,7 +36,7 @@ class BenchKeys {
   Result<void> read(const Reader& reader, const env::Clock& clock,
                     workload::History& history) const;
   // From whichever server is asked.
-  Result<void> remove(const env::Address& server, std::string_view password) const;
+  Result<void> remove(const env::Address& server, const Access& access) const;
 
  private:
   enum class Kind : std::uint8_t { plain, set, short_lived };

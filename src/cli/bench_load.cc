@@ -20,7 +20,8 @@ std::string fresh_prefix() { return fmt::format("bench.{:08x}.", os::random_seed
 
 }  // namespace
 
-BenchLoad::BenchLoad(const BenchOptions& options, const std::vector<env::Address>& servers,
+BenchLoad::BenchLoad(const BenchOptions& options, std::shared_ptr<const os::TlsContext> tls,
+                     const std::vector<env::Address>& servers,
                      BenchNodes* nodes, const os::SystemClock& clock, Figures& figures,
                      BenchKeys& keys)
     : nodes_(nodes),
@@ -32,7 +33,7 @@ BenchLoad::BenchLoad(const BenchOptions& options, const std::vector<env::Address
       loop_(clock),
       network_(loop_, trace_),
       plan_{.servers = servers,
-            .password = options.password,
+            .password = options.access.password,
             .mix = options.mix,
             .patience = options.patience} {
   plan_.mix.prefix = fresh_prefix();
@@ -42,10 +43,15 @@ BenchLoad::BenchLoad(const BenchOptions& options, const std::vector<env::Address
       keys_.add(history);
     };
   }
+  if (tls != nullptr) {
+    tls_ = std::make_unique<os::TlsNetwork>(loop_, network_, trace_,
+                                            os::TlsNetwork::Options{std::move(tls)});
+  }
+  env::Network& reached = tls_ ? static_cast<env::Network&>(*tls_) : network_;
   Prng prng(options.seed);
   for (std::uint32_t i = 0; i < plan_.mix.clients; ++i) {
     clients_.push_back(
-        std::make_unique<BenchClient>(plan_, i, prng.fork(), network_, clock, figures));
+        std::make_unique<BenchClient>(plan_, i, prng.fork(), reached, clock, figures));
   }
   began_ = clock.now();
   next_ = began_ + length_;

@@ -15,13 +15,15 @@
 #include "os/event_loop.h"
 #include "os/system_clock.h"
 #include "os/tcp.h"
+#include "os/tls.h"
 
 namespace holdfast::cli {
 
 class BenchLoad final : private env::TurnHandler {
  public:
-  // `nodes`: ours, or null. All that is handed in outlives it.
-  BenchLoad(const BenchOptions& options, const std::vector<env::Address>& servers,
+  // `tls`: null, in plain. `nodes`: ours, or null. All that is handed in outlives it.
+  BenchLoad(const BenchOptions& options, std::shared_ptr<const os::TlsContext> tls,
+            const std::vector<env::Address>& servers,
             BenchNodes* nodes, const os::SystemClock& clock, Figures& figures, BenchKeys& keys);
 
   // Until the time is up, or SIGINT or SIGTERM; then what was begun is ended. On a second signal
@@ -51,6 +53,7 @@ class BenchLoad final : private env::TurnHandler {
   NoTrace trace_;
   os::EventLoop loop_;
   os::TcpNetwork network_;
+  std::unique_ptr<os::TlsNetwork> tls_;
   BenchClient::Plan plan_;
   std::vector<std::unique_ptr<BenchClient>> clients_;
   std::unique_ptr<BenchFaults> faults_;

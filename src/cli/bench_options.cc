@@ -49,6 +49,9 @@ Result<void> each_part(std::string_view text, Take take) {
 Duration from_ms(double count) { return {static_cast<std::int64_t>(count * 1e6)}; }
 
 Result<void> check_nodes(const BenchFlags& flags) {
+  if (flags.start > 0 && flags.access.tls) {
+    return Error{"--tls is for servers that run already: leave it out, or --start"};
+  }
   if (flags.start > 0 && !flags.servers.empty()) {
     return Error{"--start starts nodes of its own: leave --servers out, or --start"};
   }
@@ -122,7 +125,7 @@ Result<BenchOptions> make_options(const BenchFlags& flags) {
                       : keeps             ? kThinkWithHistory
                                           : Duration{};
   // Our own nodes have none.
-  if (flags.start == 0) options.password = flags.password;
+  if (flags.start == 0) options.access = flags.access;
   options.history = flags.history;
   options.length = from_ms(flags.seconds * 1000);
   options.patience = from_ms(flags.patience_ms);

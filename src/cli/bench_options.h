@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "cli/access.h"
 #include "env/network.h"
 #include "workload/mix.h"
 
@@ -16,7 +17,7 @@ namespace holdfast::cli {
 // As said on the command line.
 struct BenchFlags {
   std::string servers;
-  std::string password;
+  Access access;
   std::string history;
   std::string judge;
   std::string mix;
@@ -38,7 +39,7 @@ struct BenchFlags {
 
 struct BenchOptions {
   std::vector<env::Address> servers;  // empty: `nodes` are started here
-  std::string password;
+  Access access;
   std::string history;  // file; empty: none is kept, and nothing judged
   workload::Mix mix;
   Duration length;

@@ -60,8 +60,8 @@ void judge_history(const workload::History& history, Judgement& judgement) {
 // ---- Before the load
 
 // Whether the server knows a leader.
-Result<void> ask_for_leader(const env::Address& server, const std::string& password) {
-  const auto info = ask_info(server, password, kOnePatience);
+Result<void> ask_for_leader(const env::Address& server, const Access& access) {
+  const auto info = ask_info(server, access, kOnePatience);
   if (!info) return info.error();
   if (field(*info, "holdfast_leader") != "0") return {};
   return Error{
@@ -70,13 +70,13 @@ Result<void> ask_for_leader(const env::Address& server, const std::string& passw
 
 // Waits until as many servers as `wanted` serve.
 Result<void> wait_until_served(const std::vector<env::Address>& servers, std::size_t wanted,
-                               Duration patience, const std::string& password, BenchNodes* nodes) {
+                               Duration patience, const Access& access, BenchNodes* nodes) {
   const os::SystemClock clock;
   const Instant give_up_at = clock.now() + patience;
   for (;;) {
     std::vector<Error> errors;
     for (const auto& server : servers) {
-      if (auto asked = ask_for_leader(server, password); !asked) errors.push_back(asked.error());
+      if (auto asked = ask_for_leader(server, access); !asked) errors.push_back(asked.error());
     }
     if (servers.size() - errors.size() >= wanted) {
       for (const Error& error : errors) warn(error.message);
@@ -98,7 +98,7 @@ class Bench {
 
  private:
   Result<void> begin();
-  void load();
+  Result<void> load();
   void judge(workload::History history, std::vector<std::string> problems);
   void read_at_last(workload::History& history);
   void write_history(const workload::History& history);
@@ -125,13 +125,13 @@ int Bench::run() {
     }
   }
   if (auto begun = begin(); !begun) return say(kUnreachable, begun.error().message);
-  load();
+  if (auto loaded = load(); !loaded) return say(kUsage, loaded.error().message);
   return report();
 }
 
 Result<void> Bench::begin() {
   if (options_.nodes == 0) {
-    auto served = wait_until_served(servers_, 1, kReachPatience, options_.password, nullptr);
+    auto served = wait_until_served(servers_, 1, kReachPatience, options_.access, nullptr);
     if (served) return served;
     return Error{served.error().message +
                  " Name other servers with --servers, their password with --password, or let this "
@@ -141,24 +141,27 @@ Result<void> Bench::begin() {
   if (!nodes) return nodes.error();
   nodes_ = *std::move(nodes);
   servers_ = nodes_->servers();
-  auto served = wait_until_served(servers_, servers_.size(), kFoundingPatience, "", nodes_.get());
+  auto served = wait_until_served(servers_, servers_.size(), kFoundingPatience, Access(), nodes_.get());
   if (served) return served;
   nodes_->keep();
   return Error{fmt::format("the nodes that were started do not serve: {}\nData and logs: {}",
                            served.error().message, nodes_->folder())};
 }
 
-void Bench::load() {
+Result<void> Bench::load() {
+  auto tls = options_.access.context();
+  if (!tls) return tls.error();
   figures_.servers = servers_;
   figures_.clients = options_.mix.clients;
   figures_.seed = options_.seed;
-  BenchLoad load(options_, servers_, nodes_.get(), clock_, figures_, keys_);
+  BenchLoad load(options_, *std::move(tls), servers_, nodes_.get(), clock_, figures_, keys_);
   load.run();
   if (load.disturbances_left() > 0 && !load.interrupted()) {
     warn(fmt::format("there was no time for {} of the kills and pauses: say --seconds N for more",
                      load.disturbances_left()));
   }
   judge(load.take_history(), load.problems());
+  return {};
 }
 
 void Bench::judge(workload::History history, std::vector<std::string> problems) {
@@ -180,7 +183,7 @@ void Bench::read_at_last(workload::History& history) {
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     const auto client = options_.mix.clients + static_cast<std::uint32_t>(i);
     const auto read =
-        keys_.read({servers_[i], options_.password, client, patience}, clock_, history);
+        keys_.read({servers_[i], options_.access, client, patience}, clock_, history);
     if (read) continue;
     if (nodes_) {
       judgement_.objections.push_back(read.error().message);
@@ -225,7 +228,7 @@ int Bench::report() {
 void Bench::clear_up() {
   Error last;
   for (const auto& server : servers_) {
-    const auto removed = keys_.remove(server, options_.password);
+    const auto removed = keys_.remove(server, options_.access);
     if (removed) return;
     last = removed.error();
   }

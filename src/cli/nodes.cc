@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "cli/access.h"
 #include "cli/json_text.h"
 #include "cli/server_info.h"
 #include "cli/tools.h"
@@ -25,7 +26,7 @@ constexpr auto kLookAgain = std::chrono::milliseconds(100);
 
 struct Options {
   std::string server = "127.0.0.1:7379";
-  std::string password;
+  Access access;
   bool json = false;
   int wait_s = 60;
   std::uint64_t node = 0;
@@ -54,7 +55,7 @@ Result<std::vector<Row>> rows_of(const resp::Reply& reply) {
 Result<client::Connection> reach(const Options& options) {
   auto address = env::Address::parse(options.server);
   if (!address) return address.error();
-  return log_in(*address, options.password, kPatience);
+  return log_in(*address, options.access, kPatience);
 }
 
 Result<std::vector<Row>> gather(client::Connection& server) {
@@ -127,14 +128,14 @@ int change(const Options& options, const std::vector<std::string_view>& words, b
 int transfer(const Options& options) {
   auto asked = env::Address::parse(options.server);
   if (!asked) return complain(asked.error().message);
-  const auto info = ask_info(*asked, options.password, kPatience);
+  const auto info = ask_info(*asked, options.access, kPatience);
   if (!info) return complain(info.error().message);
   const std::string before = field(*info, "holdfast_leader");
   const auto leader = field(*info, "holdfast_role") == "leader"
                           ? asked
-                          : env::Address::parse(field(*info, "holdfast_leader_address"));
+                          : other_server(*asked, *info, field(*info, "holdfast_leader_address"));
   if (!leader) return complain("no leader is known; nothing was done");
-  auto server = log_in(*leader, options.password, kPatience);
+  auto server = log_in(*leader, options.access, kPatience);
   if (!server) return complain(server.error().message);
   const std::string to = fmt::to_string(options.node);
   std::vector<std::string_view> words = {"HOLDFAST", "TRANSFER"};
@@ -144,7 +145,7 @@ int transfer(const Options& options) {
   if (reply->is_error()) return complain(reply->text);
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(options.wait_s);
   while (std::chrono::steady_clock::now() < until) {
-    const auto now = ask_info(*leader, options.password, kPatience);
+    const auto now = ask_info(*leader, options.access, kPatience);
     const std::string leads = now ? field(*now, "holdfast_leader") : "0";
     if (leads != "0" && (options.node == 0 ? leads != before : leads == to)) {
       fmt::print("node {} leads\n", leads);
@@ -157,8 +158,7 @@ int transfer(const Options& options) {
 
 void add_common(CLI::App* tool, const std::shared_ptr<Options>& options) {
   tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
-  tool->add_option("--password", options->password, "the password of the cluster")
-      ->envname("HOLDFAST_PASSWORD");
+  add_access(tool, options->access);
 }
 
 CLI::App* add_change(CLI::App* nodes, const std::shared_ptr<Options>& options, const char* name,

@@ -15,6 +15,7 @@
 
 #include "base/checksum.h"
 #include "cli/backup_output.h"
+#include "cli/access.h"
 #include "cli/server_info.h"
 #include "cli/tools.h"
 #include "env/network.h"
@@ -32,7 +33,7 @@ constexpr std::size_t kWord = 8 << 20;
 
 struct Options {
   std::string server = "127.0.0.1:7379";
-  std::string password;
+  Access access;
   std::string file;
   bool replace = false;
   bool check = false;
@@ -68,7 +69,7 @@ class Teller {
 
 Teller::Said Teller::once(const std::vector<std::string_view>& words) {
   if (!connection_) {
-    auto opened = log_in(address_, options_.password, kPatience);
+    auto opened = log_in(address_, options_.access, kPatience);
     if (!opened) return {std::nullopt, opened.error().message};
     connection_.emplace(std::move(*opened));
   }
@@ -146,7 +147,7 @@ std::string described(const server::RestoreSource& source) {
 
 // What an error means for the cluster depends on how far things have come.
 int not_finished(const Options& options, const env::Address& address, const std::string& why) {
-  const auto info = ask_info(address, options.password, kPatience);
+  const auto info = ask_info(address, options.access, kPatience);
   const std::string state = info ? field(*info, "holdfast_restore") : "-";
   if (state == "none") return complain(why);
   if (state == "-") {
@@ -203,8 +204,7 @@ void add_restore(CLI::App& app, int& exit_code) {
   CLI::App* tool = app.add_subcommand("restore", "Put a backup into a cluster");
   auto* file = tool->add_option("file", options->file, "what `holdfast backup` wrote");
   tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
-  tool->add_option("--password", options->password, "the password of the cluster")
-      ->envname("HOLDFAST_PASSWORD");
+  add_access(tool, options->access);
   auto* replace = tool->add_flag("--replace", options->replace,
                                  "take away what the cluster holds; else it has to be empty");
   auto* check = tool->add_flag("--check", options->check, "only say whether the file is whole");

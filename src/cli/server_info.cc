@@ -1,5 +1,7 @@
 #include "cli/server_info.h"
 
+#include "cli/access.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,18 +27,20 @@ std::string field(const Info& info, std::string_view name) {
   return found == info.end() ? std::string("-") : found->second;
 }
 
-Result<client::Connection> log_in(const env::Address& server, std::string_view password,
+Result<client::Connection> log_in(const env::Address& server, const Access& access,
                                   Duration patience) {
-  auto connection = client::Connection::open(server, patience);
-  if (!connection || password.empty()) return connection;
-  auto welcome = connection->ask({"AUTH", password});
+  auto tls = access.context();
+  if (!tls) return tls.error();
+  auto connection = client::Connection::open(server, patience, *std::move(tls));
+  if (!connection || access.password.empty()) return connection;
+  auto welcome = connection->ask({"AUTH", access.password});
   if (!welcome) return welcome.error();
   if (welcome->is_error()) return Error{fmt::format("{}: {}", server.text(), welcome->text)};
   return connection;
 }
 
-Result<Info> ask_info(const env::Address& server, std::string_view password, Duration patience) {
-  auto connection = log_in(server, password, patience);
+Result<Info> ask_info(const env::Address& server, const Access& access, Duration patience) {
+  auto connection = log_in(server, access, patience);
   if (!connection) return connection.error();
   auto reply = connection->ask({"INFO", "HOLDFAST"});
   if (!reply) return reply.error();

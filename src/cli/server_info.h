@@ -12,6 +12,8 @@
 
 namespace holdfast::cli {
 
+struct Access;  // cli/access.h
+
 // INFO as name → value.
 using Info = std::map<std::string, std::string, std::less<>>;
 
@@ -20,9 +22,9 @@ Info parse_info(std::string_view text);
 std::string field(const Info& info, std::string_view name);
 
 // A connection that is logged in, if there is a password. Blocks, for `patience` at most.
-Result<client::Connection> log_in(const env::Address& server, std::string_view password,
+Result<client::Connection> log_in(const env::Address& server, const Access& access,
                                   Duration patience);
 // INFO HOLDFAST. An error if the server is no Holdfast server.
-Result<Info> ask_info(const env::Address& server, std::string_view password, Duration patience);
+Result<Info> ask_info(const env::Address& server, const Access& access, Duration patience);
 
 }  // namespace holdfast::cli

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/access.h"
 #include "cli/json_text.h"
 #include "cli/server_info.h"
 #include "cli/tools.h"
@@ -24,14 +25,21 @@ constexpr Duration kPatience = seconds(2);
 
 struct Options {
   std::string server = "127.0.0.1:7379";
-  std::string password;
+  Access access;
   bool json = false;
 };
 
-Result<Info> ask(const Options& options, std::string_view server) {
-  auto address = env::Address::parse(server);
-  if (!address) return address.error();
-  return ask_info(*address, options.password, kPatience);
+// What a server told, and where it was asked.
+struct Asked {
+  env::Address at;
+  Info info;
+};
+
+Result<Asked> ask(const Options& options, const Result<env::Address>& server) {
+  if (!server) return server.error();
+  auto info = ask_info(*server, options.access, kPatience);
+  if (!info) return info.error();
+  return Asked{*server, *std::move(info)};
 }
 
 // What the leader says of a replica: "node=2,address=127.0.0.1:7380,match=5,lag=0".
@@ -76,27 +84,28 @@ struct Status {
 };
 
 Result<Status> gather(const Options& options) {
-  auto asked = ask(options, options.server);
+  auto asked = ask(options, env::Address::parse(options.server));
   if (!asked) return asked.error();
-  Info leader = *std::move(asked);
+  Asked from = *std::move(asked);
   std::string address = options.server;
-  Status status{field(leader, "holdfast_cluster_id"), field(leader, "holdfast_leader"), {}};
-  if (field(leader, "holdfast_role") != "leader") {
-    status.rows.push_back(row_of(leader, options.server, "-"));
-    const std::string there = field(leader, "holdfast_leader_address");
-    auto told = ask(options, there);
-    if (!told || field(*told, "holdfast_role") != "leader") return status;
-    leader = *std::move(told);
+  Status status{field(from.info, "holdfast_cluster_id"), field(from.info, "holdfast_leader"), {}};
+  if (field(from.info, "holdfast_role") != "leader") {
+    status.rows.push_back(row_of(from.info, options.server, "-"));
+    const std::string there = field(from.info, "holdfast_leader_address");
+    auto told = ask(options, other_server(from.at, from.info, there));
+    if (!told || field(told->info, "holdfast_role") != "leader") return status;
+    from = *std::move(told);
     address = there;
   }
+  const Info& leader = from.info;
   status.leader = field(leader, "holdfast_node");
   status.rows = {row_of(leader, address, "0")};
   for (int i = 0; leader.contains(fmt::format("replica{}", i)); ++i) {
     const Info replica = parse_replica(field(leader, fmt::format("replica{}", i)));
     const std::string there = field(replica, "address");
-    const auto info = ask(options, there);
-    if (info) {
-      status.rows.push_back(row_of(*info, there, field(replica, "lag")));
+    auto told = ask(options, other_server(from.at, leader, there));
+    if (told) {
+      status.rows.push_back(row_of(told->info, there, field(replica, "lag")));
     } else {
       status.rows.push_back({field(replica, "node"), there, "unreachable", "-", "-", "-", "-",
                              field(replica, "lag"), "-"});
@@ -152,8 +161,7 @@ void add_status(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* tool = app.add_subcommand("status", "Show the nodes of a cluster and how far each is");
   tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
-  tool->add_option("--password", options->password, "the password of the cluster")
-      ->envname("HOLDFAST_PASSWORD");
+  add_access(tool, options->access);
   tool->add_flag("--json", options->json, "print JSON");
   tool->callback([options, &exit_code] { exit_code = run(*options); });
 }

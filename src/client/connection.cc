@@ -50,7 +50,8 @@ int connect_within(const addrinfo& target, Duration patience) {
 
 }  // namespace
 
-Result<Connection> Connection::open(const env::Address& server, Duration patience) {
+Result<Connection> Connection::open(const env::Address& server, Duration patience,
+                                    std::shared_ptr<const os::TlsContext> tls) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -68,8 +69,15 @@ Result<Connection> Connection::open(const env::Address& server, Duration patienc
     return Error{fmt::format("cannot connect to {}: {}. Is a server running there?", server.text(),
                              ::strerror(-socket))};
   }
-  return Connection(socket, server);
+  Connection connection(socket, server);
+  if (tls != nullptr) {
+    if (auto greeted = connection.greet(std::move(tls)); !greeted) return greeted.error();
+  }
+  return connection;
 }
+
+Connection::Connection(int socket, env::Address server)
+    : socket_(socket), server_(std::move(server)) {}
 
 Connection::~Connection() {
   if (socket_ >= 0) ::close(socket_);
@@ -78,36 +86,78 @@ Connection::~Connection() {
 Connection::Connection(Connection&& other) noexcept
     : socket_(std::exchange(other.socket_, -1)),
       server_(std::move(other.server_)),
-      parser_(std::move(other.parser_)) {}
+      parser_(std::move(other.parser_)),
+      tls_(std::move(other.tls_)) {}
 
 Error Connection::broken(std::string_view what) const {
   return Error{fmt::format("the connection to {} broke: {}", server_.text(), what)};
 }
 
+Result<void> Connection::greet(std::shared_ptr<const os::TlsContext> tls) {
+  tls_ = std::make_unique<Tls>(std::move(tls), server_.host);
+  tls_->session.begin();
+  if (auto sent = send({}); !sent) return sent;
+  while (tls_->session.state() == os::TlsSession::State::greeting) {
+    if (auto received = receive(); !received) return received;
+  }
+  return {};
+}
+
+Result<void> Connection::send(std::string_view bytes) {
+  if (tls_) {
+    tls_->session.write(bytes);
+    bytes = tls_->unsent;
+  }
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return broken(::strerror(errno));
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  if (tls_) tls_->unsent.clear();
+  return {};
+}
+
+Result<void> Connection::receive() {
+  char buffer[16 * 1024];
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket_, buffer, sizeof buffer, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    const bool silent = errno == EAGAIN || errno == EWOULDBLOCK;
+    return broken(silent ? "no answer in time" : ::strerror(errno));
+  }
+  if (got == 0) return broken("the server closed it");
+  const std::string_view bytes(buffer, static_cast<std::size_t>(got));
+  if (tls_) return take_sealed(bytes);
+  parser_.feed(bytes);
+  return {};
+}
+
+Result<void> Connection::take_sealed(std::string_view bytes) {
+  os::TlsSession& session = tls_->session;
+  session.feed(bytes);
+  char plain[16 * 1024];
+  while (const std::size_t count = session.read(plain)) parser_.feed({plain, count});
+  if (auto sent = send({}); !sent) return sent;
+  if (session.state() == os::TlsSession::State::failed) {
+    return Error{fmt::format("TLS with {} failed: {}", server_.text(), session.failure())};
+  }
+  if (session.state() == os::TlsSession::State::ended) return broken("the server closed it");
+  return {};
+}
+
 Result<resp::Reply> Connection::ask(const std::vector<std::string_view>& words) {
   std::string request;
   resp::append_request(request, words);
-  std::string_view unsent = request;
-  while (!unsent.empty()) {
-    const ssize_t sent = ::send(socket_, unsent.data(), unsent.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return broken(::strerror(errno));
-    unsent.remove_prefix(static_cast<std::size_t>(sent));
-  }
+  if (auto sent = send(request); !sent) return sent.error();
   resp::Reply reply;
-  char buffer[16 * 1024];
   while (true) {
     const resp::Parsed parsed = parser_.next(reply);
     if (parsed == resp::Parsed::error) return broken(parser_.error());
     if (parsed == resp::Parsed::request) return reply;
-    const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const bool silent = errno == EAGAIN || errno == EWOULDBLOCK;
-      return broken(silent ? "no answer in time" : ::strerror(errno));
-    }
-    if (got == 0) return broken("the server closed it");
-    parser_.feed({buffer, static_cast<std::size_t>(got)});
+    if (auto received = receive(); !received) return received.error();
   }
 }
 

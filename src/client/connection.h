@@ -11,14 +11,16 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "env/network.h"
+#include "os/tls_session.h"
 #include "resp/reply_parser.h"
 
 namespace holdfast::client {
 
 class Connection {
  public:
-  // `patience`: for connecting, and then for each answer.
-  static Result<Connection> open(const env::Address& server, Duration patience);
+  // `patience`: for connecting, and then for each answer. With `tls` over TLS.
+  static Result<Connection> open(const env::Address& server, Duration patience,
+                                 std::shared_ptr<const os::TlsContext> tls = nullptr);
   ~Connection();
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&&) = delete;
@@ -28,12 +30,27 @@ class Connection {
   Result<resp::Reply> ask(const std::vector<std::string_view>& words);
 
  private:
-  Connection(int socket, env::Address server) : socket_(socket), server_(std::move(server)) {}
+  // The TLS of a connection, and what it has to send.
+  struct Tls final : os::TlsWire {
+    Tls(std::shared_ptr<const os::TlsContext> context, const std::string& host)
+        : session(std::move(context), *this, host) {}
+    void put(std::string_view bytes) override { unsent += bytes; }
+    std::string unsent;
+    os::TlsSession session;
+  };
+
+  Connection(int socket, env::Address server);
+  Result<void> greet(std::shared_ptr<const os::TlsContext> tls);
+  Result<void> send(std::string_view bytes);
+  // Waits for bytes, and gives them to the parser.
+  Result<void> receive();
+  Result<void> take_sealed(std::string_view bytes);
   Error broken(std::string_view what) const;
 
   int socket_;
   env::Address server_;
   resp::ReplyParser parser_;
+  std::unique_ptr<Tls> tls_;  // null: in plain
 };
 
 }  // namespace holdfast::client

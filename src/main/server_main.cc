@@ -68,7 +68,8 @@ Result<std::vector<std::string>> cluster_secrets(const server::Config& config) {
 // SIGHUP: what the node was told at its start may have become something else.
 void read_again(server::Node& node, Trace& trace) {
   const auto used = node.use_certificates(node.config());
-  if (used) return trace.info("certificates read again", {});
+  const bool any = node.config().tls_port != 0 || node.config().peer_tls();
+  if (used) return trace.info(any ? "certificates read again" : "no certificates to read again", {});
   trace.error("certificates stay as they were", {{"reason", used.error().message}});
 }
 

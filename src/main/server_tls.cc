@@ -42,7 +42,7 @@ os::TlsSettings peer_settings(const server::Config& config) {
   settings.ask = Ask::required;
   settings.mutual = true;
   settings.name = config.peer_tls_name;
-  settings.prefix = "peer-tls-";
+  settings.names = os::TlsSettings::kPeerNames;
   return settings;
 }
 

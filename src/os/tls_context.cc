@@ -47,12 +47,12 @@ void TlsContext::Free::operator()(ssl_ctx_st* context) const { SSL_CTX_free(cont
 
 Error TlsContext::wrong(std::string_view setting, std::string_view path,
                         std::string_view why) const {
-  return Error{fmt::format("cannot use {} ({}{}): {}", path, settings_.prefix, setting, why)};
+  return Error{fmt::format("cannot use {} ({}): {}", path, setting, why)};
 }
 
 Result<std::string> TlsContext::read(std::string_view setting, const std::string& path,
                                      bool secret) const {
-  const std::string what = fmt::format("the {}{}", settings_.prefix, setting);
+  const std::string what = fmt::format("the file of {}", setting);
   return read_named_file(path, {what, kLargestTlsFile, secret});
 }
 
@@ -89,11 +89,11 @@ Result<void> TlsContext::begin() {
 
 Result<void> TlsContext::take_certificate() {
   const std::string& path = settings_.cert_file;
-  const auto text = read("cert-file", path, false);
+  const auto text = read(settings_.names.cert, path, false);
   if (!text) return text.error();
   auto chain = certificates_of(*text);
   if (chain.empty()) {
-    return wrong("cert-file", path,
+    return wrong(settings_.names.cert, path,
                  "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----), or a damaged "
                  "one. openssl x509 -in FILE -noout -text shows what it holds.");
   }
@@ -101,24 +101,24 @@ Result<void> TlsContext::take_certificate() {
   subject_ = subject_of(own);
   expires_ = wall_time_of(*X509_get0_notAfter(&own));
   if (X509_cmp_current_time(X509_get0_notAfter(&own)) < 0) {
-    return wrong("cert-file", path,
+    return wrong(settings_.names.cert, path,
                  fmt::format("the certificate ({}) has expired at {}: everybody would refuse it. "
                              "Get a new one from its authority.",
                              subject_, text_of(*X509_get0_notAfter(&own))));
   }
   if (X509_cmp_current_time(X509_get0_notBefore(&own)) > 0) {
-    return wrong("cert-file", path,
+    return wrong(settings_.names.cert, path,
                  fmt::format("the certificate ({}) is not valid before {}. Is this machine's clock "
                              "right?",
                              subject_, text_of(*X509_get0_notBefore(&own))));
   }
   if (SSL_CTX_use_certificate(context_.get(), chain.front().get()) != 1) {
-    return wrong("cert-file", path,
+    return wrong(settings_.names.cert, path,
                  take_openssl_error() + ". Use RSA from 2048 bits on, or ECDSA.");
   }
   for (std::size_t i = 1; i < chain.size(); ++i) {
     if (SSL_CTX_add1_chain_cert(context_.get(), chain[i].get()) != 1) {
-      return wrong("cert-file", path, take_openssl_error());
+      return wrong(settings_.names.cert, path, take_openssl_error());
     }
   }
   return {};
@@ -126,25 +126,25 @@ Result<void> TlsContext::take_certificate() {
 
 Result<void> TlsContext::take_key() {
   const std::string& path = settings_.key_file;
-  const auto text = read("key-file", path, true);
+  const auto text = read(settings_.names.key, path, true);
   if (!text) return text.error();
   ERR_clear_error();
   const OwnKey key(PEM_read_bio_PrivateKey(bio_of(*text).get(), nullptr, no_passphrase, nullptr));
   if (!key) {
     ERR_clear_error();
-    return wrong("key-file", path,
+    return wrong(settings_.names.key, path,
                  "it holds no private key in PEM form, or one that is closed by a passphrase, for "
                  "which nobody can be asked here (openssl pkey -in FILE -out OPEN opens it).");
   }
   if (X509_check_private_key(SSL_CTX_get0_certificate(context_.get()), key.get()) != 1) {
     ERR_clear_error();
-    return wrong("key-file", path,
-                 fmt::format("this key does not belong to the certificate in {} ({}cert-file). "
+    return wrong(settings_.names.key, path,
+                 fmt::format("this key does not belong to the certificate in {} ({}). "
                              "Both come from one request: name the two that belong together.",
-                             settings_.cert_file, settings_.prefix));
+                             settings_.cert_file, settings_.names.cert));
   }
   if (SSL_CTX_use_PrivateKey(context_.get(), key.get()) != 1) {
-    return wrong("key-file", path, take_openssl_error());
+    return wrong(settings_.names.key, path, take_openssl_error());
   }
   return {};
 }
@@ -156,11 +156,11 @@ Result<void> TlsContext::take_authorities() {
     SSL_CTX_set_default_verify_paths(context);
     return {};
   }
-  const auto text = read("ca-cert-file", path, false);
+  const auto text = read(settings_.names.ca, path, false);
   if (!text) return text.error();
   const auto authorities = certificates_of(*text);
   if (authorities.empty()) {
-    return wrong("ca-cert-file", path,
+    return wrong(settings_.names.ca, path,
                  "it holds no certificates in PEM form (-----BEGIN CERTIFICATE-----), or a damaged "
                  "one; it is the list of the authorities whose certificates are believed.");
   }
@@ -168,7 +168,7 @@ Result<void> TlsContext::take_authorities() {
   for (const OwnCertificate& one : authorities) {
     if (X509_STORE_add_cert(store, one.get()) != 1 ||
         SSL_CTX_add_client_CA(context, one.get()) != 1) {
-      return wrong("ca-cert-file", path, take_openssl_error());
+      return wrong(settings_.names.ca, path, take_openssl_error());
     }
   }
   return {};
@@ -194,16 +194,16 @@ Result<void> TlsContext::check_mutual() const {
     if (X509_verify_cert(check.get()) == 1) continue;
     const int error = X509_STORE_CTX_get_error(check.get());
     ERR_clear_error();
-    return wrong("cert-file", settings_.cert_file,
+    return wrong(settings_.names.cert, settings_.cert_file,
                  fmt::format("the other nodes would refuse this certificate ({}): {}. It must be "
-                             "signed by an authority in {} ({}ca-cert-file), good for both sides "
+                             "signed by an authority in {} ({}), good for both sides "
                              "(serverAuth and clientAuth, if it names uses){}.",
                              subject_, X509_verify_cert_error_string(error), settings_.ca_file,
-                             settings_.prefix,
+                             settings_.names.ca,
                              name.empty() ? std::string()
-                                          : fmt::format(", and have {} ({}name) among its names "
+                                          : fmt::format(", and have {} ({}) among its names "
                                                         "(subjectAltName)",
-                                                        name, settings_.prefix)));
+                                                        name, settings_.names.name)));
   }
   return {};
 }

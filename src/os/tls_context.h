@@ -37,8 +37,18 @@ struct TlsSettings {
   std::string name;
   // False: whoever is dialled is believed to be who he should be. For tools of people.
   bool verify = true;
-  // What people call these settings: PREFIXcert-file and so on.
-  std::string_view prefix = "tls-";
+  // What people call these settings.
+  struct Names {
+    std::string_view cert;
+    std::string_view key;
+    std::string_view ca;
+    std::string_view name;
+  };
+  static constexpr Names kClientNames{"tls-cert-file", "tls-key-file", "tls-ca-cert-file", ""};
+  static constexpr Names kPeerNames{"peer-tls-cert-file", "peer-tls-key-file",
+                                    "peer-tls-ca-cert-file", "peer-tls-name"};
+  static constexpr Names kToolNames{"--cert", "--key", "--cacert", ""};
+  Names names = kClientNames;
 };
 
 class TlsContext {

@@ -40,7 +40,7 @@ TEST_F(TlsContextTest, WhoOnlyDialsNeedsNoFiles) {
 }
 
 TEST_F(TlsContextTest, AMissingOrForeignFileIsNamed) {
-  settings.prefix = "peer-tls-";
+  settings.names = TlsSettings::kPeerNames;
   const std::string good = settings.cert_file;
   settings.cert_file = "/no/such/file";
   expect_refusal({"/no/such/file", "peer-tls-cert-file", "No such file"});

@@ -165,7 +165,13 @@ void TlsSession::look_at(int result) {
     case SSL_ERROR_WANT_READ:
       return;
     case SSL_ERROR_ZERO_RETURN:
-      state_ = State::ended;
+      if (state_ == State::open) {
+        state_ = State::ended;
+        return;
+      }
+      // An end before the greeting is over says nothing about who speaks.
+      failure_ = "the other side ended the greeting";
+      state_ = State::failed;
       return;
     default:
       fail();

@@ -359,6 +359,27 @@ TEST_F(TlsTest, SessionsCarryWhatIsWritten) {
   EXPECT_EQ(carry(both.to_dialler, both.dialler), "still");
 }
 
+// Found while its fuzzer was written: it counted as a greeting that is over.
+TEST_F(TlsTest, AnEndBeforeTheGreetingIsOverLetsNobodyIn) {
+  Pipe said;
+  TlsSession acceptor(loaded(server_settings(Ask::required)), said);
+  const std::string close_notify("\x15\x03\x03\x00\x02\x01\x00", 7);
+  acceptor.feed(close_notify);
+  std::string buffer(100, '\0');
+  EXPECT_EQ(acceptor.read(buffer), 0U);
+  EXPECT_EQ(acceptor.state(), TlsSession::State::failed);
+
+  // The same behind a first greeting, over the network.
+  serve(server_settings());
+  Pipe to_acceptor;
+  TlsSession stranger(loaded(trusting(authority)), to_acceptor, "127.0.0.1");
+  stranger.begin();
+  auto plain = std::make_shared<RecordingHandler>();
+  tcp.connect(listener->bound(), plain).send(to_acceptor.text + close_notify);
+  EXPECT_TRUE(test.run_until([&] { return plain->closed == 1; }));
+  EXPECT_TRUE(accepted.empty());
+}
+
 TEST_F(TlsTest, ARecordedOrChangedRecordIsTheEnd) {
   Sessions both(loaded(server_settings(Ask::required)));
   both.dialler.write("once");

@@ -48,7 +48,12 @@ struct FoundingLinks::Asked final : OutgoingLane::Events {
 
 FoundingLinks::FoundingLinks(const Hello& self, const PeerKeys& keys, env::Network& network,
                              Trace& trace, Events& events)
-    : self_(self), keys_(keys), network_(network), trace_(trace), events_(events) {}
+    : self_(self),
+      keys_(keys),
+      network_(network),
+      trace_(trace),
+      events_(events),
+      refusals_(trace) {}
 
 FoundingLinks::~FoundingLinks() {
   for (const Incoming& incoming : incoming_) incoming.link->close(true);
@@ -101,7 +106,7 @@ void FoundingLinks::on_frame(PeerLink& link, Frame frame) {
 }
 
 void FoundingLinks::on_turned_away(PeerLink& link, std::string_view reason) {
-  trace_.warning("connection refused", {{"from", link.remote()}, {"reason", std::string(reason)}});
+  refusals_.add(link.remote(), reason);
 }
 
 void FoundingLinks::on_link_closed(PeerLink& link, std::string_view) {
@@ -116,6 +121,8 @@ void FoundingLinks::on_turn_end(Instant now) {
     if (!greeted && now >= incoming.until) incoming.link->close(true);
   }
   std::erase_if(incoming_, [](const Incoming& incoming) { return !incoming.link->open(); });
+
+  refusals_.on_turn_end(now);
 
   const bool due = now >= report_at_;
   if (due) report_at_ = now + kAskAgain;

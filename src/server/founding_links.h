@@ -15,6 +15,7 @@
 #include "env/network.h"
 #include "server/bootstrap.h"
 #include "server/peer_link.h"
+#include "server/refusals.h"
 
 namespace holdfast::server {
 
@@ -63,6 +64,7 @@ class FoundingLinks final : public PeerLink::Owner {
     Instant until;  // when patience ends, if it has not greeted (0: not yet set)
   };
   std::vector<Incoming> incoming_;
+  Refusals refusals_;
 };
 
 }  // namespace holdfast::server

@@ -253,6 +253,8 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_version", kVersion);
   lines.add("holdfast_node", services.self());
   lines.line("holdfast_cluster_id:{:016x}", services.cluster_id());
+  lines.add("holdfast_address", services.config().listen.text());
+  lines.add("holdfast_tls_port", services.config().tls_port);
   lines.add("holdfast_role", role_name(view));
   lines.add("holdfast_leader", services.leader());
   lines.add("holdfast_leader_address", address_of(services, services.leader()));

@@ -83,7 +83,7 @@ void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
   }
   const std::string reason = hello ? objection(*hello) : hello.error().message;
   if (!reason.empty()) {
-    trace.warning("connection refused", {{"from", link.remote()}, {"reason", reason}});
+    refusals.add(link.remote(), reason);
     link.refuse(reason);
     return;
   }

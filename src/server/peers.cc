@@ -79,7 +79,8 @@ Peers::State::State(Options the_options, env::Network& the_network, env::Disk& t
             if (link != nullptr) {
               link->send(FrameKind::snapshot_result, encode_snapshot_result(result));
             }
-          }) {
+          }),
+      refusals(trace) {
   for (const storage::Member& member : options.identity.members) {
     if (member.node == options.identity.node) continue;
     peers.emplace(member.node, std::make_unique<Peer>(*this, member));
@@ -132,7 +133,7 @@ void Peers::State::on_frame(PeerLink& link, Frame frame) {
 }
 
 void Peers::State::on_turned_away(PeerLink& link, std::string_view reason) {
-  trace.warning("connection refused", {{"from", link.remote()}, {"reason", std::string(reason)}});
+  refusals.add(link.remote(), reason);
 }
 
 void Peers::State::on_link_closed(PeerLink& link, std::string_view reason) {
@@ -301,6 +302,7 @@ void Peers::State::on_turn_end(Instant now) {
     if (now >= stranger.until) stranger.link->close(true);
   }
   std::erase_if(strangers, [](const Stranger& stranger) { return !stranger.link->open(); });
+  refusals.on_turn_end(now);
 
   for (auto& [node, peer] : peers) {
     if (std::exchange(peer->heard, false)) peer->last_heard = now;

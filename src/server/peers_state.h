@@ -8,6 +8,7 @@
 
 #include "server/hearing.h"
 #include "server/peers.h"
+#include "server/refusals.h"
 #include "server/snapshot_transfer.h"
 
 namespace holdfast::server {
@@ -98,6 +99,7 @@ class Peers::State final : public PeerLink::Owner {
   PeerEvents& events;
   std::map<NodeId, std::unique_ptr<Peer>> peers;
   SnapshotReceiver receiver;
+  Refusals refusals;
   // Accepted and not yet greeted, with the turn's end after which patience ends (0: not yet set).
   struct Stranger {
     std::shared_ptr<PeerLink> link;

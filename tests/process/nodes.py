@@ -64,6 +64,7 @@ class Cluster:
         self.known = range(self.founders)  # whom those who join are told of
         self.binary = os.environ.get("HOLDFAST_BIN") or os.path.join(ROOT, "build/release/holdfast")
         self.flags = list(flags)
+        self.own_flags = lambda node: ()  # of one node
         self.ports = free_ports(count)
         self.folder = tempfile.mkdtemp(prefix="holdfast-test-")
         self.processes = {}
@@ -117,7 +118,7 @@ class Cluster:
     def start(self, node):
         host, port = self.address(node)
         command = [self.binary, "server", "--listen", f"{host}:{port}", "--data",
-                   os.path.join(self.folder, str(node)), *self.flags]
+                   os.path.join(self.folder, str(node)), *self.flags, *self.own_flags(node)]
         if self.founders > 1 or node >= self.founders:
             known = range(self.founders) if node < self.founders else self.known
             command += ["--join", ",".join(self.endpoints()[other] for other in known)]

@@ -24,6 +24,20 @@ def write_secret(path, content, mode=0o600):
     return path
 
 
+def address_of_this_machine(test):
+    """One that is not loopback; no packet leaves for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            address = probe.getsockname()[0]
+        except OSError:
+            address = "127.0.0.1"
+    if re.match(r"127\.", address):
+        print("SKIP: nodes beyond loopback: this machine has no other address")
+        test.skipTest("no address but loopback")
+    return address
+
+
 class Recorder:
     """A wire between two nodes that keeps what the dialler says."""
 
@@ -161,7 +175,6 @@ class Strangers(Case):
         self.wait_for("peer alive", first.errors)
         recorded = [bytes(said) for said in recorder.said if len(said) > 100]
         self.assertTrue(recorded, "the handshake went over the recorded wire")
-        before = first.errors().count("connection refused")
         for said in recorded:
             with socket.create_connection(("127.0.0.1", ports[0] + 10000), timeout=5) as thief:
                 thief.sendall(said)
@@ -172,8 +185,9 @@ class Strangers(Case):
                 except OSError:
                     pass
             self.assertIn(b"the proof is wrong", answer)
-        self.assertEqual(first.errors().count("connection refused"), before + len(recorded))
         self.assertIn("the proof is wrong", first.errors())
+        self.assertEqual(first.errors().count("the proof is wrong"), 1,
+                         "a stranger that knocks again and again is not written down each time")
         self.assertEqual(first.call("GET", "is-ready"), b"yes")
 
 
@@ -196,7 +210,7 @@ class Cluster3(Case):
 
     def test_nodes_beyond_loopback(self):
         """The peer port leaves loopback with a secret, and not without."""
-        address = self.address_of_this_machine()
+        address = address_of_this_machine(self)
         ports = free_ports(2)
         places = ",".join(f"{address}:{port}" for port in ports)
         flags = [("--listen", f"{address}:{port}", "--data", os.path.join(self.parent, str(port)),
@@ -211,19 +225,6 @@ class Cluster3(Case):
             self.wait_for("peer alive", server.errors)
         for port in ports:
             socket.create_connection((address, port + 10000), timeout=5).close()
-
-    def address_of_this_machine(self):
-        """One that is not loopback; no packet leaves for it."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(("192.0.2.1", 9))
-                address = probe.getsockname()[0]
-            except OSError:
-                address = "127.0.0.1"
-        if re.match(r"127\.", address):
-            print("SKIP: nodes beyond loopback: this machine has no other address")
-            self.skipTest("no address but loopback")
-        return address
 
 
 if __name__ == "__main__":

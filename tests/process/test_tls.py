@@ -15,8 +15,8 @@ import unittest
 
 import wire
 from certificates import Authority
-from nodes import free_ports
-from server import Server, folder, refused
+from nodes import Cluster, free_ports
+from server import Server, folder, refused, run
 
 PATIENCE = 20
 
@@ -204,6 +204,46 @@ class Clients(Case):
         self.assertLess(time.monotonic() - began, 15)
         self.wait_for("within 5 s", server)
         self.assertLess(server.errors().count("within 5 s"), 10, "a warning for all of them, not for each")
+
+
+class Tools(Case):
+    def test_the_tools_of_people(self):
+        """The TLS port is 2000 above the plain one on each node: so they find the others."""
+        pair = self.authority.issue("operator")
+        cluster = Cluster(3, flags=["--tls-cert-file", self.own.cert, "--tls-key-file", self.own.key,
+                                    "--tls-ca-cert-file", self.authority.cert])
+        cluster.own_flags = lambda node: ["--tls-port", str(cluster.ports[node] + 2000)]
+        with cluster:
+            leader = cluster.wait_for_leader()
+            cluster.wait_until_level()
+            servers = [f"127.0.0.1:{port + 2000}" for port in cluster.ports]
+            follower = servers[(leader + 1) % 3]
+            tls = ("--tls", "--cacert", self.authority.cert, "--cert", pair.cert, "--key", pair.key)
+
+            code, output, errors = run("status", "--server", follower, *tls)
+            self.assertEqual((code, errors), (0, ""))
+            self.assertNotIn("unreachable", output)
+            self.assertEqual(output.count("127.0.0.1:"), 3)
+            code, output, errors = run("nodes", "--server", follower, *tls)
+            self.assertEqual((code, output.count(" yes\n")), (0, 3), errors)
+            number = (leader + 1) % 3 + 1
+            code, output, errors = run("transfer", str(number), "--server", follower, *tls)
+            self.assertEqual((code, output), (0, f"node {number} leads\n"), errors)
+            code, output, errors = run("bench", "--servers", ",".join(servers), *tls, "--seconds", "1",
+                                       "--clients", "4", "--history", os.path.join(self.parent, "h.jsonl"))
+            self.assertEqual(code, 0, output + errors)
+            file = os.path.join(self.parent, "backup")
+            code, output, errors = run("backup", "--to", file, "--server", follower, *tls)
+            self.assertEqual(code, 0, output + errors)
+
+            for words, said in ((tls[:3], "certificate required"),
+                                (("--tls",), "no authority that is believed here"),
+                                (("--cacert", self.authority.cert), "say --tls as well"),
+                                ((*tls[:3], "--cert", pair.cert), "belong together"),
+                                ((), "speaks TLS only")):
+                code, output, errors = run("status", "--server", follower, *words)
+                self.assertEqual((code, output), (1, ""))
+                self.assertIn(said, errors)
 
 
 class Reload(Case):

@@ -1,0 +1,49 @@
+#include "cli/access.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+namespace holdfast::cli {
+
+Result<std::shared_ptr<const os::TlsContext>> Access::context() const {
+  if (!tls) {
+    if (cacert.empty() && cert.empty() && key.empty() && !insecure) {
+      return std::shared_ptr<const os::TlsContext>();
+    }
+    return Error{"--cacert, --cert, --key and --insecure are for TLS: say --tls as well"};
+  }
+  if (cert.empty() != key.empty()) return Error{"--cert and --key belong together: name both"};
+  os::TlsSettings settings;
+  settings.cert_file = cert;
+  settings.key_file = key;
+  settings.ca_file = cacert;
+  settings.verify = !insecure;
+  settings.names = os::TlsSettings::kToolNames;
+  return os::TlsContext::load(settings);
+}
+
+void add_access(CLI::App* tool, Access& access) {
+  tool->add_option("--password", access.password, "the password of the cluster")
+      ->envname("HOLDFAST_PASSWORD");
+  tool->add_flag("--tls", access.tls, "speak TLS; --server then names a port for it");
+  tool->add_option("--cacert", access.cacert,
+                   "PEM file of the authorities to believe (those of this machine)");
+  tool->add_option("--cert", access.cert, "PEM file of a certificate to show");
+  tool->add_option("--key", access.key, "PEM file of its private key");
+  tool->add_flag("--insecure", access.insecure, "talk to whoever answers, whatever it shows");
+}
+
+Result<env::Address> other_server(const env::Address& asked, const Info& info,
+                                  std::string_view told) {
+  auto other = env::Address::parse(told);
+  const auto own = env::Address::parse(field(info, "holdfast_address"));
+  if (!other || !own || field(info, "holdfast_tls_port") != fmt::to_string(asked.port)) {
+    return other;
+  }
+  const int port = other->port + asked.port - own->port;
+  if (port < 1 || port > 65535) return other;
+  return env::Address{other->host, static_cast<std::uint16_t>(port)};
+}
+
+}  // namespace holdfast::cli

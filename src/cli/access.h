@@ -1,0 +1,39 @@
+// How a tool reaches servers: with which password, and over TLS or not. The flags are redis-cli's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "cli/server_info.h"
+#include "env/network.h"
+#include "os/tls_context.h"
+
+namespace CLI {
+class App;
+}
+
+namespace holdfast::cli {
+
+struct Access {
+  std::string password = {};
+  bool tls = false;
+  std::string cacert = {};  // empty: the authorities that this machine trusts
+  std::string cert = {};    // shown to servers that ask for one
+  std::string key = {};
+  bool insecure = false;
+
+  // Reads the files. Null: in plain. The error names the flag.
+  Result<std::shared_ptr<const os::TlsContext>> context() const;
+};
+
+// --password, --tls and what belongs to it. `access` outlives the parsing.
+void add_access(CLI::App* tool, Access& access);
+
+// Where to ask another server of which `info`, got at `asked`, tells: over TLS at the port that is
+// as far from its plain one as on the server that was asked.
+Result<env::Address> other_server(const env::Address& asked, const Info& info,
+                                  std::string_view told);
+
+}  // namespace holdfast::cli
