@@ -63,12 +63,8 @@ endfunction()
 
 # --- Libraries and the program ------------------------------------------------------------------
 
-# Compiles several sources of a target as one, if HOLDFAST_UNITY is on: those that tools/unite puts into
-# one group.
+# Compiles several sources of a target as one: those that tools/unite puts into one group.
 function(_holdfast_unite target)
-  if(NOT HOLDFAST_UNITY)
-    return()
-  endif()
   get_target_property(sources ${target} SOURCES)
   execute_process(COMMAND ${PROJECT_SOURCE_DIR}/tools/unite ${sources} OUTPUT_VARIABLE groups
                   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} COMMAND_ERROR_IS_FATAL ANY
@@ -82,7 +78,9 @@ endfunction()
 # What makes a folder quicker to compile without changing what is shipped. What a simulated world does
 # not spend its time in need not be optimized under sanitizers: that takes half of the compile time.
 function(_holdfast_quicken target folder)
-  _holdfast_unite(${target})
+  if(HOLDFAST_UNITY STREQUAL all)
+    _holdfast_unite(${target})
+  endif()
   if(HOLDFAST_SANITIZE AND folder MATCHES "^(commands|storage|os|replica|server|client|cli|main)$")
     target_compile_options(${target} PRIVATE -O0)
   elseif(TARGET hf_header)
@@ -152,7 +150,9 @@ function(holdfast_test)
     # (with sanitizers twice as much).
     target_compile_options(${arg_NAME}_test PRIVATE -O0)
     target_precompile_headers(${arg_NAME}_test REUSE_FROM hf_test_header)
-    _holdfast_unite(${arg_NAME}_test)
+    if(NOT HOLDFAST_UNITY STREQUAL none)
+      _holdfast_unite(${arg_NAME}_test)
+    endif()
     if(HOLDFAST_GOLD)  # half the time of the default linker, for a hundred programs
       target_link_options(${arg_NAME}_test PRIVATE -fuse-ld=gold)
     endif()

@@ -51,7 +51,7 @@ Raft::Raft(const ProtocolOptions& options, Recovered recovered, Instant now, Prn
   reported_ = {role_, promise_, leader_};
   reset_election_timer();
   if (recovered.recovering) {
-    recovery_.emplace().question = prng_.next() | 1;
+    recovery_.emplace(prng_.next() | 1);
     recovery_->ask_at = elapsed_;
   }
   // Nobody else can lead a group of one, so there is nobody to wait for.

@@ -193,7 +193,9 @@ class Raft final : public Protocol {
     Index last;  // of the log, then
   };
   struct Recovery {
-    std::uint64_t question = 0;  // what answers must repeat: none is older than this process
+    explicit Recovery(std::uint64_t asked) : question(asked) {}
+
+    std::uint64_t question;  // what answers must repeat: none is older than this process
     std::map<NodeId, Answer> heard;
     std::set<NodeId> alike;  // who has answered that he recovers as well
     Instant ask_at;          // whoever is not in `heard`
