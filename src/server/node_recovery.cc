@@ -13,8 +13,6 @@ namespace holdfast::server {
 namespace {
 
 constexpr Duration kSayAgain = seconds(30);
-// With fewer nodes nobody can be elected without this one.
-constexpr std::size_t kNodesToRecoverFrom = 3;
 // Damaged snapshots of several generations are set aside one after the other.
 constexpr int kTriesMax = 4;
 
@@ -46,7 +44,7 @@ Result<void> Node::open_own_log() {
   recovering_ = *state == storage::FolderState::recovering;
   // While it recovers its log may not have been made yet.
   auto opened = open_log(!recovering_);
-  if (opened || log_damage_.empty() || identity_.members.size() < kNodesToRecoverFrom) {
+  if (opened || log_damage_.empty() || identity_.members.size() < storage::kNodesToRecoverFrom) {
     return opened;
   }
   return begin_without(log_damage_);
@@ -91,7 +89,7 @@ Result<void> Node::open_replica() {
       replica_ = *std::move(replica);
       return {};
     }
-    if (tries == kTriesMax || identity_.members.size() < kNodesToRecoverFrom) return replica.error();
+    if (tries == kTriesMax || identity_.members.size() < storage::kNodesToRecoverFrom) return replica.error();
     auto damaged = storage::damaged_snapshots(disk_, GroupId{});
     if (!damaged) return damaged.error();
     if (damaged->empty()) return replica.error();

@@ -33,6 +33,13 @@ Result<std::string_view> unseal(const Envelope& envelope, std::string_view name,
   const std::uint32_t length = reader.u32();
   if (!reader.ok()) return damaged(bytes.size(), "it ends too early");
   if (magic != envelope.magic) return damaged(0, "it does not begin as it should");
+  // Every version has its checksum behind the body: whether the version itself is believed comes first.
+  const std::string_view body = reader.raw(length);
+  const std::uint64_t sum = reader.u64();
+  if (!reader.ok()) return damaged(bytes.size(), "it ends too early");
+  if (version == 0 || sum != checksum(bytes.substr(0, kEnvelopeHeaderBytes + length))) {
+    return damaged(0, "its checksum does not match");
+  }
   if (version > envelope.version) {
     return Error{
         fmt::format("{}: {} is written in version {} of its format; this program knows up "
@@ -40,13 +47,17 @@ Result<std::string_view> unseal(const Envelope& envelope, std::string_view name,
                     "it.",
                     name, envelope.what, version, envelope.version)};
   }
-  const std::string_view body = reader.raw(length);
-  const std::uint64_t sum = reader.u64();
-  if (!reader.ok()) return damaged(bytes.size(), "it ends too early");
-  if (version == 0 || sum != checksum(bytes.substr(0, kEnvelopeHeaderBytes + length))) {
-    return damaged(0, "its checksum does not match");
-  }
   return body;
+}
+
+bool is_newer(const Envelope& envelope, std::string_view bytes) {
+  Reader reader(bytes);
+  const std::uint64_t magic = reader.u64();
+  const std::uint32_t version = reader.u32();
+  Envelope newest = envelope;
+  newest.version = version;
+  return reader.ok() && magic == envelope.magic && version > envelope.version &&
+         unseal(newest, "", bytes).ok();
 }
 
 }  // namespace holdfast::storage

@@ -18,10 +18,13 @@ struct Envelope {
   std::string_view what;      // for people: "the identity file"
 };
 
-// magic (8), version (4), length of the body (4), body, checksum (8).
+// magic (8), version (4), length of the body (4), body, checksum (8): in every version.
 std::string seal(const Envelope& envelope, std::string_view body);
 // The body of the envelope that `bytes` begins with; more may follow. The error names the file.
 Result<std::string_view> unseal(const Envelope& envelope, std::string_view name,
                                 std::string_view bytes);
+
+// Whole, and of a version that this program does not know.
+bool is_newer(const Envelope& envelope, std::string_view bytes);
 
 }  // namespace holdfast::storage

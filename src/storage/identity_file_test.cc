@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/checksum.h"
+#include "base/codec.h"
 #include "storage/test_disk.h"
 
 namespace holdfast::storage {
@@ -77,12 +79,18 @@ TEST(IdentityFile, AnyDamageIsFound) {
   EXPECT_FALSE(load_identity(disk).ok());
 }
 
+std::string with_checksum(std::string bytes) {
+  bytes.resize(bytes.size() - 8);
+  Writer(bytes).u64(checksum(bytes));
+  return bytes;
+}
+
 TEST(IdentityFile, ANewerVersionIsRefused) {
   TestDisk disk;
   ASSERT_TRUE(store_identity(disk, some_identity()).ok());
   std::string bytes = disk.content("identity");
   bytes[8] = 3;
-  disk.put("identity", bytes);
+  disk.put("identity", with_checksum(bytes));
   const auto loaded = load_identity(disk);
   ASSERT_FALSE(loaded.ok());
   EXPECT_NE(loaded.error().message.find("newer program"), std::string::npos);

@@ -269,7 +269,10 @@ TEST_F(LogDamageTest, NoFilesWhereThereMustBeSome) {
 TEST_F(LogDamageTest, ANewerVersionIsRefused) {
   for (auto& [name, bytes] : whole) {
     Image image = whole;
-    image[name][8] = static_cast<char>(kLogVersion + 1);
+    SegmentHeader header;
+    ASSERT_EQ(decode(bytes, header), "");
+    header.version = kLogVersion + 1;
+    image[name].replace(0, kSegmentHeaderBytes, encode(header));
     EXPECT_NE(with(image).find("newer program"), std::string::npos);
   }
 }

@@ -52,9 +52,9 @@ std::string decode(std::string_view bytes, SegmentHeader& header) {
   const std::uint64_t more_zeros = reader.u64() | reader.u64();
   const std::uint64_t sum = reader.u64();
   if (magic != kSegmentMagic) return "it does not begin as a log file does";
-  // A newer version may have another header behind this field.
-  if (header.version > kLogVersion) return "";
+  // Every version has its checksum here: whether the version itself is believed comes first.
   const bool whole = sum == header_checksum(bytes.substr(0, bytes.size() - sizeof sum));
+  if (whole && header.version > kLogVersion) return "";
   if (!whole || zero != 0 || more_zeros != 0) return "its header fails its checksum";
   return "";
 }

@@ -53,7 +53,9 @@ Result<std::vector<std::string>> damaged_snapshots(env::Disk& disk, GroupId grou
     auto bytes = disk.read(file.name, kSnapshotLimit);
     if (!bytes) return bytes.error();
     const auto read = read_snapshot(file.name, *bytes, [](std::string_view) { return true; });
-    if (!read) damaged.push_back(file.name);
+    if (read) continue;
+    if (is_newer_snapshot(*bytes)) return read.error();
+    damaged.push_back(file.name);
   }
   return damaged;
 }

@@ -21,6 +21,9 @@
 
 namespace holdfast::storage {
 
+// With fewer nodes nobody could be elected without the damaged one: it does not start.
+inline constexpr std::size_t kNodesToRecoverFrom = 3;
+
 // Stands in the folder while log files are being set aside, and while the node recovers.
 inline constexpr std::string_view kSettingAside = "recovering.begun";
 inline constexpr std::string_view kRecovering = "recovering";
@@ -34,7 +37,8 @@ enum class FolderState : std::uint8_t {
 };
 Result<FolderState> folder_state(env::Disk& disk);
 
-// Names of this group's snapshot files that fail their checksums. An error if one cannot be read.
+// Names of this group's snapshot files that fail their checksums. An error if one cannot be read, or
+// is of a newer version.
 Result<std::vector<std::string>> damaged_snapshots(env::Disk& disk, GroupId group);
 
 // Renames all log files of this prefix and these snapshots to damaged-<start>-<name>, and leaves

@@ -257,6 +257,8 @@ Result<SnapshotHeader> read_snapshot(std::string_view name, std::string_view byt
   return std::move(opened->header);
 }
 
+bool is_newer_snapshot(std::string_view bytes) { return is_newer(kEnvelope, bytes); }
+
 Result<SnapshotHeader> read_snapshot_header(std::string_view name, std::string_view bytes) {
   auto opened = open_header(name, bytes);
   if (!opened) return opened.error();

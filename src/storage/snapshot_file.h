@@ -59,6 +59,8 @@ class SnapshotWriter {
 // false return stops with an error. Verifies all checksums; an error names file and offset.
 Result<SnapshotHeader> read_snapshot(std::string_view name, std::string_view bytes,
                                      const std::function<bool(std::string_view chunk)>& on_chunk);
+// Whether its header is whole and of a version that this program does not know.
+bool is_newer_snapshot(std::string_view bytes);
 // Only the header.
 Result<SnapshotHeader> read_snapshot_header(std::string_view name, std::string_view bytes);
 

@@ -4,6 +4,10 @@
 
 #include <vector>
 
+#include "base/checksum.h"
+#include "base/codec.h"
+#include "storage/envelope.h"
+#include "storage/set_aside.h"
 #include "storage/test_disk.h"
 
 namespace holdfast::storage {
@@ -98,6 +102,14 @@ TEST(SnapshotFile, ANewerVersionIsRefused) {
   TestDisk disk;
   std::string bytes = disk.content(made(disk));
   bytes[8] = 2;
+  Reader length(std::string_view(bytes).substr(12));
+  const std::size_t end = kEnvelopeHeaderBytes + length.u32();
+  std::string sum;
+  Writer(sum).u64(checksum(std::string_view(bytes).substr(0, end)));
+  bytes.replace(end, sum.size(), sum);
+  EXPECT_TRUE(is_newer_snapshot(bytes));
+  disk.put(snapshot_name(GroupId(3), Index(42)), bytes);
+  EXPECT_FALSE(damaged_snapshots(disk, GroupId(3)).ok()) << "nobody may set it aside";
   const auto header = read_snapshot_header("the file", bytes);
   ASSERT_FALSE(header.ok());
   EXPECT_NE(header.error().message.find("newer program"), std::string::npos);
