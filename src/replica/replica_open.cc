@@ -61,7 +61,7 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
   start.recovering = options.recovering;
   std::unique_ptr<keyspace::Keyspace> keyspace;
   ClusterTime applied_stamp{};
-  ClusterTime stamp{clock.wall().ms};
+  ClusterTime stamp{};
   if (*file) {
     auto loaded = load(disk, **file, prng.next());
     if (!loaded) return loaded.error();
@@ -94,12 +94,16 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
     start.entries.assign(
         recovered.entries.begin() + static_cast<std::ptrdiff_t>(start.mark.index - recovered.before),
         recovered.entries.end());
-    stamp = std::max(*file ? stamp : ClusterTime{}, newest_stamp(recovered));
-    if (stamp == ClusterTime{}) stamp = ClusterTime{clock.wall().ms};
+    stamp = std::max(stamp, newest_stamp(recovered));
   }
   const Instant now = clock.now();
-  auto state = std::make_unique<State>(options, clock, disk, log, trace, outbox, prng.next(), stamp,
+  // Without any stamp the calendar is where a first leader begins, and nothing that a follower could
+  // not be told better.
+  const bool stamped = stamp != ClusterTime{};
+  const ClusterTime begin = stamped ? stamp : ClusterTime{clock.wall().ms};
+  auto state = std::make_unique<State>(options, clock, disk, log, trace, outbox, prng.next(), begin,
                                        now);
+  if (!stamped) state->time.cut({});
   if (!follows) log.reset(group, start.mark.index, start.mark.epoch, [] {});
   if (keyspace) state->machine.replace(std::move(keyspace));
   state->note_stop();

@@ -127,6 +127,9 @@ std::string encode_hello(const Hello& hello) {
   writer.u64(hello.incarnation.value);
   writer.u64(hello.reaching.value);
   body.append(reinterpret_cast<const char*>(hello.nonce.data()), hello.nonce.size());
+  writer.u64(hello.list_version);
+  const bool fits = hello.peer_address.size() <= kGreetedAddress;
+  writer.bytes(fits ? std::string_view(hello.peer_address) : std::string_view());
   return body;
 }
 
@@ -156,6 +159,8 @@ Result<Hello> decode_hello(std::string_view body) {
   hello.reaching = NodeId(reader.u64());
   const std::string_view nonce = reader.raw(hello.nonce.size());
   std::copy(nonce.begin(), nonce.end(), hello.nonce.begin());
+  hello.list_version = reader.u64();
+  hello.peer_address = reader.bytes(kGreetedAddress);
   if (!reader.finished() || lane < 1 || lane > 3) {
     return Error{"a damaged greeting"};
   }

@@ -95,8 +95,8 @@ class FrameDecoder {
 // ---- Greeting -----------------------------------------------------------------------------------
 
 // Raised when an older node would misunderstand a newer one. 2: frames carry checksums. 3: the
-// greeting carries a nonce.
-inline constexpr std::uint16_t kPeerVersion = 3;
+// greeting carries a nonce. 4: it says how new the speaker's list of members is, and his address.
+inline constexpr std::uint16_t kPeerVersion = 4;
 
 enum class PeerLane : std::uint8_t {
   control = 1,   // small and urgent
@@ -107,6 +107,9 @@ enum class PeerLane : std::uint8_t {
 // Never seen before on any connection; all zero: the speaker has no secret.
 using Nonce = std::array<std::uint8_t, 32>;
 
+// A longer address is left out of a greeting; none that long gets into a list (commands/roster.h).
+inline constexpr std::size_t kGreetedAddress = 512;
+
 // Who speaks. In a welcome, who was reached. `node` and `cluster` are 0 without a cluster.
 struct Hello {
   PeerLane lane = PeerLane::control;
@@ -116,6 +119,10 @@ struct Hello {
   Incarnation incarnation;
   NodeId reaching;   // whom the dialler believes to reach; 0: whoever answers
   Nonce nonce = {};  // the dialler's; in a welcome zero
+  // So that who was away for long hears of new members from themselves: how new the speaker's list of
+  // members is, in which he stands, and where he is reached (HOST:PORT). 0 and "" on the founding lane.
+  std::uint64_t list_version = 0;
+  std::string peer_address = {};
 
   bool operator==(const Hello&) const = default;
 };

@@ -121,23 +121,32 @@ TEST(PeerFrame, GarbageNeverCrashes) {
 }
 
 TEST(PeerFrame, GreetingsSurviveTheTrip) {
-  const Hello hello{PeerLane::data, 1, NodeId(2), 3, Incarnation(4), NodeId(5)};
+  const Hello hello{PeerLane::data, 1, NodeId(2), 3, Incarnation(4), NodeId(5), {}, 6, "a.example:17379"};
   const auto back = decode_hello(encode_hello(hello));
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(*back, hello);
 }
 
+TEST(PeerFrame, AnAddressThatNoListHoldsIsLeftOutOfAGreeting) {
+  Hello hello;
+  hello.peer_address = std::string(kGreetedAddress, 'a');
+  EXPECT_EQ(decode_hello(encode_hello(hello))->peer_address, hello.peer_address);
+  EXPECT_LT(encode_hello(hello).size() + kFrameHeader + sizeof(Nonce), kGreetingFrame);
+  hello.peer_address += 'a';
+  EXPECT_EQ(decode_hello(encode_hello(hello))->peer_address, "");
+}
+
 TEST(PeerFrame, ANewerVersionIsRefusedClearly) {
   std::string body = encode_hello({});
-  body[8] = 4;
+  body[8] = 5;
   body += "whatever a newer version adds";
   const auto refused = decode_hello(body);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(
       refused.error().message,
-      "version 4 of the peer protocol is newer than the 3 spoken here; upgrade the older node");
-  body[8] = 2;
-  EXPECT_NE(decode_hello(body).error().message.find("older than the 3 spoken"), std::string::npos);
+      "version 5 of the peer protocol is newer than the 4 spoken here; upgrade the older node");
+  body[8] = 3;
+  EXPECT_NE(decode_hello(body).error().message.find("older than the 4 spoken"), std::string::npos);
 }
 
 TEST(PeerFrame, SomethingElseIsToldApart) {

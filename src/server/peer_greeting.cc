@@ -4,14 +4,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "commands/roster.h"
 #include "server/peers_state.h"
 
 namespace holdfast::server {
 
 Hello Peers::State::greeting(PeerLane lane, NodeId reaching) const {
   const storage::Identity& identity = options.identity;
-  return {lane,    identity.cluster_id, identity.node, identity.folder_uid, identity.incarnation,
-          reaching, {}};
+  const storage::Member* self = identity.find(identity.node);
+  return {.lane = lane,
+          .cluster = identity.cluster_id,
+          .node = identity.node,
+          .folder_uid = identity.folder_uid,
+          .incarnation = identity.incarnation,
+          .reaching = reaching,
+          .list_version = self == nullptr ? 0 : identity.roster_version,
+          .peer_address = self == nullptr ? std::string() : self->peer_address};
 }
 
 std::string Peers::State::objection(const Hello& hello) const {
@@ -31,7 +39,14 @@ std::string Peers::State::objection(const Hello& hello) const {
         self.node);
   }
   const Peer* peer = find(hello.node);
-  if (peer == nullptr) return fmt::format("node {} is not a member of this cluster", hello.node);
+  if (peer == nullptr && !is_newcomer(hello)) {
+    return fmt::format("node {} is not a member of this cluster", hello.node);
+  }
+  if (peer == nullptr && peers.size() >= commands::Roster::kMaxNodes) {
+    return fmt::format("node {} would be one more than the {} nodes that a cluster has", hello.node,
+                       commands::Roster::kMaxNodes);
+  }
+  if (peer == nullptr) return {};
   if (peer->uid != 0 && peer->uid != hello.folder_uid) {
     return fmt::format(
         "the place of node {} belongs to data folder {:016x}, not to {:016x}; "
@@ -45,6 +60,26 @@ std::string Peers::State::objection(const Hello& hello) const {
         hello.node, hello.incarnation, peer->incarnation);
   }
   return {};
+}
+
+// Who was away while others joined cannot know them, and has perhaps nobody else left who would tell
+// it. They know it, dial it, and their list is newer than its own. One that was removed has an older
+// list, or the same, in which it does not stand.
+bool Peers::State::is_newcomer(const Hello& hello) const {
+  return hello.node && hello.folder_uid != 0 &&
+         hello.list_version > options.identity.roster_version &&
+         env::Address::parse(hello.peer_address).ok();
+}
+
+Peer& Peers::State::peer_of(const Hello& hello) {
+  if (Peer* known = find(hello.node)) return *known;
+  trace.info("a newer member", {{"node", fmt::to_string(hello.node.value)},
+                                {"peers", hello.peer_address},
+                                {"list", fmt::to_string(hello.list_version)}});
+  const storage::Member member{hello.node, {}, hello.peer_address, hello.folder_uid};
+  auto& peer = *peers.emplace(hello.node, std::make_unique<Peer>(*this, member)).first->second;
+  peer.introduced_by = hello.list_version;
+  return peer;
 }
 
 void Peers::State::meet(Peer& peer, const Hello& hello) {
@@ -87,7 +122,7 @@ void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
     link.refuse(reason);
     return;
   }
-  Peer& peer = *find(hello->node);
+  Peer& peer = peer_of(*hello);
   // The same lane again: the peer has lost the older connection, perhaps before we noticed.
   for (auto it = peer.incoming.begin(); it != peer.incoming.end(); ++it) {
     if ((*it)->peer.lane != hello->lane) continue;

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -124,6 +125,8 @@ class OutgoingLane final : private PeerLink::Owner {
   void cut();
   // Dials at the end of this turn, whatever the pause.
   void retry_soon();
+  // What is said from the next connection on. REQUIRES: of the same lane.
+  void greet_with(Hello hello) { options_.hello = std::move(hello); }
   void on_turn_end(Instant now);
   Instant wake_at() const;
 

@@ -343,11 +343,14 @@ std::shared_ptr<env::StreamHandler> Peers::accept(env::Stream& stream) {
 void Peers::members_changed(const storage::Identity& identity) {
   state_->options.identity = identity;
   for (auto one = state_->peers.begin(); one != state_->peers.end();) {
-    if (identity.find(one->first) != nullptr) {
+    Peer& peer = *one->second;
+    if (identity.find(one->first) != nullptr) peer.introduced_by = 0;
+    // The list grows entry by entry; one who joined later stays.
+    const bool later = peer.introduced_by > identity.roster_version;
+    if (later || identity.find(one->first) != nullptr) {
       ++one;
       continue;
     }
-    Peer& peer = *one->second;
     for (const auto& link : peer.incoming) link->close(true);
     peer.incoming.clear();
     state_->receiver.on_link_lost(peer.node);
@@ -359,6 +362,10 @@ void Peers::members_changed(const storage::Identity& identity) {
     auto& peer = state_->peers[member.node];
     if (peer == nullptr) peer = std::make_unique<Peer>(*state_, member);
     if (member.uid != 0) peer->uid = member.uid;
+  }
+  for (auto& [node, peer] : state_->peers) {
+    peer->control.greet_with(state_->greeting(PeerLane::control, node));
+    peer->data.greet_with(state_->greeting(PeerLane::data, node));
   }
 }
 

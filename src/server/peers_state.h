@@ -47,6 +47,8 @@ struct Peer final : OutgoingLane::Events {
   Instant last_heard;
   Instant ping_at;
   std::string complaint;  // the last refusal, so that it is not repeated in the log
+  // The list of members that it says it stands in, newer than ours, which has it not; 0: ours has it.
+  std::uint64_t introduced_by = 0;
   SnapshotSender snapshots;
 };
 
@@ -63,6 +65,10 @@ class Peers::State final : public PeerLink::Owner {
   // ---- peer_greeting.cc
   // What is wrong with a peer's greeting, for people; empty: nothing.
   std::string objection(const Hello& hello) const;
+  // Whether a stranger stands in a newer list of members than ours.
+  bool is_newcomer(const Hello& hello) const;
+  // Its peer, made now if it is a newcomer. REQUIRES: there is no objection.
+  Peer& peer_of(const Hello& hello);
   // Takes note of a greeting without objection, dialled or accepted.
   void meet(Peer& peer, const Hello& hello);
   void on_hello(PeerLink& link, const Frame& frame);

@@ -328,11 +328,11 @@ commands::Roster Run::roster() const {
   return roster ? *std::move(roster) : commands::Roster();
 }
 
-// Nobody is on his way in or out, an odd number votes, and who learns has caught up. If only a core
-// is left others may be missed: then it is enough that no change is left half done.
+// No order is under way, nobody is on his way in or out, an odd number votes, and who learns has caught
+// up. If only a core is left others may be missed: then it is enough that no change is left half done.
 bool Run::settled() const {
   const auto* replica = leading_replica();
-  if (replica == nullptr) return false;
+  if (replica == nullptr || !world_.administrator().idle()) return false;
   const auto status = replica->status().protocol;
   if (!status.membership.outgoing.empty() || status.membership_index > status.commit) return false;
   if (scenario_.mode == Mode::liveness || !damaged_.empty()) return true;

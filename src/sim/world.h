@@ -54,6 +54,7 @@ class World {
   bool in_use(MachineId id) const { return id <= founders_ || host(id).incarnation() > 0; }
   // Who says to the cluster which nodes are to go, over the same wires as everybody.
   Administrator& administrator() { return *administrator_; }
+  const Administrator& administrator() const { return *administrator_; }
 
   Instant now() const { return schedule_.now(); }
   // Runs everything that is due until then.
