@@ -256,6 +256,7 @@ struct PeerProgress {
   bool voter = true;
   bool recently_active = false;
   bool snapshotting = false;
+  std::uint64_t round = 0;  // the newest of the leader's rounds that it has answered
 };
 
 struct Status {
@@ -273,6 +274,8 @@ struct Status {
   // Recovering: who has not yet said what he has promised, and who has said that he recovers too.
   std::vector<NodeId> unheard;
   std::vector<NodeId> recovering_too;
+  // Rounds of messages to everybody, numbered: this is the newest one. A ReadRequest needs a later one.
+  std::uint64_t round = 0;
 };
 
 class Protocol {

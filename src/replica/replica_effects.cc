@@ -121,6 +121,7 @@ void Replica::State::on_role(const consensus::RoleChange& change) {
     hand_over_again = now;
     out_since.clear();
     tend_at = now;
+    intended.reset();
     divergence.begin_leading(now);
   }
   trace.info("role", {{"group", fmt::format("{}", options.protocol.group)},

@@ -11,6 +11,8 @@ namespace holdfast::replica {
 namespace {
 
 constexpr Duration kTendEvery = milliseconds(100);
+// While answers are awaited.
+constexpr Duration kTendSoon = milliseconds(5);
 // Records may be refused or lost with leadership: they are written again.
 constexpr Duration kAgain = seconds(1);
 // Links to somebody who has left are kept for so long: he may have commands under way, and has to
@@ -45,7 +47,23 @@ void Replica::State::tend_membership() {
                                  .membership = status.membership,
                                  .present = present,
                                  .replace_after = options.replace_after});
-  if (target) step(consensus::MembershipRequested{*std::move(target)});
+  if (!target) return intended.reset();
+  if (!may_change_to(*target, status)) return;
+  intended.reset();
+  step(consensus::MembershipRequested{*std::move(target)});
+}
+
+// Only once those who are to decide have shown that they are there: steward.h.
+bool Replica::State::may_change_to(const consensus::Membership& target,
+                                   const consensus::Status& status) {
+  if (target.voters == status.membership.voters) return true;
+  if (!intended || intended->target != target) {
+    intended = {target, status.round + 1};
+    step(consensus::ReadRequest{++last_ticket});  // nobody waits for this read; it makes a round
+  }
+  if (have_answered(target.voters, options.protocol.self, intended->round, status.peers)) return true;
+  tend_at = now + kTendSoon;
+  return false;
 }
 
 // Writes the founding nodes down, and forgets who has left. True: a record is on its way.

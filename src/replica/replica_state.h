@@ -76,6 +76,7 @@ struct Replica::State final : DurabilityView {
   void tend_membership();
   bool tend_roster(const commands::Roster& roster, const consensus::Status& status);
   std::vector<Presence> presences(const consensus::Status& status);
+  bool may_change_to(const consensus::Membership& target, const consensus::Status& status);
   void on_membership(const consensus::Membership& membership);
 
   // ---- full disks (replica_room.cc)
@@ -159,6 +160,12 @@ struct Replica::State final : DurabilityView {
   Instant tend_at;
   Instant roster_again;               // when a record about it may be written again
   std::map<NodeId, Instant> out_since;  // who is to be forgotten, and since when he is no member
+  // A change of voters that was decided on, and waits for answers to this round (steward.h).
+  struct Intended {
+    consensus::Membership target;
+    std::uint64_t round = 0;
+  };
+  std::optional<Intended> intended;
   std::map<NodeId, Instant> there_at;  // when each member was last heard, or this replica led
 
   std::uint64_t own_records = 0;

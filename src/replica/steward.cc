@@ -152,4 +152,14 @@ std::optional<consensus::Membership> next_membership(const StewardView& view) {
   return Choice(view).make();
 }
 
+bool have_answered(const std::vector<NodeId>& voters, NodeId leader, std::uint64_t round,
+                   const std::vector<consensus::PeerProgress>& peers) {
+  const auto present = std::count_if(voters.begin(), voters.end(), [&](NodeId node) {
+    return node == leader || std::any_of(peers.begin(), peers.end(), [&](const auto& peer) {
+             return peer.node == node && peer.round >= round;
+           });
+  });
+  return static_cast<std::size_t>(present) > voters.size() / 2;
+}
+
 }  // namespace holdfast::replica

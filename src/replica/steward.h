@@ -6,7 +6,9 @@
 //     and fails more often. So with two nodes the second stays a learner;
 //   - who votes goes on voting, unless he is drained or removed, or silent for so long that he is
 //     replaced: then a learner that is there and has caught up takes his place, if there is one;
-//   - nobody leaves whom the others could not do without: a majority of the voters to be is there.
+//   - nobody leaves whom the others could not do without: a majority of the voters to be is there. Who
+//     was heard lately may have been lost since, and a change that is up to him can neither end nor be
+//     taken back: so a majority must have answered after the decision, too.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +19,7 @@
 #include "base/time.h"
 #include "commands/roster.h"
 #include "consensus/membership.h"
+#include "consensus/protocol.h"
 
 namespace holdfast::replica {
 
@@ -46,5 +49,9 @@ struct StewardView {
 
 // Nothing: the membership is as it should be, or has to wait.
 std::optional<consensus::Membership> next_membership(const StewardView& view);
+
+// Whether a majority of these voters has answered that round of the leader's, or a later one.
+bool have_answered(const std::vector<NodeId>& voters, NodeId leader, std::uint64_t round,
+                   const std::vector<consensus::PeerProgress>& peers);
 
 }  // namespace holdfast::replica

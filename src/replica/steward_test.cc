@@ -149,5 +149,26 @@ TEST(Steward, WhoLeavesButCannotYetStaysAVoter) {
   EXPECT_EQ(group.next(), "") << "of 1, 2 and 3 only one is there";
 }
 
+TEST(Steward, WhoIsToVoteHasAnsweredAfterTheDecision) {
+  const auto voters = [](std::vector<std::uint64_t> numbers) {
+    std::vector<NodeId> nodes;
+    for (const auto n : numbers) nodes.push_back(NodeId(n));
+    return nodes;
+  };
+  // Node 2 has answered round 7, node 3 was heard before that.
+  const std::vector<consensus::PeerProgress> peers = {
+      {.node = NodeId(2), .match = {}, .recently_active = true, .round = 7},
+      {.node = NodeId(3), .match = {}, .recently_active = true, .round = 6}};
+  const auto answered = [&](std::vector<std::uint64_t> numbers) {
+    return have_answered(voters(std::move(numbers)), NodeId(1), 7, peers);
+  };
+  EXPECT_TRUE(answered({1})) << "the leader asks nobody";
+  EXPECT_TRUE(answered({2}));
+  EXPECT_FALSE(answered({3}));
+  EXPECT_TRUE(answered({1, 2, 3}));
+  EXPECT_FALSE(answered({2, 3})) << "half is no majority";
+  EXPECT_FALSE(answered({4})) << "nobody knows it";
+}
+
 }  // namespace
 }  // namespace holdfast::replica

@@ -71,10 +71,10 @@ bool Administrator::at_peace() const {
 void Administrator::order(Order what, MachineId machine) {
   const auto nodes = roster_of(world_).nodes;
   const std::string address = world_.host(machine).address().text();
-  const bool lost = std::any_of(nodes.begin(), nodes.end(), [&](const auto& one) {
-    return one.address != address && !is_borne(one);
+  const bool others = std::any_of(nodes.begin(), nodes.end(), [&](const auto& one) {
+    return one.address != address && one.state == commands::NodeState::active && is_borne(one);
   });
-  if (lost && (what == Order::remove || what == Order::drain)) return;
+  if (!others && (what == Order::remove || what == Order::drain)) return;
   for (const auto& one : nodes) {
     if (one.address == address) return add(what, one.node);
   }

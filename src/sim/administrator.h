@@ -30,10 +30,9 @@ class Administrator {
   explicit Administrator(World& world);
   ~Administrator();
 
-  // Whoever runs a cluster that has just lost a disk takes out that node before any other: the
-  // others might not do without one more. So an order to remove or drain another is not given.
   // About the node that has the address of this machine, as the leader's list says now. Nothing
-  // happens if there is none, or nobody leads.
+  // happens if there is none, or nobody leads. He may not have noticed yet that a disk was lost, but
+  // he never takes out the last node that is to vote and has its folder.
   void order(Order what, MachineId machine);
   // Whether all nodes of the leader's list are to stay as they are, and no order is under way.
   bool at_peace() const;

@@ -295,13 +295,15 @@ Status Raft::status() const {
       if (!recovery_->heard.contains(node)) status.recovering_too.push_back(node);
     }
   }
+  status.round = reads_.newest_round();
   for (const Progress& peer : peers_) {
     status.peers.push_back(
         {.node = peer.node(),
          .match = peer.match(),
          .voter = peer.voter(),
          .recently_active = elapsed_ - peer.heard_at() < options_.election_timeout,
-         .snapshotting = peer.state() == Progress::State::snapshot});
+         .snapshotting = peer.state() == Progress::State::snapshot,
+         .round = peer.read_round});
   }
   return status;
 }
