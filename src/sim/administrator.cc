@@ -61,6 +61,13 @@ bool Administrator::is_borne(const commands::RosterNode& one) const {
   return false;
 }
 
+bool Administrator::stays(const commands::RosterNode& one) const {
+  const bool leaves = std::any_of(orders_.begin(), orders_.end(), [&one](const Task& task) {
+    return task.node == one.node && (task.what == Order::remove || task.what == Order::drain);
+  });
+  return one.state == commands::NodeState::active && !leaves && is_borne(one);
+}
+
 bool Administrator::at_peace() const {
   const auto nodes = roster_of(world_).nodes;
   return idle() && std::all_of(nodes.begin(), nodes.end(), [](const auto& one) {
@@ -72,7 +79,7 @@ void Administrator::order(Order what, MachineId machine) {
   const auto nodes = roster_of(world_).nodes;
   const std::string address = world_.host(machine).address().text();
   const bool others = std::any_of(nodes.begin(), nodes.end(), [&](const auto& one) {
-    return one.address != address && one.state == commands::NodeState::active && is_borne(one);
+    return one.address != address && stays(one);
   });
   if (!others && (what == Order::remove || what == Order::drain)) return;
   for (const auto& one : nodes) {
@@ -90,7 +97,7 @@ void Administrator::tidy() {
 }
 
 void Administrator::add(Order what, NodeId node) {
-  orders_.push_back({words_of(what, node), world_.now() + kGiveUp});
+  orders_.push_back({what, node, world_.now() + kGiveUp});
   look_again({});
 }
 
@@ -115,7 +122,7 @@ void Administrator::look() {
     ask_another();
   } else if (!asked_ && client_->connected()) {
     asked_ = true;
-    client_->send(orders_.front().words + "\r\n");
+    client_->send(words_of(orders_.front().what, orders_.front().node) + "\r\n");
   } else if (const std::string text = client_->take(); !text.empty()) {
     if (is_answer(text)) orders_.pop_front();
     client_ = nullptr;

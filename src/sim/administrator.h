@@ -32,7 +32,7 @@ class Administrator {
 
   // About the node that has the address of this machine, as the leader's list says now. Nothing
   // happens if there is none, or nobody leads. He may not have noticed yet that a disk was lost, but
-  // he never takes out the last node that is to vote and has its folder.
+  // he never takes out the last node that is to vote and has its folder, nor all of these at once.
   void order(Order what, MachineId machine);
   // Whether all nodes of the leader's list are to stay as they are, and no order is under way.
   bool at_peace() const;
@@ -44,10 +44,13 @@ class Administrator {
 
  private:
   struct Task {
-    std::string words;
+    Order what = Order::remove;
+    NodeId node;
     Instant until;
   };
   bool is_borne(const commands::RosterNode& one) const;
+  // It is to vote, has its folder, and no order takes it out.
+  bool stays(const commands::RosterNode& one) const;
   void add(Order what, NodeId node);
   void look();
   void look_again(Duration after);
