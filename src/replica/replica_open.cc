@@ -97,8 +97,7 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
     stamp = std::max(stamp, newest_stamp(recovered));
   }
   const Instant now = clock.now();
-  // Without any stamp the calendar is where a first leader begins, and nothing that a follower could
-  // not be told better.
+  // Without any stamp a first leader begins at its calendar; a follower may be told better.
   const bool stamped = stamp != ClusterTime{};
   const ClusterTime begin = stamped ? stamp : ClusterTime{clock.wall().ms};
   auto state = std::make_unique<State>(options, clock, disk, log, trace, outbox, prng.next(), begin,
