@@ -123,6 +123,7 @@ TlsSession::~TlsSession() = default;
 
 std::size_t TlsSession::take_input(std::span<char> into) {
   const std::size_t count = std::min(into.size(), input_.size());
+  if (count == 0) return 0;  // no input has no address, which memcpy may not be given
   std::memcpy(into.data(), input_.data(), count);
   input_.remove_prefix(count);
   return count;

@@ -23,7 +23,8 @@ PATIENCE = 20
 PYTHON_REDIS = """
 import sys, redis
 port, authority, cert, key = sys.argv[1:]
-client = redis.Redis(port=int(port), ssl=True, ssl_ca_certs=authority, ssl_certfile=cert, ssl_keyfile=key)
+client = redis.Redis(host="127.0.0.1", port=int(port), ssl=True, ssl_ca_certs=authority, ssl_certfile=cert,
+                     ssl_keyfile=key)
 assert client.get("k") == b"v"
 with client.pipeline() as pipeline:
     for number in range(2000):
