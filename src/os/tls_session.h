@@ -1,8 +1,7 @@
 // One TLS connection without its socket: bytes that arrived go in, plain bytes come out; plain
 // bytes go in, bytes for the wire come out.
 //
-// Threads: one. Memory: what OpenSSL keeps for a connection, some 40 KiB, and no copy of what
-// passes.
+// Threads: one. Memory: what OpenSSL keeps for a connection, and no copy of what passes.
 #pragma once
 
 #include <cstddef>

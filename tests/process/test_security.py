@@ -38,6 +38,19 @@ def address_of_this_machine(test):
     return address
 
 
+def answer_to(said, port):
+    """All that a node's peer port answers to these bytes, until it hangs up."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as thief:
+        thief.sendall(said)
+        try:
+            while data := thief.recv(65536):
+                answer += data
+        except OSError:
+            pass
+    return answer
+
+
 class Recorder:
     """A wire between two nodes that keeps what the dialler says."""
 
@@ -176,15 +189,7 @@ class Strangers(Case):
         recorded = [bytes(said) for said in recorder.said if len(said) > 100]
         self.assertTrue(recorded, "the handshake went over the recorded wire")
         for said in recorded:
-            with socket.create_connection(("127.0.0.1", ports[0] + 10000), timeout=5) as thief:
-                thief.sendall(said)
-                answer = b""
-                try:
-                    while data := thief.recv(65536):
-                        answer += data
-                except OSError:
-                    pass
-            self.assertIn(b"the proof is wrong", answer)
+            self.assertIn(b"the proof is wrong", answer_to(said, ports[0] + 10000))
         self.assertIn("the proof is wrong", first.errors())
         self.assertEqual(first.errors().count("the proof is wrong"), 1,
                          "a stranger that knocks again and again is not written down each time")
