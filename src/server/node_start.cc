@@ -124,8 +124,9 @@ Result<void> Node::may_start() const {
                     "part in another, name its nodes with --join.",
                     config.data, config.listen.text())};
   }
-  if (!founded || nodes == 1) return {};
+  if (!founded) return {};
   if (identity_.find(identity_.node) == nullptr) return Error{std::string(kRemoved)};
+  if (nodes == 1) return {};
   const storage::Member& member = *identity_.find(identity_.node);
   const auto address = env::Address::parse(member.address);
   if (!address || address->port != config.listen.port ||
