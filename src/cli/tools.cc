@@ -8,6 +8,7 @@ void add_tools(CLI::App& app, int& exit_code) {
   add_backup(app, exit_code);
   add_restore(app, exit_code);
   add_check_data(app, exit_code);
+  add_recover(app, exit_code);
   add_bench(app, exit_code);
 }
 

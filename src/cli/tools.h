@@ -17,6 +17,7 @@ void add_status(CLI::App& app, int& exit_code);
 void add_backup(CLI::App& app, int& exit_code);
 void add_restore(CLI::App& app, int& exit_code);
 void add_check_data(CLI::App& app, int& exit_code);
+void add_recover(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_nodes(CLI::App& app, int& exit_code);
 

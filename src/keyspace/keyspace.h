@@ -186,7 +186,8 @@ class Keyspace {
   // there already; what was added before stays. REQUIRES: revision() is at least that of the
   // chunk's snapshot.
   Result<void> restore_chunk(std::string_view chunk, const TimeShift& shift);
-  // Ends all waiting, and tells nobody: what is left makes sense elsewhere.
+  // Ends all waiting, and tells nobody; no grant is withdrawn any more since nobody was heard of. What
+  // is left makes sense elsewhere.
   void drop_waits();
   std::size_t lock_names() const;  // held or remembered
 

@@ -125,7 +125,11 @@ void Keyspace::drop_waits() {
         core.look_coordination(Slot(static_cast<std::uint16_t>(number)));
     if (coordination == nullptr) continue;
     for (std::size_t i = 0; i < coordination->locks.size(); ++i) {
-      take_waiters(core, coordination->locks.at(i), all);
+      Lock& lock = coordination->locks.at(i);
+      take_waiters(core, lock, all);
+      if (!lock.hold.has_value()) continue;
+      lock.hold->told = {};
+      lock.hold->once_id.clear();
     }
     // A record whose wait is not there any more cannot be completed.
     for (std::size_t i = coordination->once.size(); i-- > 0;) {

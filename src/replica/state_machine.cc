@@ -79,6 +79,11 @@ std::string resume_record(const Origin& origin) {
   return own_record(origin, {kSetting, kStopped, {}});
 }
 
+void lift_stop(keyspace::Keyspace& keyspace) {
+  const std::string* since = keyspace.setting(kStopped);
+  if (since != nullptr && !since->empty()) keyspace.set_setting(kStopped, {});
+}
+
 StateMachine::StateMachine(std::uint64_t hash_seed, const DurabilityView& durability)
     : hash_seed_(hash_seed),
       durability_(durability),

@@ -43,6 +43,8 @@ std::string check_record(const Origin& origin, const keyspace::DigestCursor& fro
 // ends by time, until the second says that a majority agrees again.
 std::string stop_record(const Origin& origin, Index check);
 std::string resume_record(const Origin& origin);
+// The same without an entry, for a keyspace that is to be the only copy.
+void lift_stop(keyspace::Keyspace& keyspace);
 
 enum class ReadOutcome : std::uint8_t { answered, escalate };
 
@@ -54,6 +56,8 @@ class StateMachine {
   const keyspace::Keyspace& keyspace() const { return *keyspace_; }
   // Takes the place of the present state (a snapshot was installed).
   void replace(std::unique_ptr<keyspace::Keyspace> keyspace);
+  // Gives it away; the machine is of no use afterwards.
+  std::unique_ptr<keyspace::Keyspace> take() { return std::move(keyspace_); }
 
   void begin_entry(const BatchHeader& header, Index index);
   // Runs a record. False: it now waits, and an event will bring its reply.

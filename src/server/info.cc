@@ -9,6 +9,7 @@
 #include "commands/arguments.h"
 #include "commands/restore.h"
 #include "server/connection.h"
+#include "server/last_resort.h"
 #include "server/session_commands.h"
 
 namespace holdfast::server {
@@ -268,6 +269,8 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_rebuilds", status.rebuilds);
   lines.add("holdfast_restore", restore_text(services.setting(commands::Restore::kSetting)));
   lines.add("holdfast_recovering", status.protocol.recovering ? 1 : 0);
+  const std::string_view recovered = services.setting(kRecoveredSetting);
+  lines.add("holdfast_recovered", recovered.empty() ? std::string_view("no") : recovered);
   lines.add("holdfast_voters", protocol.membership.voters.size());
   lines.add("holdfast_learners", protocol.membership.learners.size());
   for (std::size_t i = 0; i < protocol.peers.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/mutation.h"
+#include "server/last_resort.h"
 #include "server/node.h"
 
 namespace holdfast::server {
@@ -364,6 +365,10 @@ Result<void> Node::serve() {
                           {"peers", options_.config.peer_listen().text()},
                           {"tls", tls_text(options_.config)},
                           {"members", addresses(identity_)}});
+  if (const auto record = setting(kRecoveredSetting); !record.empty()) {
+    trace_.warning("this cluster was made out of one survivor's folder: what only others had is lost",
+                   {{"record", std::string(record)}});
+  }
   clients_->leader_changed();
   return {};
 }
