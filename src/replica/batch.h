@@ -11,11 +11,13 @@
 
 namespace holdfast::replica {
 
-// Raised whenever an existing command changes what it does. Entries of earlier versions do what
-// they did then. An entry of a version that this build does not know ends the process: applying it
-// otherwise would make replicas differ.
+// The newest version that this build knows (semantics.cc). Raised whenever an existing command
+// changes what it does, and when there is a new one that writes. Entries of earlier versions do what
+// they did then; new ones are written in the version that all nodes agree to (commands/levels.h). An
+// entry of a version that this build does not know ends the process: applying it otherwise would make
+// replicas differ.
 //   2: removals of keys are remembered, and WATCH of an absent key compares them
-inline constexpr std::uint16_t kSemantics = 2;
+extern const std::uint16_t kSemantics;
 inline constexpr std::uint16_t kRemovalsRemembered = 2;
 
 struct BatchHeader {

@@ -153,7 +153,7 @@ bool Replica::State::propose(Turn turn) {
   const WallTime wall = clock.wall();
   const bool by_wall = mutated(Mutation::stamp_from_wall_clock);
   const ClusterTime stamp = by_wall ? ClusterTime{wall.ms} : time.advance(now, wall);
-  turn.payload = SharedBytes(turn.writes.finish({.semantics = kSemantics,
+  turn.payload = SharedBytes(turn.writes.finish({.semantics = machine.level(),
                                                  .stamp = stamp,
                                                  .wall = wall,
                                                  .expire_bound = options.expire_bound,

@@ -207,7 +207,7 @@ void Replica::State::maybe_begin_snapshot() {
                    .mark = {mark, *epoch, engine->membership_at(mark)},
                    .stamp = applied_stamp,
                    .wall = clock.wall(),
-                   .semantics = kSemantics},
+                   .semantics = machine.level()},
                   machine.keyspace());
 }
 

@@ -199,6 +199,8 @@ consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotM
   CHECK(header.ok(), "{}", header.error().message);
   const auto complete = fresh->finish_load();
   CHECK(complete.ok(), "{}", complete.error().message);
+  const std::string objection = semantics_objection(header->semantics);
+  CHECK(objection.empty(), "the snapshot of the leader {}", objection);
 
   snapshots.abandon(machine.keyspace());
   if (!mutated(Mutation::install_keeps_old_state)) machine.replace(std::move(fresh));

@@ -1,5 +1,7 @@
 // Where a replica begins again: the newest snapshot, then what the log holds after it.
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "replica/replica_state.h"
 
@@ -30,8 +32,25 @@ Result<Loaded> load(env::Disk& disk, const storage::SnapshotFile& file, std::uin
   }
   const auto complete = loaded.keyspace->finish_load();
   if (!complete) return Error{fmt::format("{}: {}", file.name, complete.error().message)};
+  const std::string objection =
+      semantics_objection(std::max<std::uint32_t>(header->semantics, level_of(*loaded.keyspace)));
+  if (!objection.empty()) {
+    return Error{fmt::format("{} {}. No data was changed.", file.name, objection)};
+  }
   loaded.header = *header;
   return loaded;
+}
+
+// Entries of a newer build are found before the first of them is applied.
+Result<void> may_apply(const std::vector<consensus::Entry>& entries) {
+  for (const consensus::Entry& entry : entries) {
+    if (entry.kind != consensus::EntryKind::batch) continue;
+    const auto version = BatchReader(entry.payload.view()).header().semantics;
+    const std::string objection = semantics_objection(version);
+    if (objection.empty()) continue;
+    return Error{fmt::format("entry {} of the log {}. No data was changed.", entry.index, objection)};
+  }
+  return {};
 }
 
 ClusterTime newest_stamp(const storage::GroupRecovery& recovered) {
@@ -69,19 +88,14 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
     stamp = loaded->header.stamp;
     applied_stamp = stamp;
     keyspace = std::move(loaded->keyspace);
-  } else if (recovered.before != Index()) {
-    return Error{fmt::format(
-        "the log of group {} begins after entry {}, but the snapshot that holds what was before is "
-        "missing from the data folder; nothing was changed. Restore the folder, or start this node "
-        "with an empty one and let it be replaced",
-        group, recovered.before)};
   }
   if (recovered.before > start.mark.index) {
     return Error{fmt::format(
-        "the log of group {} begins after entry {}, but the newest snapshot in the data folder ends "
-        "at {}: entries between them are missing; nothing was changed. Restore the folder, or start "
-        "this node with an empty one and let it be replaced",
-        group, recovered.before, start.mark.index)};
+        "the log of group {} begins after entry {}, but {}: entries are missing; nothing was changed. "
+        "Restore the folder, or start this node with an empty one and let it be replaced",
+        group, recovered.before,
+        *file ? fmt::format("the newest snapshot in the data folder ends at {}", start.mark.index)
+              : "the snapshot that holds what was before is missing from the data folder")};
   }
   // The snapshot may have come from a peer just before a crash, and the log not yet been replaced.
   const auto last = recovered.before + recovered.entries.size();
@@ -96,6 +110,7 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
         recovered.entries.end());
     stamp = std::max(stamp, newest_stamp(recovered));
   }
+  if (auto good = may_apply(start.entries); !good) return good.error();
   const Instant now = clock.now();
   // Without any stamp a first leader begins at its calendar; a follower may be told better.
   const bool stamped = stamp != ClusterTime{};

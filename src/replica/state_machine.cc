@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/mutation.h"
 #include "commands/command_table.h"
+#include "commands/levels.h"
 #include "commands/restore.h"
 #include "commands/wrapper_commands.h"
 #include "resp/reply_writer.h"
@@ -30,6 +31,7 @@ constexpr std::string_view kDiverged =
     "it does not, the data has to come from a backup";
 
 constexpr std::string_view kRestore = "holdfast|restore";
+constexpr std::string_view kLevel = "_nodes.level";
 constexpr std::string_view kRestoring =
     "LOADING a backup is being restored into this cluster: this command was not done. If INFO's "
     "holdfast_restore does not move, the restore was interrupted: run `holdfast restore` with the "
@@ -84,10 +86,28 @@ void lift_stop(keyspace::Keyspace& keyspace) {
   if (since != nullptr && !since->empty()) keyspace.set_setting(kStopped, {});
 }
 
+std::string semantics_objection(std::uint32_t version) {
+  if (version >= 1 && version <= kSemantics) return {};
+  return fmt::format(
+      "needs semantics version {}, this build knows 1 to {}: run the build that the other nodes run. "
+      "Once a cluster has raised its level there is no way back to an older build "
+      "(docs/guide/upgrade.md)",
+      version, kSemantics);
+}
+
+std::uint16_t level_of(const keyspace::Keyspace& keyspace) {
+  const std::string* text = keyspace.setting(commands::Levels::kSetting);
+  const auto levels = commands::Levels::decode(text == nullptr ? "" : *text);
+  CHECK(levels.ok(), "{}", levels.error().message);
+  return levels->level;
+}
+
 StateMachine::StateMachine(std::uint64_t hash_seed, const DurabilityView& durability)
     : hash_seed_(hash_seed),
       durability_(durability),
-      keyspace_(std::make_unique<keyspace::Keyspace>(hash_seed)) {}
+      keyspace_(std::make_unique<keyspace::Keyspace>(hash_seed)) {
+  look_at_settings();
+}
 
 void StateMachine::replace(std::unique_ptr<keyspace::Keyspace> keyspace) {
   keyspace_ = std::move(keyspace);
@@ -97,6 +117,9 @@ void StateMachine::replace(std::unique_ptr<keyspace::Keyspace> keyspace) {
 void StateMachine::look_at_settings() {
   const std::string* since = keyspace_->setting(kStopped);
   stopped_ = since != nullptr && !since->empty();
+  level_ = level_of(*keyspace_);
+  const std::string objection = semantics_objection(level_);
+  CHECK(objection.empty(), "after entry {} the cluster {}", index_, objection);
   const std::string* restore = keyspace_->setting(commands::Restore::kSetting);
   restoring_ = false;
   if (restore == nullptr) return;
@@ -106,11 +129,8 @@ void StateMachine::look_at_settings() {
 }
 
 void StateMachine::begin_entry(const BatchHeader& header, Index index) {
-  CHECK(
-      header.semantics >= 1 && header.semantics <= kSemantics,
-      "entry {} needs semantics version {}, this build knows 1 to {}: run the build that the other "
-      "nodes run",
-      index, header.semantics, kSemantics);
+  const std::string objection = semantics_objection(header.semantics);
+  CHECK(objection.empty(), "entry {} {}", index, objection);
   header_ = header;
   index_ = index;
   sequence_ = 0;
@@ -154,7 +174,7 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
   }
   ++commands_run_;
   commands::run_in_entry(*spec, context, record_.commands.front());
-  if (spec->name == kRestore) look_at_settings();
+  if (spec->name == kRestore || spec->name == kLevel) look_at_settings();
   return !context.blocked;
 }
 
@@ -257,7 +277,7 @@ void StateMachine::run_read(commands::ReadContext& context) {
     return;
   }
   if (record_.transaction()) {
-    if (!watches_hold(kSemantics)) {
+    if (!watches_hold(level_)) {
       context.reply.null_array();
       return;
     }

@@ -46,6 +46,11 @@ std::string resume_record(const Origin& origin);
 // The same without an entry, for a keyspace that is to be the only copy.
 void lift_stop(keyspace::Keyspace& keyspace);
 
+// Why this build cannot run what is of that semantics version; "" if it can.
+std::string semantics_objection(std::uint32_t version);
+// The version in force in a keyspace.
+std::uint16_t level_of(const keyspace::Keyspace& keyspace);
+
 enum class ReadOutcome : std::uint8_t { answered, escalate };
 
 class StateMachine {
@@ -75,6 +80,8 @@ class StateMachine {
   std::optional<Checked> take_check() { return std::exchange(check_, std::nullopt); }
   // Stopped by the log: every command is answered with -DIVERGED.
   bool stopped() const { return stopped_; }
+  // The semantics version in force: what entries are to be written in from here on.
+  std::uint16_t level() const { return level_; }
   // A backup is being restored: commands on data are answered with -LOADING.
   bool restoring() const { return restoring_; }
 
@@ -98,6 +105,7 @@ class StateMachine {
   std::unique_ptr<keyspace::Keyspace> keyspace_;
   bool stopped_ = false;  // as the keyspace says
   bool restoring_ = false;  // likewise
+  std::uint16_t level_ = 0;  // likewise
   bool look_at_checks_ = true;
   std::optional<Checked> check_;
   BatchHeader header_;

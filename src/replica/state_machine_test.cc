@@ -67,10 +67,55 @@ TEST(StateMachine, AFailingGuardLetsNothingOfATransactionRun) {
   EXPECT_EQ(machine.keyspace().size(), 0u);
 }
 
+TEST(StateMachine, WhileABackupIsRestoredOnlyTheClustersOwnCommandsRun) {
+  const NoReplicas none;
+  StateMachine machine(1, none);
+  Origin origin;
+  std::uint64_t index = 0;
+  const auto run = [&](std::vector<std::string_view> words, std::uint8_t flags = 0) {
+    std::string reply;
+    machine.begin_entry({.stamp = {1000}, .expire_bound = 10}, Index(++index));
+    machine.apply(record({std::move(words)}, flags), reply, origin);
+    return reply.substr(0, reply.find_first_of(" \r"));
+  };
+  const auto read = [&] {
+    std::string reply;
+    machine.read(record({{"GET", "a"}}), {}, 1, reply, origin);
+    return reply.substr(0, reply.find_first_of(" \r"));
+  };
+  EXPECT_EQ(run({"HOLDFAST", "RESTORE", "BEGIN", "7", "0", "1", "0", "0", "EMPTY"}), ":0");
+  EXPECT_TRUE(machine.restoring());
+  EXPECT_EQ(run({"SET", "a", "1"}), "-LOADING");
+  EXPECT_EQ(run({"SET", "a", "1"}, kTransaction), "-LOADING");
+  EXPECT_EQ(read(), "-LOADING");
+  EXPECT_EQ(run({"_SETTING", "requirepass-hash", "x"}), "+OK");
+  EXPECT_EQ(run({"HOLDFAST", "RESTORE", "CLEAR", "7"}), ":1");
+  EXPECT_EQ(run({"HOLDFAST", "RESTORE", "END", "7"}), "+OK");
+  EXPECT_FALSE(machine.restoring());
+  EXPECT_EQ(run({"SET", "a", "1"}), "+OK");
+  EXPECT_EQ(read(), "$1");
+}
+
+TEST(StateMachine, ANodeSpeaksOfItsOwnLevelOnly) {
+  const NoReplicas none;
+  StateMachine machine(1, none);
+  std::string reply;
+  Origin origin;
+  machine.begin_entry({.stamp = {1000}, .expire_bound = 10}, Index(1));
+  machine.apply(record({{"_NODES.LEVEL", "2", "9"}}), reply, origin);
+  EXPECT_TRUE(reply.starts_with("-ERR")) << reply;
+  reply.clear();
+  machine.apply(record({{"_NODES.LEVEL", "1", "2"}}), reply, origin);
+  EXPECT_EQ(reply, ":2\r\n");
+  EXPECT_EQ(machine.level(), 2);
+  EXPECT_EQ(level_of(machine.keyspace()), 2);
+}
+
 TEST(StateMachine, AnUnknownSemanticsVersionEndsTheProcess) {
   const NoReplicas none;
   StateMachine machine(1, none);
-  EXPECT_DEATH(machine.begin_entry({.semantics = kSemantics + 1}, Index(1)), "semantics version");
+  const auto unknown = static_cast<std::uint16_t>(kSemantics + 1);
+  EXPECT_DEATH(machine.begin_entry({.semantics = unknown}, Index(1)), "semantics version");
 }
 
 // Neither what a leader looks at nor how much of it there is leaves a trace in the data.

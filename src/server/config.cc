@@ -253,6 +253,9 @@ constexpr Setting kSettings[] = {
     number("replace-after-s", &Config::replace_after_s, 0, 30 * 86'400, "0 … 2592000 seconds",
            kAtRestart,
            "of silence after which another node takes a voter's place, if there is one; 0: never"),
+    number("max-level", &Config::max_level, 0, 65535, "0 … 65535", kOnline,
+           "the highest level (docs/guide/upgrade.md) that this node agrees to; 0: the newest it "
+           "knows"),
     {.name = "cluster-secret",
      .range = "the path of a file, or nothing for no secret",
      .help = "the secret that the nodes of this cluster know and prove to each other",

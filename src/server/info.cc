@@ -7,7 +7,9 @@
 
 #include "base/checksum.h"
 #include "commands/arguments.h"
+#include "commands/levels.h"
 #include "commands/restore.h"
+#include "replica/batch.h"
 #include "server/connection.h"
 #include "server/last_resort.h"
 #include "server/session_commands.h"
@@ -271,6 +273,14 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_recovering", status.protocol.recovering ? 1 : 0);
   const std::string_view recovered = services.setting(kRecoveredSetting);
   lines.add("holdfast_recovered", recovered.empty() ? std::string_view("no") : recovered);
+  const auto levels = commands::Levels::decode(services.setting(commands::Levels::kSetting));
+  if (levels) {
+    lines.add("holdfast_level", levels->level);
+    for (const auto& [node, level] : levels->nodes) {
+      lines.line("holdfast_level_of_node_{}:{}", node, level);
+    }
+  }
+  lines.add("holdfast_newest_level", replica::kSemantics);
   lines.add("holdfast_voters", protocol.membership.voters.size());
   lines.add("holdfast_learners", protocol.membership.learners.size());
   for (std::size_t i = 0; i < protocol.peers.size(); ++i) {

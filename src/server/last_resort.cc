@@ -188,7 +188,7 @@ Result<void> write_snapshot(Survivor& survivor, const NewCluster& anew, env::Dis
   header.mark.membership.voters = {survivor.identity.node};
   header.stamp = survivor.stamp;
   header.wall = anew.wall;
-  header.semantics = replica::kSemantics;
+  header.semantics = replica::level_of(*survivor.keyspace);
   storage::SnapshotWriter writer(empty, header);
   survivor.keyspace->begin_snapshot();
   constexpr std::size_t kChunk = 256 << 10;

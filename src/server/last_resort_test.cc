@@ -18,7 +18,7 @@ constexpr std::uint64_t kOldFolder = 77;
 constexpr Epoch kEpoch{5, NodeId(3)};
 
 // A folder of node 2 of three, with these commands in its log, each in an entry of its own.
-class LastResort : public testing::Test {
+class LastResort : public ::testing::Test {
  protected:
   LastResort() {
     identity_.folder_uid = kOldFolder;
@@ -183,7 +183,7 @@ TEST_F(LastResort, RefusesAFolderThatLacksAPart) {
 }
 
 TEST_F(LastResort, RefusesEntriesOfANewerProgram) {
-  write_log({entry(1, {"SET", "a", "1"}, replica::kSemantics + 1)});
+  write_log({entry(1, {"SET", "a", "1"}, static_cast<std::uint16_t>(replica::kSemantics + 1))});
   EXPECT_NE(examine_survivor(old_).error().message.find("semantics version"), std::string::npos);
 }
 

@@ -43,6 +43,7 @@ void Node::on_turn_end() {
   if (replica_ && !ended_) {
     report_departures(turn);
     take_roster();
+    tell_level();
     if (ended_) return turn_now_.reset();
     if (setting("requirepass-hash") != password_) {
       password_ = setting("requirepass-hash");

@@ -154,6 +154,7 @@ class Node final : public env::TurnHandler,
   // ---- node_members.cc
   std::string founding_roster() const;
   void take_roster();
+  void tell_level();
   void leave_if_out();
   void ask_for_number(std::uint64_t folder_uid, const Place& place);
 
@@ -240,6 +241,9 @@ class Node final : public env::TurnHandler,
   NodeId forwarded_to_;    // ... to this node; 0: nothing since the link to it was made
   std::string password_;   // the setting as clients were last told
   std::string roster_;     // … as it was last looked at
+  std::string levels_;     // … likewise
+  std::uint16_t level_told_ = 0;  // that is known of this node, as far as it has looked
+  Instant level_again_;           // when it may be said again
   bool leaving_ = false;   // the roster says that this node is removed
   std::uint64_t numbers_asked_ = 0;          // requests of ask_for_number
   std::map<std::uint64_t, Instant> asked_;   // folders, and when a number was last asked for them

@@ -2,7 +2,11 @@
 // the links; and the asking for a number on behalf of an empty folder that wants to join.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "commands/levels.h"
 #include "commands/roster.h"
+#include "replica/batch.h"
 #include "replica/command_record.h"
 #include "server/node.h"
 
@@ -67,6 +71,36 @@ void Node::take_roster() {
   }
   identity_ = std::move(next);
   peers_->members_changed(identity_);
+}
+
+// What this node agrees to is written into the log, where it counts for the level (commands/levels.h).
+// Nothing has to be said as long as it is what everybody takes for granted.
+void Node::tell_level() {
+  using commands::Levels;
+  const std::int64_t limit = options_.config.max_level;
+  const std::uint16_t newest = replica::kSemantics;
+  const auto own = limit == 0 ? newest
+                              : static_cast<std::uint16_t>(std::clamp<std::int64_t>(
+                                    limit, Levels::kFirst, newest));
+  const std::string_view text = setting(Levels::kSetting);
+  if (own == level_told_ && text == levels_) return;
+  if (leaving_ || !replica_->leader() || now() < level_again_) return;
+  const auto levels = Levels::decode(text);
+  const auto roster = Roster::decode(setting(Roster::kSetting));
+  if (!levels || !roster || roster->find(identity_.node) == nullptr) return;
+  if (levels->known_of(identity_.node) == own) {
+    level_told_ = own;
+    levels_ = text;
+    return;
+  }
+  level_again_ = now() + kAskAgain;
+  const Origin origin{identity_.node, identity_.incarnation, Departures::kConnection,
+                      kNumberRequests + ++numbers_asked_};
+  std::string record;
+  replica::encode_command(0, origin, {"_NODES.LEVEL", fmt::to_string(identity_.node.value),
+                                      fmt::to_string(own)},
+                          record);
+  (void)route(record, true, replica_->epoch());
 }
 
 // Removed, and the group goes on without this node: that is committed, and somebody else leads. The
