@@ -82,6 +82,22 @@ class TidyTest(unittest.TestCase):
         files = tree(src__resp__x_dot_h="#pragma once\n#include <base/a.h>\n")
         self.assert_caught(files, "src/resp/x.h", 2, 'include our own as "base/a.h"')
 
+    def test_the_public_face_of_client(self):
+        files = tree(**{"src/floors.txt": FLOORS + "client 2 base\ncli 3 client\n",
+                        "include/holdfast/a.h": '#pragma once\n#include <string>\n#include "holdfast/b.h"\n',
+                        "include/holdfast/b.h": "#pragma once\n#include <chrono>\n",
+                        "src/client/x.h": '#pragma once\n#include "holdfast/a.h"\n',
+                        "src/cli/x.h": '#pragma once\n#include "holdfast/a.h"\n'})
+        self.assert_clean(files)
+        self.assert_caught(files | {"src/base/x.h": '#pragma once\n#include "holdfast/a.h"\n'},
+                           "src/base/x.h", 2, "no edge base -> client")
+        for name in ('"base/a.h"', '"holdfast/missing.h"', "<boost/asio.hpp>", "<fmt/format.h>",
+                     "<iostream>", "<sys/socket.h>", "<holdfast/b.h>"):
+            self.assert_caught(files | {"include/holdfast/b.h": f"#pragma once\n#include {name}\n"},
+                               "include/holdfast/b.h", 2, "a public header does not include")
+        self.assert_caught(files | {"include/other.h": "#pragma once\n"}, "include/other.h", 1,
+                           "public headers are")
+
     def test_impure_headers(self):
         for name in ("thread", "mutex", "atomic", "condition_variable", "future", "random", "fstream",
                      "iostream", "sys/socket.h", "unistd.h", "fcntl.h", "poll.h", "signal.h",
@@ -209,7 +225,7 @@ int operand(int n); int time(int stamp); int x = entry.time(0) + operand(1'000'0
     # --- the tree itself
 
     def test_every_rule_has_been_seen_to_bite(self):
-        self.assertEqual(len(tidy.RULES), 11, "a new rule: seed a violation here, then raise this")
+        self.assertEqual(len(tidy.RULES), 12, "a new rule: seed a violation here, then raise this")
 
     def test_it_is_quick(self):
         began = time.monotonic()

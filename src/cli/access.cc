@@ -34,16 +34,4 @@ void add_access(CLI::App* tool, Access& access) {
   tool->add_flag("--insecure", access.insecure, "talk to whoever answers, whatever it shows");
 }
 
-Result<env::Address> other_server(const env::Address& asked, const Info& info,
-                                  std::string_view told) {
-  auto other = env::Address::parse(told);
-  const auto own = env::Address::parse(field(info, "holdfast_address"));
-  if (!other || !own || field(info, "holdfast_tls_port") != fmt::to_string(asked.port)) {
-    return other;
-  }
-  const int port = other->port + asked.port - own->port;
-  if (port < 1 || port > 65535) return other;
-  return env::Address{other->host, static_cast<std::uint16_t>(port)};
-}
-
 }  // namespace holdfast::cli

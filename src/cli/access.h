@@ -31,9 +31,4 @@ struct Access {
 // --password, --tls and what belongs to it. `access` outlives the parsing.
 void add_access(CLI::App* tool, Access& access);
 
-// Where to ask another server of which `info`, got at `asked`, tells: over TLS at the port that is
-// as far from its plain one as on the server that was asked.
-Result<env::Address> other_server(const env::Address& asked, const Info& info,
-                                  std::string_view told);
-
 }  // namespace holdfast::cli

@@ -1,25 +1,23 @@
-// What a server says of itself when it is asked for INFO.
+// How a tool asks a server: logged in, and for what it says of itself.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "client/connection.h"
+#include "client/info.h"
 #include "env/network.h"
 
 namespace holdfast::cli {
 
 struct Access;  // cli/access.h
 
-// INFO as name → value.
-using Info = std::map<std::string, std::string, std::less<>>;
-
-Info parse_info(std::string_view text);
-// "-" if there is none.
-std::string field(const Info& info, std::string_view name);
+using client::field;
+using client::Info;
+using client::other_server;
+using client::parse_info;
 
 // A connection that is logged in, if there is a password. Blocks, for `patience` at most.
 Result<client::Connection> log_in(const env::Address& server, const Access& access,

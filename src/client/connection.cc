@@ -11,6 +11,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -148,10 +150,34 @@ Result<void> Connection::take_sealed(std::string_view bytes) {
   return {};
 }
 
-Result<resp::Reply> Connection::ask(const std::vector<std::string_view>& words) {
+Result<void> Connection::send_request(const std::vector<std::string_view>& words) {
   std::string request;
   resp::append_request(request, words);
-  if (auto sent = send(request); !sent) return sent.error();
+  return send(request);
+}
+
+Result<std::optional<resp::Reply>> Connection::next_reply(Duration patience) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(patience.ns);
+  while (true) {
+    resp::Reply reply;
+    const resp::Parsed parsed = parser_.next(reply);
+    if (parsed == resp::Parsed::error) return broken(parser_.error());
+    if (parsed == resp::Parsed::request) return std::optional(std::move(reply));
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return std::optional<resp::Reply>();
+    constexpr std::int64_t kLongest = 60'000;
+    pollfd wait{socket_, POLLIN, 0};
+    const int ready =
+        ::poll(&wait, 1, static_cast<int>(std::min<std::int64_t>(left.count(), kLongest)));
+    if (ready < 0 && errno != EINTR) return broken(::strerror(errno));
+    if (ready <= 0) continue;
+    if (auto received = receive(); !received) return received.error();
+  }
+}
+
+Result<resp::Reply> Connection::ask(const std::vector<std::string_view>& words) {
+  if (auto sent = send_request(words); !sent) return sent.error();
   resp::Reply reply;
   while (true) {
     const resp::Parsed parsed = parser_.next(reply);

@@ -1,9 +1,11 @@
-// A blocking connection to a server, for our own tools: asks, waits, gets the answer.
+// A blocking connection to a server, for our own tools and the library: asks, waits, gets the
+// answer.
 //
 // Threads: one at a time. Not for pushes; a tool that subscribes needs more than this.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,11 @@ class Connection {
   // The answer, which may be an error of the server's. An Error means that the connection is of no
   // use any more, and that nobody knows whether the command was carried out.
   Result<resp::Reply> ask(const std::vector<std::string_view>& words);
+
+  // The same in two steps, for who looks at something else while he waits. Nothing: no answer came
+  // within `patience`, which counts all of it; it may still come.
+  Result<void> send_request(const std::vector<std::string_view>& words);
+  Result<std::optional<resp::Reply>> next_reply(Duration patience);
 
  private:
   // The TLS of a connection, and what it has to send.
