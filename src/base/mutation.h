@@ -62,6 +62,13 @@ enum class Mutation : std::uint8_t {
   read_without_round,
   read_before_own_commit,
   read_joins_old_round,
+  // leases
+  lease_from_receipt,
+  lease_without_margin,
+  lease_ignores_pauses,
+  lease_kept_in_transfer,
+  restarted_voter_votes,
+  promise_ends_with_connection,
   // the log on disk
   log_not_synced,
   damage_cut_off,

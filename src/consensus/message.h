@@ -45,6 +45,7 @@ struct Message {
   Index hint;
   Epoch hint_epoch;
   // vote_request: sent by a leader's own wish (campaign_now), so stickiness does not apply.
+  // `hint_epoch` is then that leader's.
   bool transfer = false;
   // replies: the sender's disk takes no more entries at present. Said by its host, and looked at by
   // the receiver's: advice, which engines pass over.
@@ -53,6 +54,9 @@ struct Message {
   // pre_vote_request: not 0 makes it the question of one who recovers, which asks for no vote; the
   // pre_vote_reply to it repeats it.
   std::uint64_t read_round = 0;
+  // heartbeat: for how many milliseconds the leader asks the receiver to elect nobody else, counted
+  // from its arrival; 0: it does not ask. The reply: for how many it will not.
+  std::uint32_t lease_ms = 0;
   // append: contiguous, the first at index + 1. vote_reply in Paxos: accepted entries.
   std::vector<Entry> entries;
 };

@@ -33,6 +33,11 @@ bool known(MessageKind kind) {
   return kind >= MessageKind::pre_vote_request && kind <= MessageKind::campaign_now;
 }
 
+// They have no hint, and carry lease_ms in its place.
+bool is_heartbeat(MessageKind kind) {
+  return kind == MessageKind::heartbeat || kind == MessageKind::heartbeat_reply;
+}
+
 bool known(EntryKind kind) { return kind >= EntryKind::noop && kind <= EntryKind::config; }
 
 std::string encode_head(const Message& message) {
@@ -49,7 +54,7 @@ std::string encode_head(const Message& message) {
   writer.varint(message.index.value);
   write_epoch(writer, message.index_epoch);
   writer.varint(message.commit.value);
-  writer.varint(message.hint.value);
+  writer.varint(is_heartbeat(message.kind) ? message.lease_ms : message.hint.value);
   write_epoch(writer, message.hint_epoch);
   writer.varint(message.read_round);
   writer.varint(message.entries.size());
@@ -85,7 +90,13 @@ Message decode_fields(Reader& reader) {
   message.index = Index(reader.varint());
   message.index_epoch = read_epoch(reader);
   message.commit = Index(reader.varint());
-  message.hint = Index(reader.varint());
+  const std::uint64_t hint = reader.varint();
+  if (is_heartbeat(message.kind)) {
+    if (hint > UINT32_MAX) reader.fail();
+    message.lease_ms = static_cast<std::uint32_t>(hint);
+  } else {
+    message.hint = Index(hint);
+  }
   message.hint_epoch = read_epoch(reader);
   message.read_round = reader.varint();
   return message;

@@ -19,7 +19,8 @@ Message sample(MessageKind kind) {
   message.index_epoch = {69999, NodeId(5)};
   message.commit = Index(1234000);
   message.refused = true;
-  message.hint = Index(99);
+  const bool heartbeat = kind == MessageKind::heartbeat || kind == MessageKind::heartbeat_reply;
+  heartbeat ? void(message.lease_ms = 240) : void(message.hint = Index(99));
   message.hint_epoch = {3, NodeId(1)};
   message.transfer = true;
   message.read_round = 1ULL << 40;
@@ -65,6 +66,7 @@ void expect_same(const Message& a, const Message& b) {
   EXPECT_EQ(a.hint_epoch, b.hint_epoch);
   EXPECT_EQ(a.transfer, b.transfer);
   EXPECT_EQ(a.read_round, b.read_round);
+  EXPECT_EQ(a.lease_ms, b.lease_ms);
   ASSERT_EQ(a.entries.size(), b.entries.size());
   for (std::size_t i = 0; i < a.entries.size(); ++i) {
     EXPECT_EQ(a.entries[i].index, b.entries[i].index);
@@ -109,6 +111,18 @@ TEST(MessageCodec, entries_without_an_append_start_where_they_say) {
   const auto decoded = decode_message(SharedBytes(bytes_of(message)));
   ASSERT_TRUE(decoded) << decoded.error().message;
   expect_same(*decoded, message);
+}
+
+TEST(MessageCodec, an_absurd_lease_is_refused) {
+  // In the place of the hint, which other kinds have there.
+  Message message = sample(MessageKind::append_reply);
+  message.hint = Index(std::uint64_t{1} << 32);
+  std::string bytes = bytes_of(message);
+  ASSERT_TRUE(decode_message(SharedBytes(std::string(bytes))));
+  bytes[12] = static_cast<char>(MessageKind::heartbeat_reply);
+  const std::uint64_t sum = checksum(std::string_view(bytes).substr(12), kMessageHeadSeed);
+  for (int i = 0; i < 8; ++i) bytes[4 + i] = static_cast<char>(sum >> (8 * i));
+  EXPECT_FALSE(decode_message(SharedBytes(std::move(bytes))));
 }
 
 TEST(MessageCodec, an_append_with_a_hole_is_refused) {

@@ -104,6 +104,9 @@ class Progress {
 
   // The newest read round that the peer has confirmed.
   std::uint64_t read_round = 0;
+  // Until then, on the host's clock here, the peer elects nobody else: counted from when it was
+  // asked, and less than what it promised (leases.h).
+  Instant elects_nobody_until;
   // The newest commit index told to it in an append.
   Index commit_sent;
   // No member any more: hears of that until then.

@@ -91,12 +91,22 @@ struct SnapshotSent {
   bool delivered = false;
 };
 
+// How a leader makes sure that it still leads.
+enum class ReadMode : std::uint8_t {
+  quorum = 1,  // by a round to its peers that begins after the request; no clock is trusted
+  lease = 2,   // by what a quorum has promised: to elect nobody else for a while (decision 0018)
+};
+
 // Tell me an index such that a state which includes it is fresh enough for a read that begins now.
 // Answered, perhaps much later, by effects.readable or effects.reads_refused. Hosts do best to ask
 // once for all reads of a turn; further requests of the turn share one more round, for which
 // wake_at() asks at once.
+// `mode` lease: a lease suffices, and the engine sees to having one while such requests come. Where it
+// has none the read is confirmed by a round. REQUIRES then: `now` of this step was read after the
+// reads had come in.
 struct ReadRequest {
   ReadTicket ticket = 0;
+  ReadMode mode = ReadMode::quorum;
 };
 
 // Change the membership to this; `outgoing` is empty. Answered in the same step by
@@ -188,6 +198,7 @@ struct MembershipChange {
 struct Readable {
   ReadTicket ticket = 0;
   Index index;
+  ReadMode mode = ReadMode::quorum;  // by which leadership was confirmed
 };
 
 // A peer needs a snapshot: it lacks entries that this replica no longer has. The host sends the
@@ -276,6 +287,8 @@ struct Status {
   std::vector<NodeId> recovering_too;
   // Rounds of messages to everybody, numbered: this is the newest one. A ReadRequest needs a later one.
   std::uint64_t round = 0;
+  // On a leader: until then it answers reads without asking, on the host's clock; {}: it has no lease.
+  Instant lease_until = {};
 };
 
 class Protocol {
@@ -314,6 +327,7 @@ struct ProtocolOptions {
   NodeId self;
   Duration heartbeat_interval = milliseconds(50);
   // A follower campaigns after a random time between this and twice this without a leader.
+  // It is also the longest time for which a voter promises a leader to elect nobody else.
   Duration election_timeout = milliseconds(300);
   // Per follower, sent and not acknowledged.
   std::uint32_t window_messages = 256;
@@ -331,6 +345,9 @@ struct Recovered {
   // nothing is known here. Until effects.recovered it votes for nobody, itself included, and
   // acknowledges nothing (decision 0010).
   bool recovering = false;
+  // The election_timeout of this replica's last process, which may have promised a leader to elect
+  // nobody else for so long: nor does this one, counted from its start. {}: there was no process.
+  Duration may_have_promised = {};
 };
 
 // Null if the engine is not built in.

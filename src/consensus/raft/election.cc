@@ -32,6 +32,10 @@ bool Raft::may_campaign() const {
 }
 
 void Raft::campaign() {
+  if (elects_nobody()) {  // nor itself
+    election_deadline_ = elects_nobody_until_;
+    return;
+  }
   reset_election_timer();
   if (may_campaign()) start_pre_vote();
 }
@@ -46,11 +50,11 @@ void Raft::start_pre_vote() {
     const auto vote = votes_.find(node);
     return vote == votes_.end() ? std::nullopt : std::optional(vote->second);
   };
-  if (count_votes(membership(), vote_of) == VoteResult::won) return start_election(false);
-  ask_for_votes(MessageKind::pre_vote_request, {promise_.round + 1, options_.self}, false);
+  if (count_votes(membership(), vote_of) == VoteResult::won) return start_election({});
+  ask_for_votes(MessageKind::pre_vote_request, {promise_.round + 1, options_.self}, {});
 }
 
-void Raft::start_election(bool transfer) {
+void Raft::start_election(Epoch order) {
   role_ = Role::candidate;
   pre_vote_ = false;
   leader_ = {};
@@ -58,17 +62,18 @@ void Raft::start_election(bool transfer) {
   reset_election_timer();
   set_promise({promise_.round + 1, options_.self});
   if (mutated(Mutation::campaign_before_sync)) votes_[options_.self] = true;
-  ask_for_votes(MessageKind::vote_request, promise_, transfer);
+  ask_for_votes(MessageKind::vote_request, promise_, order);
 }
 
-void Raft::ask_for_votes(MessageKind kind, Epoch epoch, bool transfer) {
+void Raft::ask_for_votes(MessageKind kind, Epoch epoch, Epoch order) {
   for (const NodeId node : membership().everyone()) {
     if (node == options_.self || !membership().is_voter(node)) continue;
     Message request = message_to(node, kind);
     request.epoch = epoch;
     request.index = log_.last();
     request.index_epoch = log_.last_epoch();
-    request.transfer = transfer;
+    request.transfer = static_cast<bool>(order);
+    request.hint_epoch = order;
     if (kind == MessageKind::pre_vote_request || mutated(Mutation::campaign_before_sync)) {
       send_now(std::move(request));  // promises nothing
     } else {
@@ -91,7 +96,7 @@ void Raft::record_vote(NodeId from, bool granted) {
     case VoteResult::won:
       break;
   }
-  if (pre_vote_) return start_election(false);
+  if (pre_vote_) return start_election({});
   // Votes may suffice without one's own; entries of the epoch still have to wait for its promise.
   if (writes_.durable_promise() == promise_ || mutated(Mutation::campaign_before_sync)) {
     become_leader();
@@ -115,6 +120,10 @@ void Raft::become_leader() {
     uncommitted_bytes_ += log_.at(index).payload.size();
   }
   heartbeat_deadline_ = elapsed_ + options_.heartbeat_interval;
+  held_pre_vote_.reset();
+  round_times_.clear();
+  leases_void_ = false;
+  count_leases();
   // An entry of its own, because only such entries commit by counting (3.6.2), and only when one
   // has committed does the leader know how far its predecessors had come (6.4).
   own_first_ = log_.last().next();
@@ -128,6 +137,7 @@ void Raft::become_follower(Epoch epoch, NodeId leader) {
     peers_.clear();
     uncommitted_bytes_ = 0;
     transfer_to_ = {};
+    lease_until_ = {};
   }
   const bool waited_already = role_ == Role::follower || role_ == Role::learner;
   role_ = idle_role();
@@ -147,6 +157,7 @@ void Raft::follow(NodeId leader) {
     leader_ = leader;
   }
   heard_leader_at_ = elapsed_;
+  held_pre_vote_.reset();
   reset_election_timer();
 }
 
@@ -158,7 +169,8 @@ void Raft::reset_election_timer() {
 void Raft::campaign_soon() {
   if (hears_leader() || !may_campaign()) return;
   const Duration delay = nanoseconds(prng_.between(kSoonMin.ns, kSoonMax.ns));
-  election_deadline_ = std::min(election_deadline_, elapsed_ + delay);
+  election_deadline_ =
+      std::min(election_deadline_, std::max(elapsed_, elects_nobody_until_) + delay);
 }
 
 void Raft::on(PeerLiveness input) {
@@ -181,6 +193,7 @@ void Raft::on(PeerLiveness input) {
   if (input.alive || input.node != leader_) return;
   // Known to be gone, not merely silent: no reason to wait, nor to refuse others who know it too.
   leader_ = {};
+  if (mutated(Mutation::promise_ends_with_connection)) elects_nobody_until_ = {};
   campaign_soon();
 }
 
@@ -200,6 +213,7 @@ bool Raft::as_complete_as_ours(const Message& message) const {
 void Raft::on_pre_vote_request(const Message& message) {
   if (recovery_ && !mutated(Mutation::recovering_node_votes)) return;
   const bool complete = as_complete_as_ours(message);
+  if (complete && !hears_leader() && elects_nobody()) return hold_pre_vote(message);
   const bool granted = complete && !hears_leader();
   Message reply = message_to(message.from, MessageKind::pre_vote_reply);
   // A grant speaks of the epoch asked for; a refusal of our own, which may be the higher one.

@@ -12,7 +12,9 @@ namespace holdfast::consensus {
 
 void Raft::send_heartbeats() {
   heartbeat_deadline_ = elapsed_ + options_.heartbeat_interval;
-  if (reads_.any_gathered() || reads_.round_under_way()) return start_read_round();
+  if (reads_.any_gathered() || reads_.round_under_way() || lease_wanted()) {
+    return start_read_round();
+  }
   for (const Progress& peer : peers_) send_heartbeat(peer);
 }
 
@@ -23,6 +25,7 @@ void Raft::send_heartbeat(const Progress& peer) {
   const bool unmatched = mutated(Mutation::heartbeat_commits_unmatched);
   message.commit = unmatched ? commit_ : std::min(commit_, peer.match());
   message.read_round = reads_.newest_round();
+  if (lease_wanted()) message.lease_ms = static_cast<std::uint32_t>(options_.election_timeout.ms());
   send_now(std::move(message));
 }
 
@@ -49,6 +52,12 @@ void Raft::on(ReadRequest input) {
     return out_->readable.push_back({input.ticket, commit_});
   }
   const bool knows_commit = commit_ >= own_first_ || mutated(Mutation::read_before_own_commit);
+  if (input.mode == ReadMode::lease) {
+    lease_wanted_until_ = elapsed_ + options_.election_timeout * kLeasesOutliveReads;
+    if (knows_commit && has_lease()) {
+      return out_->readable.push_back({input.ticket, commit_, ReadMode::lease});
+    }
+  }
   if (!knows_commit) return reads_.postpone(input.ticket);
   reads_.gather(input.ticket, commit_);
   // Time stands still within a turn of the host. The first read of a turn starts a round; the
@@ -60,6 +69,7 @@ void Raft::on(ReadRequest input) {
 void Raft::start_read_round() {
   reads_.begin_round();
   read_round_began_at_ = now_;
+  if (lease_wanted()) round_times_.add(reads_.newest_round(), lease_clock(), options_.election_timeout);
   for (const Progress& peer : peers_) send_heartbeat(peer);
   confirm_reads();
 }
@@ -90,6 +100,7 @@ void Raft::on_heartbeat_reply(const Message& message) {
   Progress* peer = find_peer(message.from);
   if (peer == nullptr) return;
   note_answer(*peer, message);
+  note_lease(*peer, message);
   if (message.refused) peer->note_recovering();
   // The peer is there. If it does not have everything, the appends that would tell it, or their
   // answers, may be lost, or only slow.
@@ -115,6 +126,7 @@ void Raft::on_heartbeat(const Message& message) {
   // Who recovers may have promised a later epoch: it is there, and confirms no read.
   if (!recovery_) reply.read_round = message.read_round;
   reply.refused = recovery_.has_value();
+  if (!recovery_) reply.lease_ms = promise_to_elect_nobody(message.lease_ms);
   // Says only "I have promised nothing later". Once the promise it follows is durable it vouches
   // for nothing on the disk, so neither reads nor the leader's check-quorum wait for a sync.
   if (writes_.durable_promise() == promise_) {

@@ -92,9 +92,10 @@ void Raft::append_membership(Membership&& next) {
   uncommitted_bytes_ += payload.size();
   append_own(EntryKind::config, SharedBytes(std::move(payload)));
   membership_changed();
-  // A quorum may be less than it was.
+  // A quorum may be less than it was, or more.
   update_commit();
   confirm_reads();
+  count_leases();
 }
 
 // Adds nobody while a change ends: whoever holds a Progress& then may go on using it.

@@ -17,8 +17,8 @@ constexpr std::uint64_t kAbsurd = std::uint64_t{1} << 62;
 // wakes up to find that its timers have expired and that the answers which would have reset them
 // wait in its sockets: believing the clock, a leader would depose itself and a follower a healthy
 // leader. So a gap counts as little more than the pace at which a live host steps; wake_at asks
-// for that pace. Safety does not rest on time: a leader that slept learns of its successor from
-// the first answer, and reads wait for a quorum.
+// for that pace. Safety does not rest on it: a leader that slept learns of its successor from the
+// first answer, reads wait for a quorum, and leases are counted on the host's clock.
 Duration max_advance(const ProtocolOptions& options) {
   return options.heartbeat_interval + options.heartbeat_interval / 2;
 }
@@ -47,6 +47,9 @@ Raft::Raft(const ProtocolOptions& options, Recovered recovered, Instant now, Prn
   memberships_.emplace_back(recovered.mark.index, std::move(recovered.mark.membership));
   adopt_memberships(recovered.entries);
   for (Entry& entry : recovered.entries) log_.append(std::move(entry));
+  if (!mutated(Mutation::restarted_voter_votes)) {
+    elects_nobody_until_ = elapsed_ + recovered.may_have_promised;
+  }
   role_ = idle_role();
   reported_ = {role_, promise_, leader_};
   reset_election_timer();
@@ -57,6 +60,7 @@ Raft::Raft(const ProtocolOptions& options, Recovered recovered, Instant now, Prn
   // Nobody else can lead a group of one, so there is nobody to wait for.
   if (membership().voters.size() == 1 && membership().outgoing.empty()) {
     election_deadline_ = elapsed_;
+    elects_nobody_until_ = {};
   }
 }
 
@@ -65,7 +69,7 @@ Guarantees Raft::guarantees() const {
           .may_lose_acknowledged = false,
           .membership_changes = true,
           .leadership_transfer = true,
-          .lease_reads = false};
+          .lease_reads = true};
 }
 
 // ---- The step -----------------------------------------------------------------------------------
@@ -102,6 +106,7 @@ void Raft::finish_step() {
 void Raft::on(Tick) {
   if (role_ != Role::leader) {
     if (recovery_ && elapsed_ >= recovery_->ask_at) ask_for_promises();
+    if (held_pre_vote_ && !elects_nobody()) answer_held_pre_vote();
     if (elapsed_ >= election_deadline_) campaign();
     return;
   }
@@ -158,6 +163,7 @@ void Raft::on(Received&& input) {
     // could depose it on its return. Ignoring includes their epoch.
     const bool candidate = message.kind == MessageKind::vote_request;
     if (candidate && !message.transfer && hears_leader()) return;
+    if (candidate && elects_nobody() && !freed_by(message)) return;
     if (raises_promise(message)) become_follower(message.epoch, {});
   }
   dispatch(std::move(message));
@@ -272,6 +278,9 @@ Instant Raft::wake_at() const {
   Instant deadline = role_ == Role::leader ? heartbeat_deadline_ : election_deadline_;
   if (role_ == Role::leader && transfer_to_) deadline = std::min(deadline, transfer_deadline_);
   if (recovery_) deadline = std::min(deadline, recovery_->ask_at);
+  if (role_ != Role::leader && held_pre_vote_) {
+    deadline = std::min(deadline, elects_nobody_until_);
+  }
   // Not later than a heartbeat interval, for the sake of max_advance().
   const Duration wait = std::max(Duration{}, deadline - elapsed_);
   return now_ + std::min(wait, options_.heartbeat_interval);
@@ -296,6 +305,7 @@ Status Raft::status() const {
     }
   }
   status.round = reads_.newest_round();
+  if (!leases_void_) status.lease_until = lease_until_;
   for (const Progress& peer : peers_) {
     status.peers.push_back(
         {.node = peer.node(),

@@ -7,6 +7,7 @@
 //   election.cc     pre-vote, votes, becoming and ceasing to be leader (3.4, 3.6, 9.6, 4.2.3)
 //   replication.cc  proposals, appends, acknowledgements, commit (3.5, 3.6.2, 10.2.1)
 //   heartbeat.cc    heartbeats, check-quorum, reads (3.4, 6.2, 6.4)
+//   lease.cc        promises to elect nobody else for a while, and reads on their strength (6.4.1)
 //   snapshot.cc     compaction and installation (5)
 //   recovery.cc     a replica whose disk has lost something becomes a member again
 //   transfer.cc     handing over leadership (3.10)
@@ -28,6 +29,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "consensus/leases.h"
 #include "consensus/log_tail.h"
 #include "consensus/progress.h"
 #include "consensus/protocol.h"
@@ -83,8 +85,9 @@ class Raft final : public Protocol {
   // election.cc
   void campaign();
   void start_pre_vote();
-  void start_election(bool transfer);
-  void ask_for_votes(MessageKind kind, Epoch epoch, bool transfer);
+  // `order`: of the leader that handed over; {}: of its own accord.
+  void start_election(Epoch order);
+  void ask_for_votes(MessageKind kind, Epoch epoch, Epoch order);
   void record_vote(NodeId from, bool granted);
   void become_leader();
   void become_follower(Epoch epoch, NodeId leader);
@@ -124,6 +127,19 @@ class Raft final : public Protocol {
   void on_heartbeat(const Message& message);
   void on_heartbeat_reply(const Message& message);
   void note_answer(Progress& peer, const Message& message);
+
+  // lease.cc
+  bool lease_wanted() const { return elapsed_ < lease_wanted_until_; }
+  bool has_lease() const;
+  void note_lease(Progress& peer, const Message& reply);
+  void count_leases();
+  void void_leases();
+  std::uint32_t promise_to_elect_nobody(std::uint32_t asked_ms);
+  bool elects_nobody() const { return elapsed_ < elects_nobody_until_; }
+  bool freed_by(const Message& vote_request) const;
+  Instant lease_clock() const;
+  void hold_pre_vote(const Message& message);
+  void answer_held_pre_vote();
 
   // snapshot.cc
   void ask_for_snapshot(Progress& peer);
@@ -210,6 +226,10 @@ class Raft final : public Protocol {
   Instant heard_leader_at_;
   // When the oldest write under way was issued, or the newest one that is durable completed.
   Instant disk_moved_at_;
+  // This replica has promised a leader to elect nobody else until then, or an earlier process of it
+  // may have. Does not rest on whom it follows: it outlives the connection, and the epoch.
+  Instant elects_nobody_until_;
+  std::optional<Message> held_pre_vote_;  // the newest that came meanwhile, answered then
 
   // Candidate.
   bool pre_vote_ = false;
@@ -224,6 +244,11 @@ class Raft final : public Protocol {
   Instant read_round_began_at_;  // on the host's clock
   NodeId transfer_to_;           // 0: none under way
   Instant transfer_deadline_;
+  // Leases (lease.cc).
+  Instant lease_wanted_until_;  // they are asked for until then
+  RoundTimes round_times_;
+  Instant lease_until_;       // on the host's clock; {}: none
+  bool leases_void_ = false;  // for the rest of this epoch
 };
 
 }  // namespace holdfast::consensus

@@ -40,6 +40,7 @@ void Raft::check_invariants() const {
   } else {
     CHECK(peers_.empty() && uncommitted_bytes_ == 0 && !transfer_to_);
     CHECK(!reads_.any_gathered() && !reads_.round_under_way());
+    CHECK(lease_until_ == Instant{});
   }
 }
 

@@ -35,6 +35,7 @@ void Raft::hand_over_if_ready(const Progress& peer) {
   // Not before it has everything, or the others would refuse it. Proposals are refused meanwhile,
   // so the end does not move away.
   if (peer.match() != log_.last()) return;
+  void_leases();
   send_now(message_to(peer.node(), MessageKind::campaign_now));
 }
 
@@ -43,7 +44,7 @@ void Raft::on_campaign_now(const Message& message) {
   // At once, without pre-vote: the others hear the leader and would refuse. A repeated order
   // comes under an epoch that the campaign has left behind.
   if (role_ == Role::candidate && !pre_vote_) return;
-  if (may_campaign()) start_election(true);
+  if (may_campaign()) start_election(message.epoch);
 }
 
 
@@ -62,6 +63,7 @@ void Raft::give_up_for_disk() {
   // Whoever has everything need not wait to find out that the heartbeats have ended.
   Progress* heir = find_peer(furthest_voter());
   if (heir != nullptr && heir->match() == log_.last()) {
+    void_leases();
     send_now(message_to(heir->node(), MessageKind::campaign_now));
   }
   become_follower(promise_, {});

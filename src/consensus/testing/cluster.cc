@@ -85,7 +85,8 @@ void Cluster::start(Replica& replica, bool first) {
   ProtocolOptions protocol = options_.protocol;
   protocol.self = NodeId(replica.number);
   Recovered recovered{replica.disk.promise, replica.disk.mark, replica.disk.entries,
-                      replica.disk.lost};
+                      replica.disk.lost,
+                      first || !options_.lease_reads ? Duration{} : protocol.election_timeout};
   replica.engine = options_.make(protocol, std::move(recovered), replica.now, replica.prng.fork());
   replica.checker.reset();
   load_state(replica, replica.disk.mark.index);
@@ -168,7 +169,9 @@ MembershipChange Cluster::change(std::uint64_t node, const Membership& target) {
   return *input(node, MembershipRequested{target}).membership_change;
 }
 
-void Cluster::read(std::uint64_t node, ReadTicket ticket) { input(node, ReadRequest{ticket}); }
+void Cluster::read(std::uint64_t node, ReadTicket ticket, ReadMode mode) {
+  input(node, ReadRequest{ticket, mode});
+}
 
 void Cluster::apply_write(Disk& disk, const Write& write) {
   if (write.promise) disk.promise = *write.promise;

@@ -47,6 +47,9 @@ struct ClusterOptions {
   std::vector<std::uint64_t> learners = {};
   std::vector<std::uint64_t> spare = {};  // empty, and not members yet
   ProtocolOptions protocol = {};  // group and self are filled in
+  // Whether an earlier process may have promised a leader to elect nobody else: then who restarts
+  // elects nobody before its clock has moved on.
+  bool lease_reads = false;
   std::uint64_t seed = 1;
   // What nodes find on their disks at the start, where that is not nothing.
   std::map<std::uint64_t, Found> found = {};
@@ -71,7 +74,7 @@ class Cluster {
   // Moves the node's clock on until it campaigns.
   void campaign(std::uint64_t node);
   Proposed propose(std::uint64_t node, std::string_view payload);
-  void read(std::uint64_t node, ReadTicket ticket);
+  void read(std::uint64_t node, ReadTicket ticket, ReadMode mode = ReadMode::quorum);
   MembershipChange change(std::uint64_t node, const Membership& target);
   // Completes the oldest `count` writes under way.
   void sync(std::uint64_t node, std::size_t count = SIZE_MAX);

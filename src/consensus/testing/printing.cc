@@ -162,8 +162,9 @@ std::string to_text(const Message& message) {
     default:
       break;
   }
-  if (message.transfer) text += " transfer";
+  if (message.transfer) text += fmt::format(" transfer of {}", message.hint_epoch);
   if (message.read_round != 0) text += fmt::format(" round={}", message.read_round);
+  if (message.lease_ms != 0) text += fmt::format(" lease={}", message.lease_ms);
   if (!is_reply(message.kind) && message.refused) text += " refused";
   return text;
 }
@@ -203,7 +204,8 @@ std::string to_text(const Effects& effects, const std::string& indent) {
   }
   if (effects.membership) line("members " + to_text(*effects.membership));
   for (const Readable& one : effects.readable) {
-    line(fmt::format("read {} at {}", one.ticket, one.index));
+    line(fmt::format("read {} at {}{}", one.ticket, one.index,
+                     one.mode == ReadMode::lease ? " by lease" : ""));
   }
   for (const ReadTicket ticket : effects.reads_refused)
     line(fmt::format("read {} refused", ticket));

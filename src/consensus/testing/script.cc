@@ -115,7 +115,9 @@ void Script::make_cluster(const std::vector<std::string>& words) {
   std::vector<std::uint64_t>* list = &options.voters;
   for (std::size_t i = 1; i < words.size(); ++i) {
     const auto pair = split(words[i], '=');
-    if (pair[0] == "learners") {
+    if (pair[0] == "leases") {
+      options.lease_reads = true;
+    } else if (pair[0] == "learners") {
       list = &options.learners;
     } else if (pair[0] == "spare") {
       list = &options.spare;
@@ -166,7 +168,9 @@ bool Script::run_input(const std::vector<std::string>& words, const std::string&
     const auto text = line.find(words.at(2), line.find(words[1]) + words[1].size());
     cluster.propose(number(words[1]), line.substr(text));
   } else if (words[0] == "read") {
-    cluster.read(number(words[1]), number(words.at(2)));
+    const bool lease = words.size() > 3 && words[3] == "lease";
+    cluster.read(number(words[1]), number(words.at(2)),
+                 lease ? ReadMode::lease : ReadMode::quorum);
   } else if (words[0] == "transfer") {
     cluster.input(number(words[1]), TransferRequested{NodeId(number(words.at(2)))});
   } else if (words[0] == "liveness") {

@@ -10,13 +10,13 @@
 // consensus_test with HOLDFAST_REWRITE=1 and read the difference. Commands, one a line:
 //
 //   nodes 1 2 3 [learners 4] [spare 5 6] [window_messages=N] [window_bytes=N] [message_bytes=N]
-//         [uncommitted_bytes=N] [promise1=3.2] [log1=1.1,2.3,2.3:1+2]
+//         [uncommitted_bytes=N] [promise1=3.2] [log1=1.1,2.3,2.3:1+2] [leases]
 //                       what node 1 found on disk; the last entry makes 1 and 2 the voters
 //   campaign N            moves N's clock until it campaigns
 //   elect N               the same, and everything delivered, without telling
 //   elapse N MS           moves N's clock, with ticks
 //   jump N MS             moves N's clock at once, as for a process that was stopped
-//   propose N TEXT        read N TICKET          transfer N TO        liveness N PEER up|down
+//   propose N TEXT        read N TICKET [lease]  transfer N TO        liveness N PEER up|down
 //   deliver|drop [from=N] [to=N] [kind=K]        what waits now, not what that brings about
 //   sync N [COUNT]        completes writes, oldest first
 //   stabilize [N ...]     delivers and completes until nothing moves (only among these nodes)
