@@ -19,6 +19,8 @@ namespace holdfast {
 // For people: says what happened, what it means for their data, what to do.
 struct Error {
   std::string message;
+  // There was no room on the disk for it: the same may succeed once there is some.
+  bool no_space = false;
 };
 
 template <class T>

@@ -344,8 +344,10 @@ void Folder::forget(const std::string& name) {
 }
 
 Error Folder::failed(std::string_view what, std::string_view name) const {
+  const bool no_space = errno == ENOSPC || errno == EDQUOT;
   const std::string why = reason();
-  return {fmt::format("cannot {} {}{}{}: {}", what, path_, name.empty() ? "" : "/", name, why)};
+  return {fmt::format("cannot {} {}{}{}: {}", what, path_, name.empty() ? "" : "/", name, why),
+          no_space};
 }
 
 }  // namespace holdfast::os

@@ -159,7 +159,7 @@ TEST_F(Stage, ASnapshotThatCouldNotBeWrittenIsNotBegunAgainAtOnce) {
     const auto* write = std::get_if<env::WriteFile>(&operation);
     if (write == nullptr || !write->name.starts_with("snapshot-")) return std::nullopt;
     tries += write->offset == 0;
-    return Error{"No space left on device"};
+    return Error{"No space left on device", true};
   };
   write({"SET", "a", std::string(600, 'x')});
   EXPECT_EQ(tries, 1U);

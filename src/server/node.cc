@@ -16,7 +16,7 @@ Node::Node(NodeOptions options, env::Clock& clock, env::Disk& disk, env::Network
     : options_(std::move(options)),
       keys_{options_.secrets, options_.entropy},
       clock_(clock),
-      timed_disk_(disk, clock),
+      node_disk_(disk, clock, [this](const std::string& what) { fail(what); }),
       network_(network),
       trace_(trace),
       prng_(options_.seed),

@@ -39,7 +39,7 @@
 #include "server/image_reader.h"
 #include "server/peers.h"
 #include "server/services.h"
-#include "server/timed_disk.h"
+#include "server/node_disk.h"
 #include "storage/identity_file.h"
 #include "storage/log.h"
 
@@ -191,8 +191,8 @@ class Node final : public env::TurnHandler,
   NodeOptions options_;
   const PeerKeys keys_;
   env::Clock& clock_;
-  TimedDisk timed_disk_;
-  env::Disk& disk_ = timed_disk_;
+  NodeDisk node_disk_;
+  env::Disk& disk_ = node_disk_;
   env::Network& network_;
   Trace& trace_;
   Prng prng_;

@@ -37,7 +37,7 @@ HttpAnswer Node::http_answer(std::string_view path) const {
                         .elections = elections_,
                         .unfinished_writes = unfinished_writes_,
                         .damages = damages_,
-                        .log_syncs = &timed_disk_.log_syncs()};
+                        .log_syncs = &node_disk_.log_syncs()};
     if (options_.process_figures) figures.process = options_.process_figures();
     return {200, clients_->metrics_text(figures), "text/plain; version=0.0.4; charset=utf-8"};
   }

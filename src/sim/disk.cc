@@ -13,14 +13,15 @@ namespace {
 constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 40;
 
 // The words of os/folder.cc, as strerror has them.
+constexpr std::string_view kInputOutput = "Input/output error";
+constexpr std::string_view kNoSpace = "No space left on device";
+
 Error failed(std::string_view what, std::string_view name, std::string_view why) {
-  return {fmt::format("cannot {} data{}{}: {}", what, name.empty() ? "" : "/", name, why)};
+  return {fmt::format("cannot {} data{}{}: {}", what, name.empty() ? "" : "/", name, why),
+          why == kNoSpace};
 }
 
 Error missing(std::string_view name) { return failed("open", name, "No such file or directory"); }
-
-constexpr std::string_view kInputOutput = "Input/output error";
-constexpr std::string_view kNoSpace = "No space left on device";
 
 }  // namespace
 

@@ -311,6 +311,20 @@ TEST_F(LogTest, AFailedSyncOfTheNextSegmentIsTheEnd) {
   EXPECT_EQ(acknowledged, 0);
 }
 
+// Only of a full disk is more room asked for again and again.
+TEST_F(LogTest, AnErrorWhileTheNextSegmentIsMadeIsTheEnd) {
+  ASSERT_EQ(open(), "");
+  disk.fault = [&](const env::DiskOperation& operation) -> std::optional<Error> {
+    if (!std::holds_alternative<env::CreateFile>(operation)) return {};
+    return Error{"input/output error"};
+  };
+  disk.run_all();
+  EXPECT_EQ(fatal.size(), 1u);
+  append("a");
+  flush_all();
+  EXPECT_EQ(acknowledged, 0);
+}
+
 TEST_F(LogTest, NobodyIsCalledOnceTheLogIsGone) {
   ASSERT_EQ(open(), "");
   append("a");

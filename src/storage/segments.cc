@@ -108,6 +108,7 @@ void Segments::create() {
 
 void Segments::on_created(const Result<void>& result) {
   if (!result) {
+    if (!result.error().no_space) return fatal_(result.error().message);
     next_ = Next::none;
     if (!std::exchange(starved_, true)) {
       trace_.warning("no room for the log's next file",

@@ -185,7 +185,7 @@ class TestDisk final : public env::Disk {
   }
   Result<void> act(const env::CreateFile& o) {
     if (has(o.name)) return Error{o.name + " exists"};
-    if (used() + o.size > capacity) return Error{"no space left for " + o.name};
+    if (used() + o.size > capacity) return Error{"no space left for " + o.name, true};
     auto file = std::make_shared<File>();
     file->now.assign(static_cast<std::size_t>(o.size), '\0');
     change_names([name = o.name, file](Names& names) { names[name] = file; });
