@@ -241,6 +241,7 @@ void Replica::peer_liveness(NodeId node, bool alive) {
 
 void Replica::snapshot_sent(NodeId to, bool delivered) {
   state_->serving.erase(to);
+  state_->sending.erase(to);
   state_->step(consensus::SnapshotSent{.to = to, .delivered = delivered});
 }
 

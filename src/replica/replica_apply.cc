@@ -19,6 +19,11 @@ constexpr std::uint64_t kOldCheck = 256;
 constexpr std::size_t kSnapshotBacklog = 64 << 20;
 // A disk that could not take a snapshot is not asked again at once: each try writes until it fails.
 constexpr Duration kSnapshotPause = seconds(5);
+// An entry costs memory beyond its payload.
+constexpr std::uint64_t kEntryOverhead = 64;
+// So much log is kept at most for followers that are sent an older snapshot, as a multiple of what comes
+// between two snapshots.
+constexpr std::uint64_t kSnapshotsBehind = 4;
 
 }  // namespace
 
@@ -186,10 +191,9 @@ void Replica::State::maybe_begin_snapshot() {
   if (snapshots.making() || hold_apply || rebuild || applied == Index()) return;
   if (snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
   const auto& tail = engine->log();
-  // An entry costs memory beyond its payload.
-  constexpr std::uint64_t kEntryOverhead = 64;
   const std::uint64_t held = tail.bytes() + (tail.last() - tail.before()) * kEntryOverhead;
-  const bool long_log = held >= options.snapshot_after_bytes + options.keep_tail_bytes;
+  const bool long_log =
+      held >= options.snapshot_after_bytes + std::max(options.keep_tail_bytes, kept_behind);
   const bool wanted = (snapshot_wanted != Index() && snapshot_wanted <= applied) ||
                       std::any_of(snapshot_wishes.begin(), snapshot_wishes.end(),
                                   [this](const auto& wish) { return wish.second <= applied; });
@@ -211,18 +215,35 @@ void Replica::State::maybe_begin_snapshot() {
                   machine.keyspace());
 }
 
+// Followers that are a little late still find their entries, and so does, within bounds, one to whom an
+// older snapshot is on its way: else it would need the next one as soon as it has that.
+Index Replica::State::keep_from(const consensus::SnapshotMark& mark) {
+  const auto& tail = engine->log();
+  Index sent = mark.index;
+  for (const auto& [to, index] : sending) sent = std::min(sent, index);
+  Index keep = mark.index.next();
+  std::uint64_t kept = 0;
+  std::uint64_t behind = 0;
+  // … unless their room is needed.
+  const bool cramped = !log.may_accept();
+  const auto wanted = [&] {
+    return kept < options.keep_tail_bytes ||
+           (keep > sent.next() && behind < options.snapshot_after_bytes * kSnapshotsBehind);
+  };
+  while (!cramped && keep > tail.first() && wanted()) {
+    keep = keep.previous();
+    kept += tail.at(keep).payload.size();
+    behind += tail.at(keep).payload.size() + kEntryOverhead;
+  }
+  // What is kept for that alone does not ask for another snapshot.
+  kept_behind = sent < mark.index ? behind : 0;
+  return keep;
+}
+
 void Replica::State::snapshot_stored(const storage::SnapshotHeader& header) {
   ++snapshots_made;
   const auto& tail = engine->log();
-  // Followers that are a little late still find their entries.
-  Index keep = header.mark.index.next();
-  std::uint64_t kept = 0;
-  // … unless their room is needed.
-  const bool cramped = !log.may_accept();
-  while (!cramped && keep > tail.first() && kept < options.keep_tail_bytes) {
-    keep = keep.previous();
-    kept += tail.at(keep).payload.size();
-  }
+  const Index keep = keep_from(header.mark);
   const Index forgotten = keep.previous();
   const auto epoch = tail.epoch_at(forgotten);
   if (epoch) log.forget(options.protocol.group, forgotten, *epoch);

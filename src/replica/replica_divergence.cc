@@ -129,7 +129,7 @@ void Replica::State::serve_snapshot_wishes() {
       continue;
     }
     serving.insert(wish->first);
-    outbox.send_snapshot(options.protocol.group, wish->first);
+    send_snapshot(wish->first);
     wish = snapshot_wishes.erase(wish);
   }
 }

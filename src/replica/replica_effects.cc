@@ -45,9 +45,7 @@ void Replica::State::carry_out(Effects& effects) {
     }
   }
   if (!effects.reads_refused.empty()) on_reads_refused(effects.reads_refused);
-  for (const auto& wish : effects.send_snapshot) {
-    outbox.send_snapshot(options.protocol.group, wish.to);
-  }
+  for (const auto& wish : effects.send_snapshot) send_snapshot(wish.to);
   if (effects.install) install(*effects.install);
 }
 
@@ -145,6 +143,7 @@ void Replica::State::lose_leadership() {
   orders.clear();
   snapshot_wishes.clear();
   serving.clear();
+  sending.clear();
   stop_wanted.reset();
   stop_proposed = false;
 }
@@ -176,6 +175,11 @@ void Replica::State::on_reads_refused(const std::vector<consensus::ReadTicket>& 
 
 // ---- a peer's snapshot
 // ----------------------------------------------------------------------------
+
+void Replica::State::send_snapshot(NodeId to) {
+  if (snapshots.newest()) sending[to] = snapshots.newest()->index;
+  outbox.send_snapshot(options.protocol.group, to);
+}
 
 void Replica::State::offer_snapshot(const consensus::SnapshotMark& mark) {
   // What a snapshot holds is committed, whoever sent it; so it may be said in the leader's name.

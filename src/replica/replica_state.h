@@ -42,6 +42,7 @@ struct Replica::State final : DurabilityView {
   ClusterTime newest_stamp_before(Index from) const;
   void write_completed(consensus::WriteId id);
   void send(const consensus::Message& message);
+  void send_snapshot(NodeId to);
   void offer_snapshot(const consensus::SnapshotMark& mark);
   void install(const consensus::SnapshotMark& mark);
   consensus::SnapshotMark replace_state(const consensus::SnapshotMark& mark);
@@ -70,6 +71,7 @@ struct Replica::State final : DurabilityView {
 
   // ---- snapshots
   void maybe_begin_snapshot();
+  Index keep_from(const consensus::SnapshotMark& mark);
   void snapshot_stored(const storage::SnapshotHeader& header);
 
   // ---- membership (replica_membership.cc)
@@ -156,6 +158,9 @@ struct Replica::State final : DurabilityView {
   Index snapshot_wanted;         // for a backup, of at least this index; 0: none
   bool snapshot_failed = false;  // it could not be written
   std::set<NodeId> serving;                 // leader: whom one is on its way to
+  // … and every other that is sent, with what it holds: the log behind it is wanted soon.
+  std::map<NodeId, Index> sending;
+  std::uint64_t kept_behind = 0;  // the newest own snapshot, of the log: what it costs in memory
   // Who takes part: looked at now and then by the leader.
   Instant tend_at;
   Instant roster_again;               // when a record about it may be written again

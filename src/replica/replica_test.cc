@@ -149,6 +149,36 @@ TEST_F(Stage, ASnapshotIsNotMadeAgainWhileTheKeptTailAloneIsLong) {
   EXPECT_EQ(replica->stored_snapshot()->index, index);
 }
 
+// Who is sent an older snapshot for long would need another one as soon as it has that.
+TEST_F(Stage, TheLogBehindASnapshotThatIsSentIsKeptWithinBounds) {
+  options.snapshot_after_bytes = 2000;
+  options.keep_tail_bytes = 100;
+  open();
+  const std::string value(1000, 'x');
+  const auto write_some = [&](int count) {
+    for (int i = 0; i < count; ++i) write({"SET", "a", value});
+  };
+  write_some(3);
+  ASSERT_TRUE(replica->stored_snapshot().has_value());
+  const Index sent = replica->stored_snapshot()->index;
+  replica->snapshot_wanted(NodeId(2), sent);
+  write_some(4);
+  const auto newer = replica->stored_snapshot()->index;
+  ASSERT_GT(newer, sent);
+  EXPECT_LE(replica->protocol().status().first, sent.next());
+  // What is kept for that is no reason to make one after the other.
+  const std::uint64_t made = replica->status().snapshots_made;
+  run_for(seconds(5));
+  EXPECT_EQ(replica->status().snapshots_made, made);
+
+  write_some(20);
+  EXPECT_GT(replica->protocol().status().first, sent.next()) << "memory has an end";
+  EXPECT_LT(replica->status().log_bytes, 2000U * 8);
+  replica->snapshot_sent(NodeId(2), true);
+  write_some(12);
+  EXPECT_LT(replica->status().log_bytes, 2000U * 3);
+}
+
 // Each try writes until the disk is full again, and takes from the log the room that it needs.
 TEST_F(Stage, ASnapshotThatCouldNotBeWrittenIsNotBegunAgainAtOnce) {
   options.snapshot_after_bytes = 300;

@@ -28,7 +28,7 @@ std::optional<std::int64_t> to_number(std::string_view text) {
 
 Result<void> set_number(Config& config, const Setting& setting, std::string_view value) {
   const auto number = to_number(value);
-  if (!number || *number < setting.low || *number > setting.high) return refused(setting, value);
+  if (!number || !setting.allows(*number)) return refused(setting, value);
   config.*setting.number = *number;
   return {};
 }
@@ -166,6 +166,14 @@ constexpr Setting number(std::string_view name, std::int64_t Config::*field, std
           .high = high};
 }
 
+// Bytes in a second, or 0.
+constexpr Setting rate(std::string_view name, std::int64_t Config::*field, std::string_view help) {
+  Setting setting = number(name, field, 64 * 1024, 1024 * 1024 * kMebi,
+                           "65536 … 1099511627776 bytes a second, or 0", kOnline, help);
+  setting.or_zero = true;
+  return setting;
+}
+
 // A file of TLS in PEM form.
 template <std::string Config::*field>
 constexpr Setting tls_file(std::string_view name, std::string_view help) {
@@ -248,6 +256,8 @@ constexpr Setting kSettings[] = {
            "1048576 … 1073741824 bytes", kAtRestart, "of one file of the log"),
     number("snapshot-after-bytes", &Config::snapshot_after_bytes, 64 * 1024, 1024 * 1024 * kMebi,
            "65536 … 1099511627776 bytes", kAtRestart, "of log since the last snapshot"),
+    rate("snapshot-send-bytes-per-s", &Config::snapshot_send_bytes_per_s,
+         "of all snapshots that are sent to other nodes; 0: no limit"),
     number("check-walk-s", &Config::check_walk_s, 1, 7 * 86'400, "1 … 604800 seconds", kAtRestart,
            "within which the replicas compare all that they hold with each other, part by part"),
     number("replace-after-s", &Config::replace_after_s, 0, 30 * 86'400, "0 … 2592000 seconds",

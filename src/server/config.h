@@ -58,6 +58,8 @@ struct Config {
   std::int64_t max_value_bytes = 64 << 20;  // 1 MiB … 512 MiB ("proto-max-bulk-len"); at restart
   std::int64_t segment_bytes = 64 << 20;    // of the log; at restart
   std::int64_t snapshot_after_bytes = 64 << 20;  // at restart
+  // Of all snapshots to other nodes together; 0: no limit; online
+  std::int64_t snapshot_send_bytes_per_s = 32 << 20;
   std::int64_t check_walk_s = 600;  // replicas compare all they hold within it; at restart
   std::int64_t replace_after_s = 300;  // a voter silent for so long is replaced; 0: never; at restart
   std::int64_t max_level = 0;  // the highest semantics level that it agrees to; 0: the newest; online
@@ -103,6 +105,11 @@ struct Setting {
   std::int64_t Config::*number = nullptr;
   std::int64_t low = 0;
   std::int64_t high = 0;
+  bool or_zero = false;  // 0 is below its lowest value and means something else
+
+  bool allows(std::int64_t value) const {
+    return (value >= low && value <= high) || (or_zero && value == 0);
+  }
 };
 
 std::span<const Setting> all_settings();

@@ -129,9 +129,9 @@ std::optional<std::string> set_ours(Config& config, const Setting& setting,
   if (setting.number != nullptr) {
     const auto number = commands::parse_integer(value);
     if (!number) return "argument couldn't be parsed into an integer";
-    if (*number < setting.low || *number > setting.high) {
-      return fmt::format("argument must be between {} and {} inclusive", setting.low,
-                         setting.high);
+    if (!setting.allows(*number)) {
+      return fmt::format("argument must be between {} and {} inclusive{}", setting.low,
+                         setting.high, setting.or_zero ? ", or 0" : "");
     }
   }
   const auto done = setting.set(config, setting, value);

@@ -40,6 +40,13 @@ TEST(Config, AnErrorNamesOriginSettingValueAndRange) {
   EXPECT_NE(error_of(layer("listen", "host:0")).find("has no port"), std::string::npos);
 }
 
+TEST(Config, ARateIsNoneOrNotTooLow) {
+  EXPECT_EQ(error_of(layer("snapshot-send-bytes-per-s", "0")), "");
+  EXPECT_EQ(error_of(layer("snapshot-send-bytes-per-s", "65536")), "");
+  EXPECT_NE(error_of(layer("snapshot-send-bytes-per-s", "65535")).find("or 0"), std::string::npos);
+  EXPECT_NE(error_of(layer("snapshot-send-bytes-per-s", "-1")), "");
+}
+
 TEST(Config, WhatDependsOnEachOtherIsCheckedTogether) {
   EXPECT_NE(error_of(layer("election-ms", "149")).find("three heartbeats (150 ms)"),
             std::string::npos);

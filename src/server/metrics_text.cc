@@ -215,6 +215,16 @@ void peers(const Services& services, Exposition& out) {
   }
 }
 
+void snapshots(const SnapshotTraffic& traffic, Exposition& out) {
+  out.counter("holdfast_snapshot_sent_bytes_total", "Of snapshots, sent to other nodes.",
+              traffic.sent_bytes);
+  out.counter("holdfast_snapshot_received_bytes_total", "Of snapshots, received from other nodes.",
+              traffic.received_bytes);
+  out.counter("holdfast_snapshots_resumed_total",
+              "Snapshots of other nodes that went on where an earlier transfer had ended.",
+              traffic.resumed);
+}
+
 void storage(const replica::ReplicaStatus& status, const NodeFigures& figures, Exposition& out) {
   out.gauge("holdfast_log_bytes", "Entries that the log still holds.", status.log_bytes);
   out.family("holdfast_log_sync_duration_seconds", "histogram",
@@ -273,6 +283,7 @@ std::string metrics_text(const ConnectionTable& table, const NodeFigures& figure
     agreement(*status, services, out);
     storage(*status, figures, out);
     data(services.replica(), *status, out);
+    if (services.snapshot_traffic() != nullptr) snapshots(*services.snapshot_traffic(), out);
   }
   peers(services, out);
   if (figures.process) process(*figures.process, out);

@@ -39,7 +39,11 @@ void Node::on_turn_end() {
   if (founding_) founding_->on_turn_end(turn);
   if (http_) http_->on_turn_end(turn);
   continue_founding(turn);
-  if (peers_ && !ended_) peers_->on_turn_end(turn);
+  if (peers_ && !ended_) {
+    peers_->set_snapshot_rate(
+        static_cast<std::uint64_t>(options_.config.snapshot_send_bytes_per_s));
+    peers_->on_turn_end(turn);
+  }
   if (replica_ && !ended_) {
     report_departures(turn);
     take_roster();

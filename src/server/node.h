@@ -103,6 +103,9 @@ class Node final : public env::TurnHandler,
   Incarnation incarnation() const override { return identity_.incarnation; }
   const replica::Replica* replica() const override { return replica_.get(); }
   std::uint64_t cluster_id() const override { return identity_.cluster_id; }
+  const SnapshotTraffic* snapshot_traffic() const override {
+    return peers_ ? &peers_->snapshot_traffic() : nullptr;
+  }
   Result<Image> image(ConnectionId who, Index at_least, std::uint64_t offset) override;
   void hand_over(NodeId to) override;
   bool left() const override { return leaving_ && ending_since_.has_value(); }

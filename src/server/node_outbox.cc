@@ -104,10 +104,12 @@ void Node::send(GroupId, const consensus::Message& message, ClusterTime stamp) {
 }
 
 void Node::send_snapshot(GroupId group, NodeId to) {
-  // Without a stored snapshot there is nothing to send: an empty file that no receiver accepts
-  // makes the transfer end as not delivered, and the replica asks again.
+  // Without a stored snapshot there is nothing to send: a wish without a file ends as not delivered,
+  // and the replica asks again.
   const auto& stored = replica_->stored_snapshot();
-  peers_->send_snapshot(group, to, stored ? *stored : storage::SnapshotFile{});
+  SnapshotSender::Wish wish{group, {}, nullptr};
+  if (stored) wish = {group, *stored, replica_->hold_snapshot()};
+  peers_->send_snapshot(to, std::move(wish));
 }
 
 void Node::tell_digest(GroupId group, NodeId leader, Index index, std::uint64_t hash) {

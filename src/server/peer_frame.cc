@@ -255,9 +255,11 @@ std::string encode_snapshot_begin(const SnapshotBegin& begin) {
   std::string body;
   Writer writer(body);
   writer.u64(begin.transfer);
-  writer.u32(begin.group.value);
-  writer.u64(begin.index.value);
-  writer.u64(begin.size);
+  writer.u32(begin.snapshot.group.value);
+  writer.u64(begin.snapshot.index.value);
+  writer.epoch(begin.snapshot.epoch);
+  writer.u64(begin.snapshot.size);
+  writer.u64(begin.snapshot.content);
   return body;
 }
 
@@ -265,11 +267,33 @@ std::optional<SnapshotBegin> decode_snapshot_begin(std::string_view body) {
   Reader reader(body);
   SnapshotBegin begin;
   begin.transfer = reader.u64();
-  begin.group = GroupId(reader.u32());
-  begin.index = Index(reader.u64());
-  begin.size = reader.u64();
+  begin.snapshot.group = GroupId(reader.u32());
+  begin.snapshot.index = Index(reader.u64());
+  begin.snapshot.epoch = reader.epoch();
+  begin.snapshot.size = reader.u64();
+  begin.snapshot.content = reader.u64();
   if (!reader.finished()) return std::nullopt;
   return begin;
+}
+
+std::string encode_snapshot_progress(const SnapshotProgress& progress) {
+  std::string body;
+  Writer writer(body);
+  writer.u64(progress.transfer);
+  writer.u64(progress.offset);
+  writer.u8(progress.from_here ? 1 : 0);
+  return body;
+}
+
+std::optional<SnapshotProgress> decode_snapshot_progress(std::string_view body) {
+  Reader reader(body);
+  SnapshotProgress progress;
+  progress.transfer = reader.u64();
+  progress.offset = reader.u64();
+  const std::uint8_t from_here = reader.u8();
+  if (!reader.finished() || from_here > 1) return std::nullopt;
+  progress.from_here = from_here == 1;
+  return progress;
 }
 
 std::string encode_snapshot_chunk(const SnapshotChunk& chunk) {

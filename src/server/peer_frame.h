@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "replica/outbox.h"
+#include "storage/snapshot_file.h"
 
 namespace holdfast::server {
 
@@ -41,8 +42,9 @@ enum class FrameKind : std::uint8_t {
   snapshot_wanted = 16,  // to the leader: send me one that is new enough
   challenge = 17,        // the answer to a hello, if the cluster has a secret
   proof = 18,            // the answer to that: peer_proof.h
+  snapshot_progress = 19,  // how much of a snapshot has come, or from where it is wanted
 };
-inline constexpr FrameKind kLastFrameKind = FrameKind::proof;
+inline constexpr FrameKind kLastFrameKind = FrameKind::snapshot_progress;
 
 // A frame as it arrived; the body is its own buffer and may be kept.
 struct Frame {
@@ -95,8 +97,9 @@ class FrameDecoder {
 // ---- Greeting -----------------------------------------------------------------------------------
 
 // Raised when an older node would misunderstand a newer one. 2: frames carry checksums. 3: the
-// greeting carries a nonce. 4: it says how new the speaker's list of members is, and his address.
-inline constexpr std::uint16_t kPeerVersion = 4;
+// greeting carries a nonce. 4: it says how new the speaker's list of members is, and his address. 5: the
+// receiver of a snapshot says from where on it wants it, and how much it has.
+inline constexpr std::uint16_t kPeerVersion = 5;
 
 enum class PeerLane : std::uint8_t {
   control = 1,   // small and urgent
@@ -167,14 +170,20 @@ std::optional<Outcome> decode_outcome(std::string_view body);
 
 struct SnapshotBegin {
   std::uint64_t transfer = 0;  // the sender's name for it; grows
-  GroupId group;
-  Index index;
-  std::uint64_t size = 0;
+  storage::SnapshotIdentity snapshot;
 };
 std::string encode_snapshot_begin(const SnapshotBegin& begin);
 std::optional<SnapshotBegin> decode_snapshot_begin(std::string_view body);
 
-// The offset lets a later version resume; today it must be where the last chunk ended.
+// The receiver has everything up to this offset of the file; nothing is sent before its first word.
+struct SnapshotProgress {
+  std::uint64_t transfer = 0;
+  std::uint64_t offset = 0;
+  bool from_here = false;  // the next chunk that it takes begins here, whatever was sent
+};
+std::string encode_snapshot_progress(const SnapshotProgress& progress);
+std::optional<SnapshotProgress> decode_snapshot_progress(std::string_view body);
+
 struct SnapshotChunk {
   std::uint64_t transfer = 0;
   std::uint64_t offset = 0;

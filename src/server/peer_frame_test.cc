@@ -111,6 +111,7 @@ TEST(PeerFrame, GarbageNeverCrashes) {
     static_cast<void>(decode_forward(bytes));
     static_cast<void>(decode_outcome(bytes));
     static_cast<void>(decode_snapshot_begin(bytes));
+    static_cast<void>(decode_snapshot_progress(bytes));
     static_cast<void>(decode_snapshot_chunk(bytes));
     static_cast<void>(decode_snapshot_end(bytes));
     static_cast<void>(decode_snapshot_result(bytes));
@@ -138,15 +139,15 @@ TEST(PeerFrame, AnAddressThatNoListHoldsIsLeftOutOfAGreeting) {
 
 TEST(PeerFrame, ANewerVersionIsRefusedClearly) {
   std::string body = encode_hello({});
-  body[8] = 5;
+  body[8] = 6;
   body += "whatever a newer version adds";
   const auto refused = decode_hello(body);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(
       refused.error().message,
-      "version 5 of the peer protocol is newer than the 4 spoken here; upgrade the older node");
-  body[8] = 3;
-  EXPECT_NE(decode_hello(body).error().message.find("older than the 4 spoken"), std::string::npos);
+      "version 6 of the peer protocol is newer than the 5 spoken here; upgrade the older node");
+  body[8] = 4;
+  EXPECT_NE(decode_hello(body).error().message.find("older than the 5 spoken"), std::string::npos);
 }
 
 TEST(PeerFrame, SomethingElseIsToldApart) {
@@ -184,9 +185,15 @@ TEST(PeerFrame, BodiesSurviveTheTrip) {
   EXPECT_EQ(outcome->index, Index(9));
   EXPECT_EQ(outcome->reply, "+OK\r\n");
 
-  const auto begin = decode_snapshot_begin(encode_snapshot_begin({1, GroupId(2), Index(3), 4}));
+  const storage::SnapshotIdentity snapshot{GroupId(2), Index(3), {4, NodeId(5)}, 6, 7};
+  const auto begin = decode_snapshot_begin(encode_snapshot_begin({1, snapshot}));
   ASSERT_TRUE(begin);
-  EXPECT_EQ(begin->size, 4U);
+  EXPECT_EQ(begin->transfer, 1U);
+  EXPECT_EQ(begin->snapshot, snapshot);
+  const auto progress = decode_snapshot_progress(encode_snapshot_progress({1, 2, true}));
+  ASSERT_TRUE(progress);
+  EXPECT_EQ(progress->offset, 2U);
+  EXPECT_TRUE(progress->from_here);
   const std::string chunk = encode_snapshot_chunk({1, 2});
   EXPECT_EQ(chunk.size(), kSnapshotChunkHeader);
   EXPECT_EQ(decode_snapshot_chunk(chunk + "bytes")->offset, 2U);

@@ -57,7 +57,7 @@ Peer::Peer(Peers::State& peers, const storage::Member& member)
       data(lane_options(peers, member, PeerLane::data), peers.options.keys, peers.network, *this),
       control_hearing(peers.options.peer_timeout),
       data_hearing(peers.options.peer_timeout * kDataPatience),
-      snapshots(peers.disk, peers.trace, [this](GroupId group, bool delivered) {
+      snapshots(peers.disk, peers.traffic, peers.trace, [this](GroupId group, bool delivered) {
         owner.events.on_snapshot_sent(group, node, delivered);
       }) {}
 
@@ -69,16 +69,14 @@ Peers::State::State(Options the_options, env::Network& the_network, env::Disk& t
       trace(the_trace),
       events(the_events),
       receiver(
-          disk, trace,
+          disk, traffic, trace,
           [this](GroupId group, Index index, std::string content) {
             events.on_snapshot(group, index, std::move(content));
           },
-          [this](NodeId to, SnapshotResult result) {
+          [this](NodeId to, FrameKind kind, const std::string& body) {
             Peer* peer = find(to);
             PeerLink* link = peer == nullptr ? nullptr : data_link(*peer);
-            if (link != nullptr) {
-              link->send(FrameKind::snapshot_result, encode_snapshot_result(result));
-            }
+            if (link != nullptr) link->send(kind, body);
           }),
       refusals(trace) {
   for (const storage::Member& member : options.identity.members) {
@@ -208,6 +206,11 @@ bool Peers::State::take_snapshot_part(Peer& peer, const Frame& frame) {
       if (transfer) receiver.on_end(peer.node, *transfer);
       return transfer.has_value();
     }
+    case FrameKind::snapshot_progress: {
+      const auto progress = decode_snapshot_progress(body);
+      if (progress) peer.snapshots.on_progress(*progress);
+      return progress.has_value();
+    }
     case FrameKind::snapshot_result: {
       const auto result = decode_snapshot_result(body);
       if (result) peer.snapshots.on_result(*result);
@@ -313,12 +316,23 @@ void Peers::State::on_turn_end(Instant now) {
     peer->data.on_turn_end(now);
     if (std::exchange(peer->pinged, false)) look_for_deaf(*peer, now);
     if (peer->control.link() != nullptr && now >= peer->ping_at) send_pings(*peer, now);
-    peer->snapshots.on_turn_end(data_link(*peer), now);
+  }
+  receiver.on_turn_end(now);
+  send_snapshots(now);
+}
+
+// They share one throttle, so each of them is the first one now and then.
+void Peers::State::send_snapshots(Instant now) {
+  auto next = peers.upper_bound(first_to_send);
+  for (std::size_t i = 0; i < peers.size(); ++i, ++next) {
+    if (next == peers.end()) next = peers.begin();
+    if (i == 0) first_to_send = next->first;
+    next->second->snapshots.on_turn_end(data_link(*next->second), now);
   }
 }
 
 Instant Peers::State::wake_at() const {
-  Instant at = Instant::never();
+  Instant at = receiver.wake_at();
   for (const Stranger& stranger : strangers) at = std::min(at, stranger.until);
   for (const auto& [node, peer] : peers) {
     if (peer->alive) at = std::min(at, peer->last_heard + options.peer_timeout);
@@ -408,9 +422,15 @@ void Peers::send_outcome(const Origin& origin, replica::Verdict verdict, std::st
   link->send(FrameKind::outcome, encode_outcome({origin, verdict, index, reply}));
 }
 
-void Peers::send_snapshot(GroupId group, NodeId to, const storage::SnapshotFile& file) {
-  if (Peer* peer = state_->find(to)) peer->snapshots.start(group, file);
+void Peers::send_snapshot(NodeId to, SnapshotSender::Wish wish) {
+  if (Peer* peer = state_->find(to)) peer->snapshots.start(std::move(wish));
 }
+
+void Peers::set_snapshot_rate(std::uint64_t bytes_per_s) {
+  state_->traffic.throttle.set_rate(bytes_per_s);
+}
+
+const SnapshotTraffic& Peers::snapshot_traffic() const { return state_->traffic; }
 
 void Peers::send_note(NodeId to, FrameKind kind, std::string_view body) {
   Peer* peer = state_->find(to);

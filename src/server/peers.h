@@ -29,6 +29,7 @@
 #include "env/network.h"
 #include "replica/outbox.h"
 #include "server/peer_link.h"
+#include "server/snapshot_sender.h"
 #include "storage/identity_file.h"
 #include "storage/snapshot_file.h"
 
@@ -83,7 +84,10 @@ class Peers {
   bool forward(NodeId to, std::string_view record, bool write, Epoch under);
   void send_outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
                     Index index);
-  void send_snapshot(GroupId group, NodeId to, const storage::SnapshotFile& file);
+  void send_snapshot(NodeId to, SnapshotSender::Wish wish);
+  // Of all snapshots together, from now on; 0: no limit.
+  void set_snapshot_rate(std::uint64_t bytes_per_s);
+  const SnapshotTraffic& snapshot_traffic() const;
   // A small thing on the data lane, in order with the entries. Lost if there is no link.
   void send_note(NodeId to, FrameKind kind, std::string_view body);
 

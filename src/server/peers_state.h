@@ -9,7 +9,8 @@
 #include "server/hearing.h"
 #include "server/peers.h"
 #include "server/refusals.h"
-#include "server/snapshot_transfer.h"
+#include "server/snapshot_receiver.h"
+#include "server/snapshot_sender.h"
 
 namespace holdfast::server {
 
@@ -95,6 +96,7 @@ class Peers::State final : public PeerLink::Owner {
 
   // The data link, or null. Cuts it if too much is queued.
   PeerLink* data_link(Peer& peer);
+  void send_snapshots(Instant now);
   void on_turn_end(Instant now);
   Instant wake_at() const;
 
@@ -103,7 +105,9 @@ class Peers::State final : public PeerLink::Owner {
   env::Disk& disk;
   Trace& trace;
   PeerEvents& events;
+  SnapshotTraffic traffic;  // before those who use it
   std::map<NodeId, std::unique_ptr<Peer>> peers;
+  NodeId first_to_send;  // a snapshot, in this turn
   SnapshotReceiver receiver;
   Refusals refusals;
   // Accepted and not yet greeted, with the turn's end after which patience ends (0: not yet set).

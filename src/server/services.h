@@ -13,6 +13,7 @@
 #include "base/trace.h"
 #include "replica/replica.h"
 #include "server/config.h"
+#include "server/snapshot_sender.h"
 
 namespace holdfast::server {
 
@@ -47,6 +48,8 @@ class Services {
     return replica()->status();
   }
   virtual std::uint64_t cluster_id() const { return 0; }  // 0: unknown
+  // Of snapshots between nodes; null until the node is part of a cluster.
+  virtual const SnapshotTraffic* snapshot_traffic() const { return nullptr; }
   // Bytes of a snapshot file of this node, for whoever makes a backup.
   struct Image {
     Index index;             // 0: not ready yet, ask again in a moment

@@ -74,6 +74,9 @@ class Checker {
       return check_segment(file);
     } else if (name.starts_with("snapshot-") && name.ends_with(".hfs")) {
       return check_snapshot(file);
+    } else if (is_arriving_snapshot(name)) {
+      file.state = FileState::left_over;
+      file.what = "a part of a snapshot of another node: gone on with if that one is sent again";
     } else if (name.ends_with(".tmp") && is_ours(name)) {
       file.state = FileState::left_over;
       file.what = "not finished: removed at the next start";

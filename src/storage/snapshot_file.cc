@@ -17,11 +17,11 @@ constexpr Envelope kEnvelope{0x485350414e534648, 1, "the snapshot file"};  // "H
 constexpr std::uint32_t kChunkMagic = 0x4b4e4843;                          // "CHNK"
 constexpr std::uint32_t kTrailerMagic = 0x4c494154;                        // "TAIL"
 constexpr std::size_t kChunkHeaderBytes = 24;
-constexpr std::size_t kTrailerBytes = 40;
+constexpr std::size_t kTrailerBytes = kSnapshotTrailerBytes;
 constexpr std::string_view kPrefix = "snapshot-";
 constexpr std::string_view kSuffix = ".hfs";
 constexpr std::string_view kTemporary = ".tmp";
-constexpr std::string_view kArriving = ".arriving.tmp";
+constexpr std::string_view kArriving = ".arriving";
 
 std::string encode(const SnapshotHeader& header) {
   std::string body;
@@ -107,6 +107,9 @@ class ChunkReader {
  public:
   ChunkReader(std::string_view name, std::string_view bytes, std::uint64_t begin)
       : name_(name), bytes_(bytes), offset_(begin), all_(checksum(bytes.substr(0, begin))) {}
+
+  // Behind the last chunk that was good; after a success the trailer's offset.
+  std::size_t offset() const { return offset_; }
 
   Result<void> read(const std::function<bool(std::string_view)>& on_chunk) {
     while (true) {
@@ -265,6 +268,37 @@ Result<SnapshotHeader> read_snapshot_header(std::string_view name, std::string_v
   return std::move(opened->header);
 }
 
+Result<SnapshotIdentity> identify_snapshot(const SnapshotFile& file, std::string_view beginning,
+                                           std::string_view end) {
+  auto opened = open_header(file.name, beginning);
+  if (!opened) return opened.error();
+  Reader reader(end);
+  reader.u64();  // magic and zero, which trailer() makes again
+  const std::uint64_t chunks = reader.u64();
+  const std::uint64_t offset = reader.u64();
+  const std::uint64_t all = reader.u64();
+  if (file.size < kTrailerBytes || offset != file.size - kTrailerBytes ||
+      end != trailer(chunks, offset, all)) {
+    return damaged(file.name, file.size - std::min<std::uint64_t>(file.size, kTrailerBytes),
+                   "it does not end with a trailer");
+  }
+  const SnapshotHeader& header = opened->header;
+  return SnapshotIdentity{header.group, header.mark.index, header.mark.epoch, file.size, all};
+}
+
+std::size_t whole_snapshot_bytes(const SnapshotIdentity& snapshot, std::string_view bytes) {
+  const auto opened = open_header({}, bytes);
+  if (!opened || bytes.size() > snapshot.size) return 0;
+  const SnapshotHeader& header = opened->header;
+  if (header.group != snapshot.group || header.mark.index != snapshot.index ||
+      header.mark.epoch != snapshot.epoch) {
+    return 0;
+  }
+  ChunkReader chunks({}, bytes, opened->bytes);
+  const bool all = chunks.read([](std::string_view) { return true; }).ok();
+  return all ? bytes.size() : chunks.offset();
+}
+
 Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group) {
   auto files = disk.list();
   if (!files) return files.error();
@@ -297,8 +331,14 @@ std::string snapshot_temporary_name(GroupId group, Index index) {
   return snapshot_name(group, index).append(kTemporary);
 }
 
-std::string snapshot_arriving_name(GroupId group, Index index) {
-  return snapshot_name(group, index).append(kArriving);
+std::string snapshot_arriving_name(const SnapshotIdentity& snapshot) {
+  return fmt::format("{}-{:x}-{:016x}-{:x}-{:016x}{}",
+                     snapshot_name(snapshot.group, snapshot.index), snapshot.epoch.round,
+                     snapshot.epoch.node.value, snapshot.size, snapshot.content, kArriving);
+}
+
+bool is_arriving_snapshot(std::string_view name) {
+  return name.starts_with(kPrefix) && name.ends_with(kArriving);
 }
 
 }  // namespace holdfast::storage

@@ -69,13 +69,36 @@ struct SnapshotFile {
   Index index;
   std::uint64_t size = 0;
 };
+
+// What tells one snapshot from every other, read from its beginning and its end: two files of the same
+// identity have the same bytes (as far as 64 bits of checksum can tell).
+struct SnapshotIdentity {
+  GroupId group;
+  Index index;
+  Epoch epoch;              // of that entry
+  std::uint64_t size = 0;   // of the file
+  std::uint64_t content = 0;  // checksum of its header and chunks, as the trailer has it
+
+  bool operator==(const SnapshotIdentity&) const = default;
+};
+// The header lies within the first so many bytes, and the trailer is the last so many.
+inline constexpr std::size_t kSnapshotHeaderMax = 64 << 10;
+inline constexpr std::size_t kSnapshotTrailerBytes = 40;
+// `beginning`: the first kSnapshotHeaderMax bytes, or all if there are fewer.
+Result<SnapshotIdentity> identify_snapshot(const SnapshotFile& file, std::string_view beginning,
+                                           std::string_view trailer);
+// How many of these bytes, which arrived before something ended, are whole parts of that snapshot: its
+// header, chunks that match their checksums, its trailer.
+std::size_t whole_snapshot_bytes(const SnapshotIdentity& snapshot, std::string_view bytes);
 // The newest finished snapshot of the group, if any; removes left-over temporary files.
 Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group);
 // A finished snapshot of this group.
 bool is_snapshot(std::string_view name, GroupId group);
 std::string snapshot_name(GroupId group, Index index);
 std::string snapshot_temporary_name(GroupId group, Index index);
-// Of one that comes from a peer: this node may be making one of the same index meanwhile.
-std::string snapshot_arriving_name(GroupId group, Index index);
+// Of one that comes from a peer (this node may be making one of the same index meanwhile). The name
+// says which snapshot it is, so that what is there after a restart can be gone on with.
+std::string snapshot_arriving_name(const SnapshotIdentity& snapshot);
+bool is_arriving_snapshot(std::string_view name);
 
 }  // namespace holdfast::storage

@@ -65,6 +65,9 @@ void decode_bodies(std::string_view body) {
   if (const auto forward = decode_forward(body)) CHECK(encode_forward(*forward) == body);
   if (const auto outcome = decode_outcome(body)) CHECK(encode_outcome(*outcome) == body);
   if (const auto begin = decode_snapshot_begin(body)) CHECK(encode_snapshot_begin(*begin) == body);
+  if (const auto progress = decode_snapshot_progress(body)) {
+    CHECK(encode_snapshot_progress(*progress) == body);
+  }
   static_cast<void>(decode_snapshot_chunk(body));
   static_cast<void>(decode_snapshot_end(body));
   static_cast<void>(decode_snapshot_result(body));

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/snapshot_transfer.h"
+#include "server/snapshot_receiver.h"
 #include "sim/disk.h"
 #include "storage/snapshot_file.h"
 
@@ -35,7 +35,10 @@ class SnapshotOnAFullDisk : public testing::Test {
     }
   }
   void receive() {
-    receiver_.on_begin(kSender, {1, GroupId{}, Index(7), content_.size()});
+    const std::size_t trailer = content_.size() - storage::kSnapshotTrailerBytes;
+    const auto snapshot = storage::identify_snapshot({name_, Index(7), content_.size()}, content_,
+                                                     content_.substr(trailer));
+    receiver_.on_begin(kSender, {1, *snapshot});
     receiver_.on_chunk(kSender, {1, 0}, SharedBytes(content_));
     receiver_.on_end(kSender, 1);
     run();
@@ -48,9 +51,13 @@ class SnapshotOnAFullDisk : public testing::Test {
   std::string content_;
   int arrived_ = 0;
   std::vector<bool> told_;
+  server::SnapshotTraffic traffic_;
   server::SnapshotReceiver receiver_{
-      disk_, trace_, [this](GroupId, Index, std::string) { ++arrived_; },
-      [this](NodeId, server::SnapshotResult result) { told_.push_back(result.delivered); }};
+      disk_, traffic_, trace_, [this](GroupId, Index, std::string) { ++arrived_; },
+      [this](NodeId, server::FrameKind, const std::string& body) {
+        const auto result = server::decode_snapshot_result(body);
+        if (result) told_.push_back(result->delivered);
+      }};
 };
 
 TEST_F(SnapshotOnAFullDisk, IsAbandonedAndLeavesNoFile) {

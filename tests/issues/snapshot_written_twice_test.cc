@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "server/snapshot_transfer.h"
+#include "server/snapshot_receiver.h"
 #include "sim/disk.h"
 #include "storage/snapshot_file.h"
 
@@ -43,8 +43,10 @@ class TwoOfOneIndex : public testing::Test {
   sim::Schedule schedule_;
   sim::Disk disk_{schedule_, Prng(1), [](std::function<void()> done) { done(); }};
   NoTrace trace_;
-  server::SnapshotReceiver receiver_{
-      disk_, trace_, [](GroupId, Index, std::string) {}, [](NodeId, server::SnapshotResult) {}};
+  server::SnapshotTraffic traffic_;
+  server::SnapshotReceiver receiver_{disk_, traffic_, trace_,
+                                     [](GroupId, Index, std::string) {},
+                                     [](NodeId, server::FrameKind, const std::string&) {}};
 };
 
 TEST_F(TwoOfOneIndex, AreTwoFilesUntilOneIsDone) {
@@ -52,7 +54,10 @@ TEST_F(TwoOfOneIndex, AreTwoFilesUntilOneIsDone) {
   storage::SnapshotWriter writer(disk_, header());
   writer.add_chunk(std::string(30'000, 'a'));
   run();
-  receiver_.on_begin(kSender, {1, GroupId{}, Index(7), content.size()});
+  const auto snapshot =
+      storage::identify_snapshot({"peer", Index(7), content.size()}, content,
+                                 content.substr(content.size() - storage::kSnapshotTrailerBytes));
+  receiver_.on_begin(kSender, {1, *snapshot});
   run();
   writer.add_chunk(std::string(30'000, 'b'));
   receiver_.on_chunk(kSender, {1, 0}, SharedBytes(content));

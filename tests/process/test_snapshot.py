@@ -5,7 +5,9 @@ import contextlib
 import os
 import time
 import unittest
+import urllib.request
 
+import wire
 from nodes import Cluster, free_ports
 from server import Server, folder
 
@@ -40,6 +42,15 @@ def bytes_of(path, prefix):
             with contextlib.suppress(FileNotFoundError):
                 total += os.path.getsize(os.path.join(path, name))
     return total
+
+
+def largest(path, prefix):
+    sizes = [0]
+    for name in os.listdir(path):
+        if name.startswith(prefix):
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(os.path.getsize(os.path.join(path, name)))
+    return max(sizes)
 
 
 class Snapshots(unittest.TestCase):
@@ -79,7 +90,8 @@ class Snapshots(unittest.TestCase):
             self.wait(lambda: "snapshot of the leader installed" in self.log(cluster, away),
                       lambda: self.log(cluster, away))
             data = os.path.join(cluster.folder, str(away))
-            self.wait(lambda: not any("tmp" in name for name in os.listdir(data)),
+            self.wait(lambda: not any("tmp" in name or "arriving" in name
+                                      for name in os.listdir(data)),
                       lambda: os.listdir(data))
 
             self.make_leader(cluster, away)
@@ -112,7 +124,58 @@ class Snapshots(unittest.TestCase):
             self.assertEqual(held(connection), expected(5500))
             self.assertEqual(connection.call("STRLEN", "large"), 30 * MIB)
 
+    def test_a_transfer_goes_on_where_it_ended_and_no_faster_than_it_may(self):
+        rate = 4 * MIB
+        flags = ("--snapshot-after-bytes", str(2 * MIB), "--segment-bytes", str(4 * MIB),
+                 "--snapshot-send-bytes-per-s", str(rate))
+        with Cluster(3, flags) as cluster:
+            leader = cluster.wait_for_leader()
+            away = (leader + 1) % 3
+            connection = cluster.connect(leader)
+            cluster.kill(away)
+            for key in range(1000):
+                connection.send("SET", f"large{key}", f"{key}:" + "z" * 20_000)
+            for _ in range(1000):
+                self.assertEqual(connection.receive(), b"OK")
+            data = os.path.join(cluster.folder, str(leader))
+            self.wait(lambda: largest(data, "snapshot-") > 16 * MIB, lambda: os.listdir(data))
+
+            began = time.monotonic()
+            for _ in range(2):
+                received = self.metric(cluster, leader, "sent_bytes_total")
+                cluster.start(away)
+                self.wait(lambda: self.metric(cluster, leader, "sent_bytes_total") >
+                          received + 4 * MIB)
+                cluster.kill(away)
+            cluster.start(away)
+            cluster.wait_until_level()
+            passed = time.monotonic() - began
+            sent = self.metric(cluster, leader, "sent_bytes_total")
+            self.assertLess(sent, rate * (passed + 1))
+            self.assertLess(sent, 20 * MIB + 2 * 3 * MIB, "most of it is sent once")
+            self.assertGreaterEqual(self.metric(cluster, away, "resumed_total", "snapshots"), 1)
+            self.assertIn("snapshot goes on", self.log(cluster, away))
+
+            # Changed while it runs, and refused where it makes no sense.
+            self.assertEqual(connection.call("CONFIG", "SET", "snapshot-send-bytes-per-s", "0"), b"OK")
+            with self.assertRaises(wire.ErrorReply):
+                connection.call("CONFIG", "SET", "snapshot-send-bytes-per-s", "1")
+            self.make_leader(cluster, away)
+            connection = cluster.connect(away)
+            for key in range(0, 1000, 97):
+                self.assertEqual(connection.call("GET", f"large{key}"), f"{key}:".encode() + b"z" * 20_000)
+
     # --- Tools ------------------------------------------------------------------------------
+
+    def metric(self, cluster, node, name, what="snapshot"):
+        """Of the node's /metrics; 0 while it does not answer."""
+        with contextlib.suppress(OSError):
+            port = cluster.ports[node] + 1000
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
+                for line in answer.read().decode().splitlines():
+                    if line.startswith(f"holdfast_{what}_{name} "):
+                        return int(float(line.split()[1]))
+        return 0
 
     def log(self, cluster, node):
         with open(cluster.log(node), errors="replace") as file:
