@@ -87,7 +87,22 @@ void Administrator::order(Order what, MachineId machine) {
   }
 }
 
+// Who was told of founders alone, all of whom have gone since, asks in vain: even a node that is
+// known already, if it ended before it had stored its number.
+void Administrator::show_the_way() {
+  for (MachineId id = 1; id <= world_.founders(); ++id) {
+    const Host& host = world_.host(id);
+    if (host.running() && host.node()->self()) return;
+  }
+  const MachineId leader = world_.leader();
+  for (MachineId id = 1; leader != 0 && id <= world_.nodes(); ++id) {
+    Host& host = world_.host(id);
+    if (host.running() && !host.node()->self()) host.start_to_join(world_.host(leader).address());
+  }
+}
+
 void Administrator::tidy() {
+  show_the_way();
   for (const auto& one : roster_of(world_).nodes) {
     if (one.state == commands::NodeState::removed) continue;
     const bool borne = is_borne(one);

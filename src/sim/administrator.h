@@ -36,7 +36,8 @@ class Administrator {
   void order(Order what, MachineId machine);
   // Whether all nodes of the leader's list are to stay as they are, and no order is under way.
   bool at_peace() const;
-  // Removes whose data folder is gone, and lets everybody vote again.
+  // Removes whose data folder is gone, lets everybody vote again, and tells who asks in vain where
+  // the cluster is.
   void tidy();
   bool idle() const { return orders_.empty(); }
   // What has not been carried out is not tried any more.
@@ -51,6 +52,7 @@ class Administrator {
   bool is_borne(const commands::RosterNode& one) const;
   // It is to vote, has its folder, and no order takes it out.
   bool stays(const commands::RosterNode& one) const;
+  void show_the_way();
   void add(Order what, NodeId node);
   void look();
   void look_again(Duration after);

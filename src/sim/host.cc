@@ -85,6 +85,14 @@ void Host::start() {
   if (lives) plan_turn(schedule_.now());
 }
 
+void Host::start_to_join(const env::Address& member) {
+  CHECK(running() && !node_->self());
+  if (config_.join == std::vector<server::Place>{member}) return;
+  kill();
+  config_.join = {member};
+  start();
+}
+
 void Host::kill() {
   if (running()) end_process(false);
 }

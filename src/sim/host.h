@@ -45,6 +45,10 @@ class Host final : private Loop {
   // Starts a process. If the node refuses to start, `last_words` says why and it is not running.
   // REQUIRES: not running.
   void start();
+  // Ends the process and starts it with another --join: a member that is there. Nothing if it has
+  // that already.
+  // REQUIRES: running, and its folder knows of no cluster.
+  void start_to_join(const env::Address& member);
   // kill -9: the page cache survives, peers see their connections close.
   void kill();
   // The power goes, whether a process runs or not: un-synced bytes may be gone, peers see nothing.

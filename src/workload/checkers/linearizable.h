@@ -15,6 +15,6 @@
 namespace holdfast::workload {
 
 // `budget`: configurations visited for a key before the search gives up; giving up is not ok.
-Verdict check_linearizable(const History& history, std::uint64_t budget = 2'000'000);
+Verdict check_linearizable(const History& history, std::uint64_t budget = 30'000'000);
 
 }  // namespace holdfast::workload
