@@ -11,9 +11,9 @@ std::uint64_t checksum(std::string_view bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
-ChecksumOfParts::ChecksumOfParts() {
+ChecksumOfParts::ChecksumOfParts(std::uint64_t seed) {
   static_assert(sizeof(XXH3_state_t) <= sizeof(state_) && alignof(XXH3_state_t) <= 64);
-  XXH3_64bits_reset(new (state_.data()) XXH3_state_t);
+  XXH3_64bits_reset_withSeed(new (state_.data()) XXH3_state_t, seed);
 }
 
 void ChecksumOfParts::add(std::string_view bytes) {

@@ -11,10 +11,10 @@ namespace holdfast {
 // The seed ties bytes to a place or a meaning: equal bytes under another seed differ.
 std::uint64_t checksum(std::string_view bytes, std::uint64_t seed = 0);
 
-// checksum(bytes) of bytes that lie in several pieces.
+// checksum(bytes, seed) of bytes that lie in several pieces.
 class ChecksumOfParts {
  public:
-  ChecksumOfParts();
+  explicit ChecksumOfParts(std::uint64_t seed = 0);
   void add(std::string_view bytes);
   std::uint64_t value() const;
 

@@ -78,6 +78,9 @@ enum class Mutation : std::uint8_t {
   full_disk_proposes,
   full_disk_acknowledges,
   snapshot_not_synced,
+  scrub_believes_all,
+  scrub_reads_past_durable,
+  scrub_repairs_nothing,
   // time
   expiry_by_own_clock,
   stamp_from_wall_clock,

@@ -1,7 +1,8 @@
 // How fast something may go in bytes a second, shared by all who take from it.
 //
-// What is taken is paid for afterwards: a piece of any size may be taken as soon as the one before it
-// is paid. So nothing needs to be split, and over a second no more passes than the rate and one piece.
+// What is taken is paid for afterwards: a piece of any size may be taken as soon as the one before
+// it is paid. So nothing needs to be split, and over a second no more passes than the rate and one
+// piece.
 //
 // Threads: one. Time is told.
 #pragma once

@@ -27,10 +27,12 @@ struct Entry {
 };
 
 // Ties the payload to its group and index, so that an entry that strays is found out.
+inline std::uint64_t content_seed(GroupId group, Index index, EntryKind kind) {
+  return mix(mix(group.value, index.value), static_cast<std::uint64_t>(kind));
+}
 inline std::uint64_t content_checksum(GroupId group, Index index, EntryKind kind,
                                       std::string_view payload) {
-  const auto place = mix(mix(group.value, index.value), static_cast<std::uint64_t>(kind));
-  return checksum(payload, place);
+  return checksum(payload, content_seed(group, index, kind));
 }
 
 }  // namespace holdfast::consensus

@@ -68,6 +68,26 @@ TEST(RaftScenariosEtcd, async_storage_writes_append_aba_race) {
   EXPECT_EQ(cluster.status(1).durable, Index(3));
 }
 
+TEST(RaftScenariosEtcd, durable_index_rolls_back_on_truncation) {
+  // ClickHouse#102629. What was durable is cut: until its place is written nobody may be told of it.
+  Cluster cluster({.voters = {1, 2, 3}});
+  cluster.elect(1);
+  cluster.propose(1, "a");
+  cluster.propose(1, "b");
+  cluster.sync(1, 2);
+  ASSERT_EQ(cluster.status(1).durable, Index(3));
+  Message one = message(MessageKind::append, 3, 1, epoch(2, 3));
+  one.index = Index(1);
+  one.index_epoch = epoch(1, 1);
+  one.entries = {entry(2, epoch(2, 3), "x")};
+  cluster.input(1, Received{one});
+  EXPECT_EQ(cluster.status(1).durable, Index(1));
+  EXPECT_EQ(cluster.count(MessageKind::append_reply), 0u);
+  cluster.sync(1, 1);
+  EXPECT_EQ(cluster.status(1).durable, Index(2));
+  EXPECT_EQ(cluster.count(MessageKind::append_reply), 1u);
+}
+
 // ---- Elections ----------------------------------------------------------------------------------
 
 TEST(RaftScenariosEtcd, TestFreeStuckCandidateWithCheckQuorum) {

@@ -62,6 +62,9 @@ struct ReadFile {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
   std::string* out = nullptr;
+  // What memory holds of it is let go first, as far as it is on the disk and the system can do that: so
+  // that what comes is what the disk holds.
+  bool past_cache = false;
 };
 
 using DiskOperation = std::variant<CreateFile, WriteFile, ResizeFile, SyncFile, SyncFolder,

@@ -323,6 +323,24 @@ bool Replica::take_snapshot_failure() { return std::exchange(state_->snapshot_fa
 
 std::shared_ptr<void> Replica::hold_snapshot() { return state_->snapshots.hold(); }
 
+std::vector<storage::SnapshotFile> Replica::snapshot_files() const {
+  return state_->snapshots.files();
+}
+
+void Replica::replace_snapshot(const storage::SnapshotFile& file) {
+  State& s = *state_;
+  const auto& newest = s.snapshots.newest();
+  if (newest && newest->name == file.name) {
+    s.snapshot_damaged = newest->version == file.version;
+  } else {
+    s.snapshots.drop(file);
+  }
+}
+
+void Replica::outgrow_log(Index up_to) {
+  state_->log_damaged = std::max(state_->log_damaged, up_to);
+}
+
 void Replica::check_invariants() const {
   state_->engine->check_invariants();
   CHECK(state_->applied <= state_->engine->commit() || state_->hold_apply);

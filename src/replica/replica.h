@@ -161,6 +161,15 @@ class Replica {
   // The newest stored snapshot stays on the disk as long as somebody has what is returned (or until
   // a peer's replaces state and all). REQUIRES: stored_snapshot().
   std::shared_ptr<void> hold_snapshot();
+
+  // ---- what the disk has lost and memory still has
+  // The stored snapshots, the newest first.
+  std::vector<storage::SnapshotFile> snapshot_files() const;
+  // This stored snapshot is damaged: the newest is made anew, another one is removed.
+  void replace_snapshot(const storage::SnapshotFile& file);
+  // What the log on disk holds up to this entry is damaged: a snapshot is made, as soon as the entry is
+  // applied, and the log forgets it without keeping a tail for followers.
+  void outgrow_log(Index up_to);
   void check_invariants() const;
 
  private:

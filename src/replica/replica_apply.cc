@@ -189,7 +189,8 @@ void Replica::State::maybe_begin_snapshot() {
   if (snapshots.newest() && snapshots.newest()->index >= snapshot_wanted) snapshot_wanted = {};
   if (now < snapshot_again) return;
   if (snapshots.making() || hold_apply || rebuild || applied == Index()) return;
-  if (snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
+  const bool mend = must_mend();
+  if (!mend && snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
   const auto& tail = engine->log();
   const std::uint64_t held = tail.bytes() + (tail.last() - tail.before()) * kEntryOverhead;
   const bool long_log =
@@ -200,7 +201,7 @@ void Replica::State::maybe_begin_snapshot() {
   // What the log holds beyond a snapshot is room that a full disk gets back.
   const bool cramped = !log.may_accept() && !machine.stopped();
   // Nobody knows whether the state of a shard that has stopped is worth keeping.
-  if (!wanted && !cramped && (!long_log || machine.stopped())) return;
+  if (!mend && !wanted && !cramped && (!long_log || machine.stopped())) return;
   const auto status = engine->status();
   if (applied > status.durable) return;  // a snapshot never runs ahead of the log on disk
   if (cramped) snapshot_again = now + kSnapshotPause;  // not again and again for a few entries
@@ -215,6 +216,12 @@ void Replica::State::maybe_begin_snapshot() {
                   machine.keyspace());
 }
 
+// What the disk has lost of snapshot or log is written anew from memory.
+bool Replica::State::must_mend() const {
+  const bool log_too = log_damaged != Index() && log_damaged <= applied;
+  return (snapshot_damaged || log_too) && !machine.stopped();
+}
+
 // Followers that are a little late still find their entries, and so does, within bounds, one to whom an
 // older snapshot is on its way: else it would need the next one as soon as it has that.
 Index Replica::State::keep_from(const consensus::SnapshotMark& mark) {
@@ -227,6 +234,7 @@ Index Replica::State::keep_from(const consensus::SnapshotMark& mark) {
   // … unless their room is needed.
   const bool cramped = !log.may_accept();
   const auto wanted = [&] {
+    if (keep.previous() <= log_damaged) return false;
     return kept < options.keep_tail_bytes ||
            (keep > sent.next() && behind < options.snapshot_after_bytes * kSnapshotsBehind);
   };
@@ -242,8 +250,10 @@ Index Replica::State::keep_from(const consensus::SnapshotMark& mark) {
 
 void Replica::State::snapshot_stored(const storage::SnapshotHeader& header) {
   ++snapshots_made;
+  snapshot_damaged = false;
   const auto& tail = engine->log();
   const Index keep = keep_from(header.mark);
+  if (log_damaged <= header.mark.index) log_damaged = {};
   const Index forgotten = keep.previous();
   const auto epoch = tail.epoch_at(forgotten);
   if (epoch) log.forget(options.protocol.group, forgotten, *epoch);

@@ -71,6 +71,7 @@ struct Replica::State final : DurabilityView {
 
   // ---- snapshots
   void maybe_begin_snapshot();
+  bool must_mend() const;
   Index keep_from(const consensus::SnapshotMark& mark);
   void snapshot_stored(const storage::SnapshotHeader& header);
 
@@ -155,6 +156,8 @@ struct Replica::State final : DurabilityView {
   };
   std::map<NodeId, Order> orders;           // leader: to rebuild, until they ask for a snapshot
   std::map<NodeId, Index> snapshot_wishes;  // leader: a snapshot of at least this index
+  bool snapshot_damaged = false;  // the newest on the disk
+  Index log_damaged;              // on the disk, up to here; 0: it is not
   Index snapshot_wanted;         // for a backup, of at least this index; 0: none
   bool snapshot_failed = false;  // it could not be written
   std::set<NodeId> serving;                 // leader: whom one is on its way to

@@ -179,6 +179,59 @@ TEST_F(Stage, TheLogBehindASnapshotThatIsSentIsKeptWithinBounds) {
   EXPECT_LT(replica->status().log_bytes, 2000U * 3);
 }
 
+TEST_F(Stage, ADamagedLogIsOutgrownWithoutATailForFollowers) {
+  options.keep_tail_bytes = 100'000;
+  open();
+  for (int i = 0; i < 5; ++i) write({"SET", "a", "v"});
+  const Index lost = replica->applied();
+  write({"SET", "b", "v"});
+  ASSERT_FALSE(replica->stored_snapshot().has_value());
+  replica->outgrow_log(lost);
+  run_for(seconds(1));
+  ASSERT_TRUE(replica->stored_snapshot().has_value());
+  EXPECT_GE(replica->stored_snapshot()->index, lost);
+  EXPECT_EQ(log->forgotten(GroupId{}), lost);
+  EXPECT_EQ(replica->protocol().status().first, lost.next());
+  const std::uint64_t made = replica->status().snapshots_made;
+  run_for(seconds(5));
+  EXPECT_EQ(replica->status().snapshots_made, made) << "once is enough";
+}
+
+TEST_F(Stage, WhatIsNotAppliedYetIsOutgrownWhenItIs) {
+  open();
+  write({"SET", "a", "v"});
+  replica->outgrow_log(replica->applied() + 2);
+  run_for(seconds(1));
+  EXPECT_FALSE(replica->stored_snapshot().has_value());
+  for (int i = 0; i < 2; ++i) write({"SET", "a", "v"});
+  run_for(seconds(1));
+  EXPECT_TRUE(replica->stored_snapshot().has_value());
+}
+
+TEST_F(Stage, ADamagedSnapshotIsMadeAnewThoughNothingIsNew) {
+  options.snapshot_after_bytes = 300;
+  options.keep_tail_bytes = 100;
+  open();
+  write({"SET", "a", std::string(2000, 'x')});
+  run_for(seconds(1));
+  ASSERT_TRUE(replica->stored_snapshot().has_value());
+  const auto damaged = *replica->stored_snapshot();
+  ASSERT_EQ(damaged.index, replica->applied());
+  disk.put(damaged.name, "rubbish");
+  replica->replace_snapshot(damaged);
+  run_for(seconds(1));
+  const auto& anew = *replica->stored_snapshot();
+  EXPECT_EQ(anew.name, damaged.name);
+  EXPECT_NE(anew.version, damaged.version);
+  EXPECT_TRUE(storage::read_snapshot(anew.name, disk.content(anew.name), [](std::string_view) {
+                return true;
+              }).ok());
+  const std::uint64_t made = replica->status().snapshots_made;
+  replica->replace_snapshot(damaged);  // told too late
+  run_for(seconds(5));
+  EXPECT_EQ(replica->status().snapshots_made, made);
+}
+
 // Each try writes until the disk is full again, and takes from the log the room that it needs.
 TEST_F(Stage, ASnapshotThatCouldNotBeWrittenIsNotBegunAgainAtOnce) {
   options.snapshot_after_bytes = 300;

@@ -65,7 +65,8 @@ void Snapshots::finished(Result<void> result) {
   stored_(header_);
 }
 
-void Snapshots::adopt(const storage::SnapshotFile& file) {
+void Snapshots::adopt(storage::SnapshotFile file) {
+  file.version = ++adopted_;
   if (newest_ && newest_->name == file.name) {
     newest_ = file;
     return;
@@ -74,13 +75,40 @@ void Snapshots::adopt(const storage::SnapshotFile& file) {
   previous_ = std::exchange(newest_, file);
 }
 
-void Snapshots::adopt_only(const storage::SnapshotFile& file) {
+void Snapshots::adopt_only(storage::SnapshotFile file) {
+  file.version = ++adopted_;
   for (const auto& old : {std::exchange(previous_, std::nullopt), std::exchange(newest_, file)}) {
     if (old && old->name != file.name) remove(*old);
   }
   for (const Held& held : std::exchange(held_, {})) {
     if (held.leaving && held.file.name != file.name) remove(held.file);
   }
+}
+
+std::vector<storage::SnapshotFile> Snapshots::files() const {
+  std::vector<storage::SnapshotFile> files;
+  if (newest_) files.push_back(*newest_);
+  if (previous_) files.push_back(*previous_);
+  for (const Held& held : held_) {
+    if (held.leaving) files.push_back(held.file);
+  }
+  files.insert(files.end(), going_.begin(), going_.end());
+  return files;
+}
+
+void Snapshots::drop(const storage::SnapshotFile& file) {
+  const auto is_it = [&file](const storage::SnapshotFile& one) {
+    return one.name == file.name && one.version == file.version;
+  };
+  if (newest_ && newest_->name == file.name) return;
+  const auto held = std::find_if(held_.begin(), held_.end(), [&](const Held& one) {
+    return one.leaving && is_it(one.file);
+  });
+  const bool before = previous_ && is_it(*previous_);
+  if (!before && held == held_.end()) return;
+  if (before) previous_.reset();
+  if (held != held_.end()) held_.erase(held);
+  remove(file);
 }
 
 std::shared_ptr<void> Snapshots::hold() {
@@ -111,10 +139,16 @@ void Snapshots::tidy() {
 }
 
 void Snapshots::remove(const storage::SnapshotFile& file) {
+  going_.push_back(file);
   disk_.submit(env::Lane::background,
                {{env::RemoveFile{file.name}, env::SyncFolder{}},
-                [this, alive = std::weak_ptr<int>(generation_)](Result<void> removed) {
-                  if (!alive.expired() && !removed.ok()) {
+                [this, version = file.version,
+                 alive = std::weak_ptr<int>(alive_)](Result<void> removed) {
+                  if (alive.expired()) return;
+                  std::erase_if(going_, [version](const auto& one) {
+                    return one.version == version;
+                  });
+                  if (!removed.ok()) {
                     trace_.warning("an old snapshot could not be removed",
                                    {{"error", removed.error().message}});
                   }

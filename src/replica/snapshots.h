@@ -42,11 +42,15 @@ class Snapshots {
   // The state is about to be replaced by a peer's snapshot.
   void abandon(keyspace::Keyspace& keyspace);
   // A finished file is the newest now; older ones are removed.
-  void adopt(const storage::SnapshotFile& file);
+  void adopt(storage::SnapshotFile file);
   // The same, but every other goes at once, newer ones too: what they hold is not to be trusted.
-  void adopt_only(const storage::SnapshotFile& file);
+  void adopt_only(storage::SnapshotFile file);
 
   const std::optional<storage::SnapshotFile>& newest() const { return newest_; }
+  // Those that are on the disk: the newest first, those on their way out last.
+  std::vector<storage::SnapshotFile> files() const;
+  // Removes it, unless it is the newest, whoever holds it.
+  void drop(const storage::SnapshotFile& file);
   // Keeps the newest on the disk, also behind newer ones, as long as somebody has what is returned;
   // unless it turns out that it is not to be trusted. REQUIRES: there is one.
   std::shared_ptr<void> hold();
@@ -62,6 +66,7 @@ class Snapshots {
   Trace& trace_;
   Stored stored_;
   std::optional<storage::SnapshotFile> newest_;
+  std::uint64_t adopted_ = 0;  // so far
   // The one before the newest stays until the next, since it may be on its way to a peer.
   std::optional<storage::SnapshotFile> previous_;
   // Files that are held, and who holds them; those that would be gone otherwise.
@@ -71,12 +76,14 @@ class Snapshots {
     bool leaving = false;
   };
   std::vector<Held> held_;
+  std::vector<storage::SnapshotFile> going_;  // being removed
   storage::SnapshotHeader header_;
   std::unique_ptr<storage::SnapshotWriter> writer_;
   bool failed_ = false;
   bool encoded_ = false;  // all chunks are with the writer; the disk has to finish
   // Completions of a writer that was abandoned find this changed and do nothing.
   std::shared_ptr<int> generation_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace holdfast::replica

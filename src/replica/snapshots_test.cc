@@ -76,6 +76,32 @@ TEST_F(SnapshotsTest, WhatIsLetGoInTimeStaysAsLongAsOthers) {
   EXPECT_EQ(there(), (Indexes{2, 3}));
 }
 
+TEST_F(SnapshotsTest, ADamagedOneGoesWhoeverHoldsItUnlessItIsTheNewest) {
+  make(1);
+  const auto held = snapshots_.hold();
+  for (std::uint64_t i = 2; i <= 4; ++i) make(i);
+  auto files = snapshots_.files();
+  ASSERT_EQ(files.size(), 3U);
+  for (const storage::SnapshotFile& one : files) snapshots_.drop(one);
+  EXPECT_EQ(snapshots_.files().size(), 3U) << "until they are gone the disk has them";
+  work();
+  EXPECT_EQ(there(), (Indexes{4}));
+  EXPECT_EQ(snapshots_.files().size(), 1U);
+}
+
+TEST_F(SnapshotsTest, OneThatIsMadeAnewIsAnotherOneOfTheSameName) {
+  make(1);
+  const auto before = snapshots_.files().front();
+  make(1);
+  const auto after = snapshots_.files().front();
+  EXPECT_EQ(before.name, after.name);
+  EXPECT_NE(before.version, after.version);
+  make(2);
+  snapshots_.drop(before);
+  work();
+  EXPECT_EQ(there(), (Indexes{1, 2})) << "what was damaged is not there any more";
+}
+
 // Who still reads one that is not to be trusted is told so by the disk.
 TEST_F(SnapshotsTest, WhatIsNotTrustedGoesAtOnce) {
   make(1);

@@ -60,6 +60,8 @@ struct Config {
   std::int64_t snapshot_after_bytes = 64 << 20;  // at restart
   // Of all snapshots to other nodes together; 0: no limit; online
   std::int64_t snapshot_send_bytes_per_s = 32 << 20;
+  std::int64_t scrub_period_s = 6 * 3600;  // files are read again; 0: never; online
+  std::int64_t scrub_bytes_per_s = 8 << 20;  // so fast; 0: no limit; online
   std::int64_t check_walk_s = 600;  // replicas compare all they hold within it; at restart
   std::int64_t replace_after_s = 300;  // a voter silent for so long is replaced; 0: never; at restart
   std::int64_t max_level = 0;  // the highest semantics level that it agrees to; 0: the newest; online

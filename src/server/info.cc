@@ -266,6 +266,12 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_applied_index", status.applied);
   lines.add("holdfast_snapshot_index", status.snapshot);
   lines.add("holdfast_disk", status.disk_full ? "full" : "ok");
+  if (const storage::Scrub* scrub = services.scrub()) {
+    lines.add("holdfast_scrub_passes", scrub->figures().passes);
+    lines.add("holdfast_scrub_found", scrub->figures().found);
+    lines.add("holdfast_scrub_repaired", scrub->figures().repaired);
+    lines.add("holdfast_scrub_damaged_files", scrub->damaged().size());
+  }
   lines.add("holdfast_divergence", divergence_name(status.agreement));
   lines.add("holdfast_checks", status.checks);
   lines.add("holdfast_rebuilds", status.rebuilds);

@@ -225,6 +225,18 @@ void snapshots(const SnapshotTraffic& traffic, Exposition& out) {
               traffic.resumed);
 }
 
+void scrub(const storage::Scrub& scrub, Exposition& out) {
+  const auto& figures = scrub.figures();
+  out.counter("holdfast_scrub_passes_total", "How often all files were read again to the end.",
+              figures.passes);
+  out.counter("holdfast_scrub_bytes_total", "Read for that.", figures.bytes);
+  out.counter("holdfast_scrub_damages_total", "Files that were found to be damaged.", figures.found);
+  out.counter("holdfast_scrub_repairs_total", "Of these, files that were made anew or unneeded.",
+              figures.repaired);
+  out.gauge("holdfast_scrub_damaged_files", "Files that are damaged and not yet mended.",
+            scrub.damaged().size());
+}
+
 void storage(const replica::ReplicaStatus& status, const NodeFigures& figures, Exposition& out) {
   out.gauge("holdfast_log_bytes", "Entries that the log still holds.", status.log_bytes);
   out.family("holdfast_log_sync_duration_seconds", "histogram",
@@ -283,6 +295,7 @@ std::string metrics_text(const ConnectionTable& table, const NodeFigures& figure
     agreement(*status, services, out);
     storage(*status, figures, out);
     data(services.replica(), *status, out);
+    if (services.scrub() != nullptr) scrub(*services.scrub(), out);
     if (services.snapshot_traffic() != nullptr) snapshots(*services.snapshot_traffic(), out);
   }
   peers(services, out);

@@ -56,7 +56,10 @@ void Node::on_turn_end() {
   }
   if (clients_ && !ended_) clients_->on_turn_end(turn);
   if (images_ && !ended_) images_->sweep(turn);
-  if (replica_ && !ended_) replica_->end_turn(turn);
+  if (replica_ && !ended_) {
+    continue_scrub(turn);
+    replica_->end_turn(turn);
+  }
   if (!ended_) continue_recovery(turn);
   if (clients_ && !ended_) clients_->flush();
   if (!ended_) continue_shutdown(turn);
@@ -107,6 +110,7 @@ Instant Node::wake_at() const {
   if (peers_) at = std::min(at, peers_->wake_at());
   if (replica_) {
     at = std::min(at, replica_->wake_at());
+    if (scrub_) at = std::min(at, scrub_->wake_at());
     if (replica_->role() == consensus::Role::leader) {
       at = std::min(at, departures_.wake_at(replica_->epoch()));
     }

@@ -1,7 +1,7 @@
 // A node: sockets on one side, a replica on the other. Only the order of steps is here; the steps
 // are in what it owns. node.cc has the turn, node_start.cc the way into a cluster and out of the
-// process, node_recovery.cc what follows when the folder is damaged, node_outbox.cc what the replica
-// and the peers say, node_health.cc what watchers are told.
+// process, node_recovery.cc what follows when the folder is damaged, node_scrub.cc how damage is found
+// before that, node_outbox.cc what the replica and the peers say, node_health.cc what watchers are told.
 //
 // A turn: the founding's messages, the peers' timers, the clients' batch, the replica's end of turn
 // (which proposes, reads, applies and starts the log's sync). What all of them sent leaves after
@@ -42,6 +42,7 @@
 #include "server/node_disk.h"
 #include "storage/identity_file.h"
 #include "storage/log.h"
+#include "storage/scrub.h"
 
 namespace holdfast::server {
 
@@ -79,6 +80,7 @@ class Node final : public env::TurnHandler,
                    public Services,
                    private PeerEvents,
                    private replica::Outbox,
+                   private storage::Scrub::Owner,
                    private FoundingLinks::Events {
  public:
   Node(NodeOptions options, env::Clock& clock, env::Disk& disk, env::Network& network,
@@ -103,6 +105,7 @@ class Node final : public env::TurnHandler,
   Incarnation incarnation() const override { return identity_.incarnation; }
   const replica::Replica* replica() const override { return replica_.get(); }
   std::uint64_t cluster_id() const override { return identity_.cluster_id; }
+  const storage::Scrub* scrub() const override { return scrub_.get(); }
   const SnapshotTraffic* snapshot_traffic() const override {
     return peers_ ? &peers_->snapshot_traffic() : nullptr;
   }
@@ -153,6 +156,13 @@ class Node final : public env::TurnHandler,
   void continue_shutdown(Instant now);
   void fail(const std::string& message);
   std::uint64_t fresh_id();
+
+  // ---- node_scrub.cc
+  void continue_scrub(Instant now);
+  void mend(const storage::ScrubFile& file);
+  std::vector<storage::ScrubFile> files_to_scrub() const override;
+  void on_damage(const storage::ScrubFile& file, const std::string& what) override;
+  void on_repaired(const storage::ScrubFile& file) override;
 
   // ---- node_members.cc
   std::string founding_roster() const;
@@ -220,6 +230,7 @@ class Node final : public env::TurnHandler,
   std::unique_ptr<HttpPort> http_;  // null: off
   std::unique_ptr<env::Listener> http_listener_;
   std::unique_ptr<ImageReader> images_;  // once there is a replica
+  std::unique_ptr<storage::Scrub> scrub_;  // likewise
 
   // For the metrics, since start.
   std::uint64_t leader_changes_ = 0;

@@ -78,6 +78,8 @@ void Node::on_snapshot(GroupId group, Index index, std::string content) {
 }
 
 void Node::on_snapshot_sent(GroupId group, NodeId to, bool delivered) {
+  // Perhaps the receiver has found out that it is damaged.
+  if (!delivered && scrub_) scrub_->hurry(now());
   if (replica_ && group == GroupId{}) replica_->snapshot_sent(to, delivered);
 }
 

@@ -87,6 +87,8 @@ Result<void> Node::open_replica() {
                                           recovered, founding_membership(identity_), prng_.next());
     if (replica) {
       replica_ = *std::move(replica);
+      storage::Scrub::Owner& owner = *this;
+      scrub_ = std::make_unique<storage::Scrub>(disk_, owner, identity_.folder_uid);
       return {};
     }
     if (tries == kTriesMax || identity_.members.size() < storage::kNodesToRecoverFrom) return replica.error();

@@ -14,6 +14,7 @@
 #include "replica/replica.h"
 #include "server/config.h"
 #include "server/snapshot_sender.h"
+#include "storage/scrub.h"
 
 namespace holdfast::server {
 
@@ -48,6 +49,8 @@ class Services {
     return replica()->status();
   }
   virtual std::uint64_t cluster_id() const { return 0; }  // 0: unknown
+  // Null until then, like the next one.
+  virtual const storage::Scrub* scrub() const { return nullptr; }
   // Of snapshots between nodes; null until the node is part of a cluster.
   virtual const SnapshotTraffic* snapshot_traffic() const { return nullptr; }
   // Bytes of a snapshot file of this node, for whoever makes a backup.

@@ -8,9 +8,9 @@ namespace holdfast::server {
 
 struct SnapshotReceiver::Transfer {
   enum class Stage : std::uint8_t {
-    looking,    // reading what an earlier process has left of it
+    looking,  // reading what an earlier process has left of it
     receiving,
-    storing,    // all of it is here and good
+    storing,  // all of it is here and good
   };
 
   NodeId from;
@@ -50,8 +50,7 @@ void SnapshotReceiver::on_begin(NodeId from, const SnapshotBegin& begin) {
     trace_.warning("snapshot refused", {{"from", fmt::to_string(from.value)},
                                         {"bytes", fmt::to_string(begin.snapshot.size)},
                                         {"limit", fmt::to_string(kSnapshotBytesMax)}});
-    return tell_(from, FrameKind::snapshot_result,
-                 encode_snapshot_result({begin.transfer, false}));
+    return tell_(from, FrameKind::snapshot_result, encode_snapshot_result({begin.transfer, false}));
   }
   left_behind_ = false;
   give_up_at_ = Instant::never();
@@ -89,9 +88,9 @@ void SnapshotReceiver::look_at_part() {
     if (!*alive || current_ != transfer) return;
     take_part(result ? *bytes : std::string());
   };
-  disk_.submit(env::Lane::background,
-               {{env::ReadFile{current_->file, 0, current_->begin.snapshot.size, bytes.get()}},
-                done});
+  disk_.submit(
+      env::Lane::background,
+      {{env::ReadFile{current_->file, 0, current_->begin.snapshot.size, bytes.get()}}, done});
 }
 
 void SnapshotReceiver::take_part(const std::string& bytes) {
@@ -169,9 +168,9 @@ void SnapshotReceiver::on_end(NodeId from, std::uint64_t id) {
   const auto header =
       storage::read_snapshot(transfer->file, content, [](std::string_view) { return true; });
   if (!header) return abandon(header.error().message);
-  const auto arrived = storage::identify_snapshot(
-      {transfer->file, announced.index, content.size()}, content,
-      content.substr(content.size() - storage::kSnapshotTrailerBytes));
+  const auto arrived =
+      storage::identify_snapshot({transfer->file, announced.index, content.size()}, content,
+                                 content.substr(content.size() - storage::kSnapshotTrailerBytes));
   if (!arrived || *arrived != announced) return abandon("it is not the one announced");
   store();
 }

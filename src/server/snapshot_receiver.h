@@ -1,12 +1,14 @@
 // The one snapshot that is coming from another node.
 //
-// It arrives in memory and in a file of its own name, which says which snapshot it is; what is there
-// when a link, the sender or this process ends is gone on with if the very same one is announced again,
-// and given up if another one is, or if none is for a while. Only chunks that match their checksums are
-// believed after a start, and they are written anew: what the page cache shows may not be on the disk.
+// It arrives in memory and in a file of its own name, which says which snapshot it is; what is
+// there when a link, the sender or this process ends is gone on with if the very same one is
+// announced again, and given up if another one is, or if none is for a while. Only chunks that
+// match their checksums are believed after a start, and they are written anew: what the page cache
+// shows may not be on the disk.
 //
-// A chunk out of its place changes nothing: the sender is told, once, from where on to go on. What fails
-// its checksums in the end, or could not be written, leaves nothing behind, and the sender is told.
+// A chunk out of its place changes nothing: the sender is told, once, from where on to go on. What
+// fails its checksums in the end, or could not be written, leaves nothing behind, and the sender is
+// told.
 //
 // Threads: the loop's; files are read and written on the background lane.
 #pragma once

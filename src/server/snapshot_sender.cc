@@ -116,8 +116,7 @@ void SnapshotSender::open() {
   const auto done = [this, ends, id = current_->id, alive = alive_](Result<void> result) {
     if (!*alive || !current_ || current_->id != id) return;
     if (!result) return fail(result.error().message);
-    auto snapshot =
-        storage::identify_snapshot(current_->wish.file, ends->beginning, ends->trailer);
+    auto snapshot = storage::identify_snapshot(current_->wish.file, ends->beginning, ends->trailer);
     if (!snapshot) return fail(snapshot.error().message);
     current_->snapshot = *snapshot;
     current_->stage = Stage::known;

@@ -1,10 +1,10 @@
-// Snapshots on their way to one other node: begin, chunks from where the receiver wants them, end, and
-// its word that the file is durable.
+// Snapshots on their way to one other node: begin, chunks from where the receiver wants them, end,
+// and its word that the file is durable.
 //
 // Nothing is sent before the receiver has said from where on: it may have a part of the very same
 // file, from before a link or a process ended. No more than a window is on the way that it has not
-// taken, so a transfer needs memory for a few chunks and never stands for long before an entry; and all
-// transfers of a node share a throttle, so that clients do not suffer from them.
+// taken, so a transfer needs memory for a few chunks and never stands for long before an entry; and
+// all transfers of a node share a throttle, so that clients do not suffer from them.
 //
 // Threads: the loop's; files are read on the background lane.
 #pragma once
@@ -60,8 +60,8 @@ class SnapshotSender {
   void on_result(const SnapshotResult& result);
   // Everything under way or waiting has failed.
   void on_link_lost();
-  // The peer's own link to us is a new one: what it said while it had none is lost. How much it has,
-  // or the result, may be among that; whoever asks again begins where the peer is.
+  // The peer's own link to us is a new one: what it said while it had none is lost. How much it
+  // has, or the result, may be among that; whoever asks again begins where the peer is.
   void on_answers_lost();
   // Goes on as far as window, throttle and link let it; reports what has ended. `link` may be null.
   void on_turn_end(PeerLink* link, Instant now);
@@ -69,11 +69,11 @@ class SnapshotSender {
 
  private:
   enum class Stage : std::uint8_t {
-    opening,     // finding out which snapshot the file is
-    known,       // to be announced
-    announced,   // waiting for the receiver's first word
+    opening,    // finding out which snapshot the file is
+    known,      // to be announced
+    announced,  // waiting for the receiver's first word
     sending,
-    all_sent,    // waiting for the result
+    all_sent,  // waiting for the result
   };
   struct Transfer {
     std::uint64_t id = 0;
@@ -107,9 +107,9 @@ class SnapshotSender {
   std::optional<Transfer> current_;
   std::deque<Wish> waiting_;
   std::vector<std::pair<GroupId, bool>> ended_;  // to be reported
-  bool moved_ = false;     // in this turn
-  bool rejected_ = false;  // in this turn: the receiver could not take it
-  Instant begin_again_;    // not before, after that
+  bool moved_ = false;                           // in this turn
+  bool rejected_ = false;                        // in this turn: the receiver could not take it
+  Instant begin_again_;                          // not before, after that
   Instant read_at_ = Instant::never();
 };
 

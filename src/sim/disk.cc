@@ -223,6 +223,7 @@ Result<void> Disk::act(const env::RemoveFile& operation) {
 Result<void> Disk::act(const env::ReadFile& operation) {
   const auto found = names_.find(operation.name);
   if (found == names_.end()) return missing(operation.name);
+  if (operation.past_cache) drop_cached(*found->second, operation.offset, operation.length);
   const std::string& content = found->second->content;
   const auto offset = std::min<std::uint64_t>(operation.offset, content.size());
   if (failing_reads_.strikes(operation.name)) {

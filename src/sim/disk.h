@@ -99,6 +99,8 @@ class Disk final : public env::Disk {
   }
   // Whether any sector on the platters is not what was confirmed.
   bool has_wrong_sectors() const;
+  // Whether one of the first so many bytes of this file is not what was confirmed.
+  bool wrong_within(std::string_view name, std::uint64_t bytes) const;
   // Whether the power's going would show that something confirmed is not there.
   bool hides_loss() const;
   // What is confirmed reaches the platters after all, while the page cache still has it.
@@ -181,6 +183,7 @@ class Disk final : public env::Disk {
   void leave_out(File& file, const Run& run);
   void misdirect(File& file, const Run& run);
   void lose_unsynced(File& file, bool everything);
+  static void drop_cached(File& file, std::uint64_t offset, std::uint64_t length);
   std::uint64_t used() const;
   std::uint64_t room() const;
   template <class Each>

@@ -171,6 +171,16 @@ void Disk::lose_unsynced(File& file, bool everything) {
   file.dirty.clear();
 }
 
+// The page cache lets go of what it believes to be on the platters.
+void Disk::drop_cached(File& file, std::uint64_t offset, std::uint64_t length) {
+  sort_dirty(file);
+  const std::uint64_t end = std::min<std::uint64_t>(offset + length, file.durable.size());
+  for (Sector sector = offset / kSector; sector * kSector < end; ++sector) {
+    if (std::binary_search(file.dirty.begin(), file.dirty.end(), sector)) continue;
+    put_sector(file.content, sector, sector_of(file.durable, sector));
+  }
+}
+
 template <class Each>
 void Disk::for_each_file(Each each) const {
   // A file of two names is met twice.
@@ -214,6 +224,19 @@ bool Disk::has_wrong_sectors() const {
   bool wrong = false;
   for_each_file([&wrong](const File& file) { wrong = wrong || !file.truth.empty(); });
   return wrong;
+}
+
+bool Disk::wrong_within(std::string_view name, std::uint64_t bytes) const {
+  const auto found = names_.find(name);
+  if (found == names_.end()) return false;
+  const File& file = *found->second;
+  return std::any_of(file.truth.begin(), file.truth.end(), [&](const auto& one) {
+    const auto& [sector, truth] = one;
+    if (sector * kSector >= bytes) return false;
+    const auto length = std::min<std::uint64_t>(kSector, bytes - sector * kSector);
+    const std::string_view is = sector_of(file.durable, sector);
+    return is.substr(0, length) != std::string_view(truth).substr(0, length);
+  });
 }
 
 // ---- Faults -------------------------------------------------------------------------------------

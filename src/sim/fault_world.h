@@ -33,8 +33,9 @@ class Deaths final : public HostObserver {
 class FaultWorld : public testing::Test {
  protected:
   // A cluster that serves.
-  void begin(std::uint32_t nodes = 3, std::uint64_t seed = 1) {
-    world_ = std::make_unique<World>(WorldOptions{.seed = seed, .nodes = nodes}, deaths_,
+  void begin(std::uint32_t nodes = 3, std::uint64_t seed = 1, Duration scrub = {}) {
+    const WorldOptions options{.seed = seed, .nodes = nodes, .scrub = scrub};
+    world_ = std::make_unique<World>(options, deaths_,
                                      [this](MachineId) -> Trace& { return silence_; });
     for (MachineId id = 1; id <= nodes; ++id) world_->host(id).start();
     ASSERT_NE(wait_for_leader(), 0U);

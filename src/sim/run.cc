@@ -53,6 +53,7 @@ class Run {
                 .segment_bytes = scenario.segment_bytes,
                 .snapshot_after_bytes = scenario.snapshot_after_bytes,
                 .pending_bytes = scenario.pending_bytes,
+                .scrub = scenario.scrub,
                 .timing = scenario.timing,
                 .secret = options.seed % 2 == 1},
                observers_, [this](MachineId node) -> Trace& { return timeline_.trace_of(node); }) {
@@ -90,6 +91,8 @@ class Run {
   void settle();
   void judge();
   void judge_inside();
+  void judge_scrub();
+  std::string unmended();
   void judge_history();
   Duration clock_slack() const;
   std::uint64_t hash() const;
@@ -187,6 +190,13 @@ void Run::suffer(Fault fault) {
 }
 
 void Run::recover() {
+  if (scenario_.only_rots()) {
+    // A node that rests for so long has read everything twice.
+    const Duration patience = scenario_.scrub * 3 + seconds(10);
+    if (!wait_for(patience, [this] { return unmended().empty(); })) {
+      problem("scrub: damage was not found, or not mended: " + unmended());
+    }
+  }
   if (scenario_.mode == Mode::safety) {
     timeline_.note("everything is healed");
     heal(world_);
@@ -434,6 +444,7 @@ void Run::judge() {
     for (const auto& text : client->actor().problems()) problem("answers: " + text);
   }
   judge_inside();
+  judge_scrub();
   judge_history();
   for (const auto& operation : report_.history) {
     report_.acknowledged += operation.ended == workload::Ended::ok;
@@ -464,6 +475,35 @@ void Run::judge_inside() {
   report_.elections = observers_.counts().elections;
   report_.deaths = observers_.counts().deaths;
   report_.snapshots_installed = observers_.counts().installed;
+}
+
+// A file of a running node that does not hold any more what was written to it.
+std::string Run::unmended() {
+  for (MachineId id = 1; id <= world_.nodes(); ++id) {
+    const server::Node* node = world_.host(id).node();
+    if (node == nullptr || node->scrub() == nullptr) continue;
+    for (const storage::ScrubFile& file : node->scrub()->files()) {
+      if (world_.host(id).disk().wrong_within(file.name, file.bytes)) {
+        return fmt::format("{} of node {}", file.name, id);
+      }
+    }
+  }
+  return {};
+}
+
+// Who finds damage on a disk that never had any has looked where he must not.
+void Run::judge_scrub() {
+  for (MachineId id = 1; id <= world_.nodes(); ++id) {
+    const server::Node* node = world_.host(id).node();
+    if (node == nullptr || node->scrub() == nullptr) continue;
+    const Disk::Counts& counts = world_.host(id).disk().counts();
+    const std::uint64_t faults = counts.flipped_bits + counts.lost_writes +
+                                 counts.misdirected_writes + counts.failed_reads +
+                                 counts.failed_syncs + counts.ignored_syncs;
+    if (faults == 0 && node->scrub()->figures().found > 0) {
+      problem(fmt::format("scrub: node {} found damage on a disk that has none", id));
+    }
+  }
 }
 
 void Run::judge_history() {

@@ -71,7 +71,8 @@ std::vector<Row> rows_of(Scenario& s) {
       {"log",
        {{"segment_bytes", &s.segment_bytes},
         {"snapshot_after_bytes", &s.snapshot_after_bytes},
-        {"pending_bytes", &s.pending_bytes}}},
+        {"pending_bytes", &s.pending_bytes},
+        {"scrub", &s.scrub}}},
       {"timing", {{"heartbeat", &s.timing.heartbeat}, {"election", &s.timing.election}}},
       {"members", {{"spares", &s.spares}, {"replace_after", &s.replace_after}}},
       {"repeat", {{"repeat", &s.repeat}}},
@@ -271,6 +272,12 @@ workload::Mix every_kind() {
 }  // namespace
 
 Scenario::Scenario() : mix(every_kind()) {}
+
+bool Scenario::only_rots() const {
+  return scrub != Duration{} && scripted &&
+         std::all_of(script.begin(), script.end(),
+                     [](const Fault& fault) { return fault.kind == FaultKind::bit_flip; });
+}
 
 bool Scenario::changes_members() const {
   const auto changes = [](FaultKind kind) {

@@ -64,6 +64,8 @@ struct Scenario {
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
   std::int64_t pending_bytes = 64 << 20;  // accepted by a leader and not done; beyond: it is busy
+  // Running nodes read their files again so often; whole seconds, 0: hardly ever.
+  Duration scrub = {};
   Timing timing = {};
   FaultMix faults;
   bool scripted = false;  // `script` is played instead of drawing from `faults`
@@ -72,6 +74,8 @@ struct Scenario {
 
   // Whether nodes may come and go in it.
   bool changes_members() const;
+  // Whether bits flip and nothing else happens, so that every node can mend its disk while it runs.
+  bool only_rots() const;
   std::uint32_t machines() const { return nodes + spares; }
   // The whole text form; parse(text()) gives the same scenario.
   std::string text() const;

@@ -30,6 +30,8 @@ struct WorldOptions {
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
   std::int64_t pending_bytes = 64 << 20;
+  // Running nodes read their files again so often; whole seconds, 0: as often as nodes do by default.
+  Duration scrub = {};
   Timing timing = {};
   bool secret = false;  // the nodes prove to each other that they know one
 };

@@ -66,11 +66,13 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
   std::uint64_t records_queued = 0;   // ever
   std::uint64_t records_written = 0;  // ever, or on their way
   std::uint64_t offset = 0;           // of the next record in the segment that is written
+  std::uint64_t durable = 0;          // up to here it is
   std::uint64_t syncs = 0;
   std::uint64_t flushes = 0;
   bool under_way = false;
   bool look_for_unneeded = true;  // since the last look something was forgotten or a segment ended
   bool failed = false;
+  bool rolling = false;  // the segment that is written is to be left
 };
 
 // ---- Start --------------------------------------------------------------------------------------
@@ -101,6 +103,7 @@ Result<void> Log::State::open(LogRecovery& recovered) {
 
 void Log::State::adopt(const RecoveredLog& found, LogRecovery& recovered) {
   offset = std::max<std::uint64_t>(found.tail.size(), kSegmentHeaderBytes);
+  durable = offset;
   recovered = {};
   recovered.torn_bytes = found.torn_bytes;
   recovered.bytes_read = found.bytes_read;
@@ -200,11 +203,13 @@ void Log::flush() {
 }
 
 void Log::State::start_chain() {
-  if (under_way || failed || queue.empty()) return;
-  if (!make_room(queue.front().bytes())) {
+  if (under_way || failed || (queue.empty() && !rolling)) return;
+  if (!make_room(queue.empty() ? 0 : queue.front().bytes())) {
     if (segments->starved() && mutated(Mutation::full_disk_acknowledges)) drop_queue();
     return;
   }
+  // A new segment has something to say even if nobody else has.
+  if (queue.empty() && rolling) return;
   Chain chain = fill_chain();
   under_way = true;
   auto done = [self = weak_from_this(), last = records_written](Result<void> result) {
@@ -220,15 +225,19 @@ void Log::State::start_chain() {
 // True: the segment that is written has room for a record of this size. Goes on to the next
 // segment if there is one, and asks for it if not; then the queue waits.
 bool Log::State::make_room(std::uint64_t bytes) {
-  if (segments->size() - offset >= bytes) return true;
+  const bool room = segments->size() - offset >= bytes;
+  // One that is empty stays: a log must not go on behind an empty file.
+  const bool leave = rolling && offset > kSegmentHeaderBytes;
+  if (room && !leave) return true;
   const std::uint64_t needed = written_tracks.size() * kStartRecordBytes + bytes;
   if (!segments->next_ready(needed)) {
     segments->prepare_next(needed);
-    return false;
+    return room;
   }
-  segments->advance();
+  segments->advance(offset);
   look_for_unneeded = true;
-  offset = kSegmentHeaderBytes;
+  rolling = false;
+  offset = durable = kSegmentHeaderBytes;
   return true;
 }
 
@@ -276,6 +285,7 @@ void Log::State::on_chain_done(std::uint64_t last_record, const Result<void>& re
   if (failed) return;
   if (!result) return fail(result.error().message);
   under_way = false;
+  durable = offset;  // one chain at a time
   ++syncs;
   // What is written is durable now: one chain at a time.
   if (std::exchange(look_for_unneeded, false)) {
@@ -293,6 +303,28 @@ void Log::State::fail(const std::string& what) {
   if (std::exchange(failed, true)) return;
   fatal(what);
 }
+
+// ---- Whether it is still what was written -------------------------------------------------------
+
+std::vector<SegmentExtent> Log::extents() const {
+  const bool past = mutated(Mutation::scrub_reads_past_durable);
+  return state_->segments->extents(past ? state_->offset : state_->durable);
+}
+
+std::string Log::name_of(const SegmentExtent& segment) const {
+  return segment_name(state_->options.prefix, segment.number);
+}
+
+std::map<GroupId, Index> Log::entries_up_to(const SegmentExtent& segment) const {
+  return state_->segments->highest_up_to(segment.number);
+}
+
+Index Log::forgotten(GroupId group) const {
+  const auto found = state_->queued_tracks.find(group);
+  return found == state_->queued_tracks.end() ? Index() : found->second.before;
+}
+
+void Log::roll() { state_->rolling = true; }
 
 // ---- Questions ----------------------------------------------------------------------------------
 

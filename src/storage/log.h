@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@
 #include "consensus/membership.h"
 #include "consensus/protocol.h"
 #include "env/disk.h"
+#include "storage/log_format.h"
 
 namespace holdfast::storage {
 
@@ -87,6 +89,17 @@ class Log {
   void reset(GroupId group, Index index, Epoch epoch, Done done);
   // Ends the turn: starts a chain if none is under way.
   void flush();
+
+  // The segments, and how far nothing is written to them any more.
+  std::vector<SegmentExtent> extents() const;
+  std::string name_of(const SegmentExtent& segment) const;
+  // What must be forgotten before this segment and those before it can go: the highest entry of each
+  // group.
+  std::map<GroupId, Index> entries_up_to(const SegmentExtent& segment) const;
+  Index forgotten(GroupId group) const;
+  // The segment that is written shall be no longer than it is: what is written next goes into another
+  // one, as soon as there is one.
+  void roll();
 
   // False: the disk is full, and what room is left in the log is kept for promises and cuts. The
   // node proposes nothing then; what is queued all the same waits for room and is not lost. Space

@@ -145,6 +145,7 @@ class CrashRun {
     const std::uint64_t choice = prng_.below(20);
     if (choice == 0 && group.last() > group.before) return forget(number, group);
     if (choice == 1) return reset(number, group);
+    if (choice == 2) return log_->roll();
     write(number, group);
   }
 

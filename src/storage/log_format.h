@@ -46,6 +46,17 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
+// A log file whose records end at `end`, up to which all is durable.
+struct SegmentExtent {
+  std::uint64_t folder = 0;
+  std::uint64_t number = 0;
+  std::uint64_t size = 0;  // of the file
+  std::uint64_t end = 0;
+  bool closed = false;  // nothing will be written behind the end: the rest is zeros, and read as well
+
+  std::uint64_t bytes_to_read() const { return closed ? size : end; }
+};
+
 enum class RecordKind : std::uint8_t {
   start = 1,    // a group as it stood when the segment began: index, epoch: before; StartBody
   promise = 2,  // epoch

@@ -270,6 +270,46 @@ TEST_F(LogTest, FlushingAsksAFullDiskAgainNowAndThen) {
   EXPECT_EQ(acknowledged, 2);
 }
 
+// ClickHouse#112101: what a cut voids lies in several segments. Wherever the power fails, either all of it
+// is there, or the cut, with a first part of what was written in its place.
+TEST_F(LogTest, row33_crash_during_a_cut_across_segments) {
+  bool kept = false;
+  bool cut = false;
+  for (std::uint64_t operations = 0; operations < 40; ++operations) {
+    disk = TestDisk();
+    acknowledged = 0;
+    ASSERT_EQ(open(), "");
+    for (int i = 0; i < 30; ++i) {
+      append(std::string(900, 'o'));
+      flush_all();
+    }
+    ASSERT_GE(log->extents().size(), 3U);
+    disk.power_until = disk.operations + operations;
+    std::vector<consensus::Entry> replacing;
+    for (std::uint64_t index = 5; index < 20; ++index) {
+      replacing.push_back(entry(kGroup, index, 2, std::string(900, 'n')));
+    }
+    write(kGroup, replacing, 2, 5);
+    for (int i = 0; i < 20; ++i) flush_all();
+    const bool told = acknowledged == 31;
+    Prng prng(operations);
+    close();
+    disk.crash(prng);
+    ASSERT_EQ(open(), "") << operations;
+    const auto& entries = found().entries;
+    const bool old = entries.size() == 30 && entries[4].epoch == epoch(1);
+    kept = kept || old;
+    cut = cut || !old;
+    ASSERT_FALSE(told && old) << "acknowledged and undone: " << operations;
+    ASSERT_TRUE(!told || entries.size() == 19) << operations;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const std::uint64_t round = old || i < 4 ? 1 : 2;
+      ASSERT_EQ(entries[i].epoch, epoch(round)) << operations << " entry " << i + 1;
+    }
+  }
+  EXPECT_TRUE(kept && cut);
+}
+
 TEST_F(LogTest, AFailedWriteOrSyncIsTheEnd) {
   for (const bool of_sync : {false, true}) {
     disk = TestDisk();

@@ -80,7 +80,7 @@ class Recovery {
     if (!bytes) return bytes.error();
     log_.bytes_read += bytes->size();
 
-    RecoveredSegment segment{number, bytes->size(), {}};
+    RecoveredSegment segment{number, bytes->size(), {}, 0};
     const bool first = log_.segments.empty();
     const std::size_t known_groups = log_.groups.size();
     auto end = read_segment(name, number, *bytes, options_, first, log_.groups, segment.highest);
@@ -98,6 +98,7 @@ class Recovery {
     }
     if (!begun) return start_missing(name);
     if (!log_.unused.empty()) return records_behind(name);
+    segment.end = end->offset;
     bytes->resize(static_cast<std::size_t>(end->offset));
     log_.tail = std::move(*bytes);
     log_.segments.push_back(std::move(segment));

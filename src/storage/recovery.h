@@ -31,6 +31,7 @@ struct RecoveredSegment {
   std::uint64_t number = 0;
   std::uint64_t size = 0;
   std::map<GroupId, Index> highest;  // the highest entry index in it, of each group
+  std::uint64_t end = 0;             // of its records; of the tail, when it was read
 };
 
 struct RecoveredLog {

@@ -47,7 +47,7 @@ Result<void> Segments::make_first() {
   operations.push_back(env::SyncFile{temporary});
   operations.push_back(env::RenameFile{temporary, segment_name(options_.prefix, kFirst)});
   operations.push_back(env::SyncFolder{});
-  live_.push_back({kFirst, size, {}});
+  live_.push_back({kFirst, size, {}, 0});
   return disk_.run(operations);
 }
 
@@ -137,9 +137,10 @@ void Segments::on_prepared(const Result<void>& result) {
   if (std::exchange(starved_, false)) trace_.info("there is room for the log again");
 }
 
-void Segments::advance() {
+void Segments::advance(std::uint64_t end) {
   CHECK(next_ == Next::ready);
-  live_.push_back({number() + 1, next_size_, {}});
+  live_.back().end = end;
+  live_.push_back({number() + 1, next_size_, {}, 0});
   next_ = Next::none;
   prepare_next(0);
 }
@@ -167,6 +168,31 @@ void Segments::on_removed(const Result<void>& result) {
   if (!result) return fatal_(result.error().message);
   live_.erase(live_.begin(), live_.begin() + static_cast<std::ptrdiff_t>(removing_));
   removing_ = 0;
+}
+
+std::vector<SegmentExtent> Segments::extents(std::uint64_t durable) const {
+  std::vector<SegmentExtent> extents;
+  // Those on their way out, too: until they are gone the disk has them.
+  for (std::size_t i = 0; i < live_.size(); ++i) {
+    const bool closed = i + 1 < live_.size();
+    extents.push_back({.folder = options_.folder_id,
+                       .number = live_[i].number,
+                       .size = live_[i].size,
+                       .end = closed ? live_[i].end : durable,
+                       .closed = closed});
+  }
+  return extents;
+}
+
+std::map<GroupId, Index> Segments::highest_up_to(std::uint64_t number) const {
+  std::map<GroupId, Index> highest;
+  for (const RecoveredSegment& segment : live_) {
+    if (segment.number > number) break;
+    for (const auto& [group, index] : segment.highest) {
+      highest[group] = std::max(highest[group], index);
+    }
+  }
+  return highest;
 }
 
 std::uint64_t Segments::bytes() const {

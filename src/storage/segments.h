@@ -14,12 +14,14 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/trace.h"
 #include "env/disk.h"
 #include "storage/log.h"
+#include "storage/log_format.h"
 #include "storage/recovery.h"
 
 namespace holdfast::storage {
@@ -43,8 +45,14 @@ class Segments : public std::enable_shared_from_this<Segments> {
   void prepare_next(std::uint64_t bytes);
   // True: the next one is there and has at least `bytes`.
   bool next_ready(std::uint64_t bytes) const;
-  // REQUIRES: next_ready(0). The next one is now the one that is written.
-  void advance();
+  // REQUIRES: next_ready(0). The next one is now the one that is written; the records of the one before
+  // it end at `end`.
+  void advance(std::uint64_t end);
+
+  // Those that are on the disk, oldest first. `durable`: up to where the one that is written is.
+  std::vector<SegmentExtent> extents(std::uint64_t durable) const;
+  // The highest entry of each group in those up to and including this one.
+  std::map<GroupId, Index> highest_up_to(std::uint64_t number) const;
 
   // The last attempt to make the next one found no room.
   bool starved() const { return starved_; }

@@ -8,99 +8,15 @@
 #include "base/checksum.h"
 #include "base/codec.h"
 #include "base/mutation.h"
-#include "storage/envelope.h"
+#include "storage/snapshot_format.h"
 
 namespace holdfast::storage {
 namespace {
 
-constexpr Envelope kEnvelope{0x485350414e534648, 1, "the snapshot file"};  // "HFSNAPSH"
-constexpr std::uint32_t kChunkMagic = 0x4b4e4843;                          // "CHNK"
-constexpr std::uint32_t kTrailerMagic = 0x4c494154;                        // "TAIL"
-constexpr std::size_t kChunkHeaderBytes = 24;
-constexpr std::size_t kTrailerBytes = kSnapshotTrailerBytes;
 constexpr std::string_view kPrefix = "snapshot-";
 constexpr std::string_view kSuffix = ".hfs";
 constexpr std::string_view kTemporary = ".tmp";
 constexpr std::string_view kArriving = ".arriving";
-
-std::string encode(const SnapshotHeader& header) {
-  std::string body;
-  Writer writer(body);
-  writer.u32(header.group.value);
-  writer.u32(header.semantics);
-  writer.u64(header.mark.index.value);
-  writer.epoch(header.mark.epoch);
-  writer.i64(header.stamp.ms);
-  writer.i64(header.wall.ms);
-  std::string membership;
-  header.mark.membership.encode(membership);
-  writer.bytes(membership);
-  return seal(kEnvelope, body);
-}
-
-// A chunk's checksum knows which chunk it is.
-std::uint64_t chunk_checksum(std::string_view chunk, std::uint64_t number) {
-  return checksum(chunk, mix(kChunkMagic, number));
-}
-
-std::string chunk_header(std::string_view chunk, std::uint64_t number) {
-  std::string out;
-  Writer writer(out);
-  writer.u32(kChunkMagic);
-  writer.u32(static_cast<std::uint32_t>(chunk.size()));
-  writer.u64(number);
-  writer.u64(chunk_checksum(chunk, number));
-  CHECK(out.size() == kChunkHeaderBytes);
-  return out;
-}
-
-std::string trailer(std::uint64_t chunks, std::uint64_t bytes, std::uint64_t all) {
-  std::string out;
-  Writer writer(out);
-  writer.u32(kTrailerMagic);
-  writer.u32(0);
-  writer.u64(chunks);
-  writer.u64(bytes);
-  writer.u64(all);
-  writer.u64(checksum(out));
-  CHECK(out.size() == kTrailerBytes);
-  return out;
-}
-
-Error damaged(std::string_view name, std::uint64_t offset, std::string_view what) {
-  return {
-      fmt::format("{}, offset {}: the snapshot is damaged: {}. Nothing has been changed. "
-                  "Entries before it are no longer in the log, so this node cannot go on "
-                  "without it: restore the data folder from a backup; if the cluster's other "
-                  "nodes are well, this node can also be replaced by a new one.",
-                  name, offset, what)};
-}
-
-struct OpenedHeader {
-  SnapshotHeader header;
-  std::uint64_t bytes = 0;  // that it takes in the file
-};
-
-Result<OpenedHeader> open_header(std::string_view name, std::string_view bytes) {
-  auto body = unseal(kEnvelope, name, bytes);
-  if (!body) return body.error();
-  Reader reader(*body);
-  OpenedHeader opened;
-  SnapshotHeader& header = opened.header;
-  header.group = GroupId(reader.u32());
-  header.semantics = reader.u32();
-  header.mark.index = Index(reader.u64());
-  header.mark.epoch = reader.epoch();
-  header.stamp.ms = reader.i64();
-  header.wall.ms = reader.i64();
-  const std::string_view membership = reader.bytes();
-  if (!reader.finished()) return damaged(name, kEnvelopeHeaderBytes, "its header makes no sense");
-  auto decoded = consensus::Membership::decode(membership);
-  if (!decoded) return damaged(name, kEnvelopeHeaderBytes, decoded.error().message);
-  header.mark.membership = std::move(*decoded);
-  opened.bytes = body->size() + kEnvelopeBytes;
-  return opened;
-}
 
 // What follows the header.
 class ChunkReader {
@@ -115,32 +31,34 @@ class ChunkReader {
     while (true) {
       Reader reader(bytes_.substr(offset_));
       const std::uint32_t magic = reader.u32();
-      if (magic == kTrailerMagic) return read_trailer();
+      if (magic == kSnapshotTrailerMagic) return read_trailer();
       const std::uint32_t length = reader.u32();
       const std::uint64_t number = reader.u64();
       const std::uint64_t sum = reader.u64();
-      if (!reader.ok()) return damaged(name_, bytes_.size(), "it ends too early");
-      if (magic != kChunkMagic || number != chunks_ || length > kSnapshotChunkMax) {
-        return damaged(name_, offset_, fmt::format("chunk {} does not begin here", chunks_));
+      if (!reader.ok()) return damaged_snapshot(name_, bytes_.size(), "it ends too early");
+      if (magic != kSnapshotChunkMagic || number != chunks_ || length > kSnapshotChunkMax) {
+        return damaged_snapshot(name_, offset_,
+                                fmt::format("chunk {} does not begin here", chunks_));
       }
       const std::string_view chunk = reader.raw(length);
-      if (!reader.ok()) return damaged(name_, bytes_.size(), "it ends too early");
-      if (chunk_checksum(chunk, number) != sum) {
-        return damaged(name_, offset_, fmt::format("chunk {} fails its checksum", number));
+      if (!reader.ok()) return damaged_snapshot(name_, bytes_.size(), "it ends too early");
+      if (snapshot_chunk_checksum(chunk, number) != sum) {
+        return damaged_snapshot(name_, offset_, fmt::format("chunk {} fails its checksum", number));
       }
       if (!on_chunk(chunk)) {
-        return damaged(name_, offset_, fmt::format("chunk {} could not be understood", number));
+        return damaged_snapshot(name_, offset_,
+                                fmt::format("chunk {} could not be understood", number));
       }
       all_ = mix(all_, sum);
       ++chunks_;
-      offset_ += kChunkHeaderBytes + length;
+      offset_ += kSnapshotChunkHeaderBytes + length;
     }
   }
 
  private:
   Result<void> read_trailer() const {
-    if (bytes_.substr(offset_) == trailer(chunks_, offset_, all_)) return {};
-    return damaged(name_, offset_, "its trailer does not match what is before it");
+    if (bytes_.substr(offset_) == snapshot_trailer(chunks_, offset_, all_)) return {};
+    return damaged_snapshot(name_, offset_, "its trailer does not match what is before it");
   }
 
   std::string_view name_;
@@ -205,7 +123,7 @@ SnapshotWriter::SnapshotWriter(env::Disk& disk, const SnapshotHeader& header)
                                            0,
                                            false,
                                            {}})) {
-  SharedBytes bytes(encode(header));
+  SharedBytes bytes(encode_snapshot_header(header));
   state_->all = checksum(bytes.view());
   state_->append(state_, {std::move(bytes)});
 }
@@ -218,8 +136,8 @@ SnapshotWriter::~SnapshotWriter() {
 void SnapshotWriter::add_chunk(std::string chunk) {
   CHECK(!state_->finished && chunk.size() <= kSnapshotChunkMax);
   const std::uint64_t number = state_->chunks++;
-  state_->all = mix(state_->all, chunk_checksum(chunk, number));
-  SharedBytes head(chunk_header(chunk, number));
+  state_->all = mix(state_->all, snapshot_chunk_checksum(chunk, number));
+  SharedBytes head(snapshot_chunk_header(chunk, number));
   state_->append(state_, {std::move(head), SharedBytes(std::move(chunk))});
 }
 
@@ -227,7 +145,8 @@ std::uint64_t SnapshotWriter::pending() const { return state_->pending; }
 
 void SnapshotWriter::finish(Done done) {
   CHECK(!std::exchange(state_->finished, true));
-  state_->append(state_, {SharedBytes(trailer(state_->chunks, state_->bytes, state_->all))});
+  state_->append(state_,
+                 {SharedBytes(snapshot_trailer(state_->chunks, state_->bytes, state_->all))});
   // By the time this job's turn comes an earlier one may have failed without our knowing here, so
   // the name is given by a job of its own, once all of them have reported.
   auto name_it = [self = state_, done = std::move(done)](Result<void> result) {
@@ -252,7 +171,7 @@ std::uint64_t SnapshotWriter::bytes() const { return state_->bytes; }
 
 Result<SnapshotHeader> read_snapshot(std::string_view name, std::string_view bytes,
                                      const std::function<bool(std::string_view chunk)>& on_chunk) {
-  auto opened = open_header(name, bytes);
+  auto opened = open_snapshot_header(name, bytes);
   if (!opened) return opened.error();
   if (auto read = ChunkReader(name, bytes, opened->bytes).read(on_chunk); !read) {
     return read.error();
@@ -260,34 +179,35 @@ Result<SnapshotHeader> read_snapshot(std::string_view name, std::string_view byt
   return std::move(opened->header);
 }
 
-bool is_newer_snapshot(std::string_view bytes) { return is_newer(kEnvelope, bytes); }
+bool is_newer_snapshot(std::string_view bytes) { return is_newer(kSnapshotEnvelope, bytes); }
 
 Result<SnapshotHeader> read_snapshot_header(std::string_view name, std::string_view bytes) {
-  auto opened = open_header(name, bytes);
+  auto opened = open_snapshot_header(name, bytes);
   if (!opened) return opened.error();
   return std::move(opened->header);
 }
 
 Result<SnapshotIdentity> identify_snapshot(const SnapshotFile& file, std::string_view beginning,
                                            std::string_view end) {
-  auto opened = open_header(file.name, beginning);
+  auto opened = open_snapshot_header(file.name, beginning);
   if (!opened) return opened.error();
   Reader reader(end);
   reader.u64();  // magic and zero, which trailer() makes again
   const std::uint64_t chunks = reader.u64();
   const std::uint64_t offset = reader.u64();
   const std::uint64_t all = reader.u64();
-  if (file.size < kTrailerBytes || offset != file.size - kTrailerBytes ||
-      end != trailer(chunks, offset, all)) {
-    return damaged(file.name, file.size - std::min<std::uint64_t>(file.size, kTrailerBytes),
-                   "it does not end with a trailer");
+  if (file.size < kSnapshotTrailerBytes || offset != file.size - kSnapshotTrailerBytes ||
+      end != snapshot_trailer(chunks, offset, all)) {
+    return damaged_snapshot(file.name,
+                            file.size - std::min<std::uint64_t>(file.size, kSnapshotTrailerBytes),
+                            "it does not end with a trailer");
   }
   const SnapshotHeader& header = opened->header;
   return SnapshotIdentity{header.group, header.mark.index, header.mark.epoch, file.size, all};
 }
 
 std::size_t whole_snapshot_bytes(const SnapshotIdentity& snapshot, std::string_view bytes) {
-  const auto opened = open_header({}, bytes);
+  const auto opened = open_snapshot_header({}, bytes);
   if (!opened || bytes.size() > snapshot.size) return 0;
   const SnapshotHeader& header = opened->header;
   if (header.group != snapshot.group || header.mark.index != snapshot.index ||

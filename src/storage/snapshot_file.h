@@ -68,15 +68,17 @@ struct SnapshotFile {
   std::string name;
   Index index;
   std::uint64_t size = 0;
+  // Of a live node's: told apart from others that had the same name.
+  std::uint64_t version = 0;
 };
 
-// What tells one snapshot from every other, read from its beginning and its end: two files of the same
-// identity have the same bytes (as far as 64 bits of checksum can tell).
+// What tells one snapshot from every other, read from its beginning and its end: two files of the
+// same identity have the same bytes (as far as 64 bits of checksum can tell).
 struct SnapshotIdentity {
   GroupId group;
   Index index;
-  Epoch epoch;              // of that entry
-  std::uint64_t size = 0;   // of the file
+  Epoch epoch;                // of that entry
+  std::uint64_t size = 0;     // of the file
   std::uint64_t content = 0;  // checksum of its header and chunks, as the trailer has it
 
   bool operator==(const SnapshotIdentity&) const = default;
@@ -87,8 +89,8 @@ inline constexpr std::size_t kSnapshotTrailerBytes = 40;
 // `beginning`: the first kSnapshotHeaderMax bytes, or all if there are fewer.
 Result<SnapshotIdentity> identify_snapshot(const SnapshotFile& file, std::string_view beginning,
                                            std::string_view trailer);
-// How many of these bytes, which arrived before something ended, are whole parts of that snapshot: its
-// header, chunks that match their checksums, its trailer.
+// How many of these bytes, which arrived before something ended, are whole parts of that snapshot:
+// its header, chunks that match their checksums, its trailer.
 std::size_t whole_snapshot_bytes(const SnapshotIdentity& snapshot, std::string_view bytes);
 // The newest finished snapshot of the group, if any; removes left-over temporary files.
 Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group);
