@@ -93,6 +93,11 @@ class Call {
 
 }  // namespace
 
+void add_sentence(std::string& text, std::string_view sentence) {
+  const bool ended = text.empty() || text.ends_with('.') || text.ends_with('?');
+  text.append(ended ? " " : ". ").append(sentence);
+}
+
 bool is_passing(std::string_view kind) { return is_one_of(kPassing, kind); }
 
 Failure failure_of(const resp::Reply& error) {
@@ -109,10 +114,10 @@ Failure failure_of(const Answer& answer, Fate fate) {
   const bool sent = answer.fate == Answer::Fate::lost;
   failure.kind = sent ? "BROKEN" : "NOSERVER";
   if (fate == Fate::unknown) {
-    failure.message +=
-        ". The command may have been done, or may still be done: look before you repeat it";
+    add_sentence(failure.message,
+                 "The command may have been done, or may still be done: look before you repeat it");
   } else if (!sent) {
-    failure.message += ". The command was not done: no server was reached in time";
+    add_sentence(failure.message, "The command was not done: no server was reached in time");
   }
   return failure;
 }

@@ -42,6 +42,7 @@ Failure failure_of(const Answer& answer, Fate fate);
 // An answer that makes no sense.
 Failure strange(std::string_view command, Fate fate);
 Value value_of(resp::Reply reply);
+void add_sentence(std::string& text, std::string_view sentence);
 
 // Between two attempts.
 inline constexpr Duration kPause = milliseconds(50);

@@ -16,16 +16,13 @@ using client::ScriptedCluster;
 
 // A client of a scripted cluster; request ids begin with zeros.
 struct Fixture {
-  Fixture() : Fixture({"a:1", "b:1"}) {}
-  explicit Fixture(const std::vector<std::string>& names) : cluster(names) {}
-
   Client client() { return Client(std::make_shared<client::Shared>(cluster.shared())); }
   void expect(const std::string& words, const std::string& answer) {
     cluster.world->expect("a:1", words, answer);
   }
   std::int64_t elapsed_ms() const { return (cluster.world->now() - began).ms(); }
 
-  ScriptedCluster cluster;
+  ScriptedCluster cluster{{"a:1"}};
   Instant began = cluster.world->now();
 };
 

@@ -52,6 +52,8 @@ std::string Link::connected_to() const {
 
 void Link::give_up_server() {
   channel_.reset();
+  shunned_ = server_;
+  shunned_until_ = world_.now() + kShunned;
   const auto found = std::find(known_.begin(), known_.end(), server_);
   if (found == known_.end()) return;
   next_ = static_cast<std::size_t>(found - known_.begin() + 1) % known_.size();
@@ -87,7 +89,7 @@ Link::Dialled Link::go_to_leader(Dialled there, Duration patience, Instant until
   const std::string told = field(there.info, "holdfast_leader_address");
   if (field(there.info, "holdfast_role") == "leader" || told.empty()) return there;
   const auto address = other_server(there.server, there.info, told);
-  if (!address || *address == there.server) return there;
+  if (!address || *address == there.server || is_shunned(*address)) return there;
   Answer ignored;
   auto leader = dial(*address, within(patience, world_.now(), until), ignored);
   const bool leads = leader && field(leader->info, "holdfast_role") == "leader";
@@ -125,14 +127,30 @@ Result<Link::Dialled> Link::settle(const env::Address& server, Duration patience
   return there;
 }
 
+bool Link::is_shunned(const env::Address& server) const {
+  return server == shunned_ && world_.now() < shunned_until_;
+}
+
+// From next_ on, round; but who has just failed comes last.
+std::vector<env::Address> Link::in_order_of_hope() const {
+  std::vector<env::Address> order;
+  for (std::size_t i = 0; i < known_.size(); ++i)
+    order.push_back(known_[(next_ + i) % known_.size()]);
+  std::stable_partition(order.begin(), order.end(),
+                        [this](const env::Address& server) { return !is_shunned(server); });
+  return order;
+}
+
 bool Link::connect(Duration patience, Instant until, Answer& answer) {
-  const std::size_t first = next_;
-  const std::size_t count = known_.size();
   bool all_refuse = true;
-  for (std::size_t i = 0; i < count && (i == 0 || world_.now() < until); ++i) {
-    next_ = (first + i) % known_.size();
+  bool first = true;
+  for (const env::Address& server : in_order_of_hope()) {
+    if (!std::exchange(first, false) && world_.now() >= until) {
+      all_refuse = false;
+      break;
+    }
     answer.refused.clear();
-    auto there = settle(known_[next_], patience, until, answer);
+    auto there = settle(server, patience, until, answer);
     if (there) {
       server_ = there->server;
       channel_ = std::move(there->channel);

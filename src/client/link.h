@@ -69,6 +69,8 @@ class Link {
   const std::vector<env::Address>& known() const { return known_; }
 
   static constexpr std::size_t kMostLearned = 64;
+  // For so long a server that was given up is dialled last, and is not followed to as the leader.
+  static constexpr Duration kShunned = seconds(5);
   static constexpr Duration kLookEvery = seconds(5);
 
  private:
@@ -79,6 +81,8 @@ class Link {
   };
 
   bool connect(Duration patience, Instant until, Answer& answer);
+  std::vector<env::Address> in_order_of_hope() const;
+  bool is_shunned(const env::Address& server) const;
   Result<Dialled> dial(const env::Address& server, Duration patience, Answer& answer);
   Dialled go_to_leader(Dialled there, Duration patience, Instant until);
   Result<void> learn(const Dialled& there, Duration patience);
@@ -96,6 +100,8 @@ class Link {
   std::size_t next_;  // in known_: where to dial first
   env::Address server_;
   std::unique_ptr<Channel> channel_;  // null: not connected
+  env::Address shunned_;
+  Instant shunned_until_ = {};
 };
 
 // One question and its answer, the patience for both.

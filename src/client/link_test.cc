@@ -94,6 +94,26 @@ TEST(Link, ABrokenAnswerIsLostAndTheNextServerIsAsked) {
   EXPECT_EQ(ask(link, cluster).fate, Fate::answered);
 }
 
+// The others may not have noticed yet that their leader has fallen silent.
+TEST(Link, WhoHasJustFailedIsNotFollowedTo) {
+  ScriptedCluster cluster({"a:1", "b:1", "c:1"});
+  Link link(cluster.shared());
+  cluster.world->expect("a:1", "GET k", kSilent);
+  EXPECT_EQ(ask(link, cluster).fate, Fate::lost);
+  cluster.world->servers["a:1"].deaf = true;
+  cluster.world->servers["b:1"].up = false;
+  cluster.world->expect("c:1", "GET k", kBreaks);
+  const Instant began = cluster.world->now();
+  EXPECT_EQ(ask(link, cluster).fate, Fate::lost);
+  EXPECT_EQ(cluster.world->now(), began) << "nobody waited for a";
+  EXPECT_EQ(cluster.world->dialled, (Names{"a:1", "b:1", "c:1"}));
+
+  cluster.world->pass(Link::kShunned);
+  cluster.world->servers["a:1"].deaf = false;
+  cluster.world->expect("a:1", "GET k", ":1");
+  EXPECT_EQ(ask(link, cluster).fate, Fate::answered) << "in time it is as good as any";
+}
+
 TEST(Link, WhatWasSentWhenItsServerFellSilentIsLost) {
   ScriptedCluster cluster({"a:1", "b:1"});
   Link link(cluster.shared());

@@ -1,0 +1,171 @@
+#include "client/acquire.h"
+
+#include <gtest/gtest.h>
+
+#include "client/scripted_world.h"
+
+namespace holdfast::client {
+namespace {
+
+const std::string kTry = "LOCK.ACQUIRE door me TTL 6000";
+const std::string kRenew = "LOCK.RENEW door 7 TTL 6000";
+
+std::string grant(int token, int ttl_ms) {
+  return "*4\r\n:" + std::to_string(token) + "\r\n:" + std::to_string(ttl_ms) +
+         "\r\n:" + std::to_string(token) + "\r\n$9\r\nexclusive";
+}
+
+struct Fixture {
+  void expect(const std::string& words, const std::string& answer, Duration takes = {}) {
+    cluster.world->expect("a:1", words, answer, [this, takes] { cluster.world->pass(takes); });
+  }
+  Outcome<Held> acquire() {
+    Link link(cluster.shared());
+    return client::acquire(link, cluster.setup, wanted);
+  }
+  std::int64_t elapsed_ms() const { return (cluster.world->now() - began).ms(); }
+  std::int64_t sure_for_ms(const Held& held) const {
+    return (held.tenure.sure_until() - began).ms();
+  }
+
+  ScriptedCluster cluster{{"a:1"}};
+  Instant began = cluster.world->now();
+  Wanted wanted{.name = "door", .owner = "me", .ttl = seconds(6)};
+};
+
+void expect_failure(const Outcome<Held>& outcome, Fate fate, const std::string& kind) {
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.fate(), fate) << outcome.failure().message;
+  EXPECT_EQ(outcome.failure().kind, kind) << outcome.failure().message;
+}
+
+TEST(Acquire, AFreeLockIsAskedForOnce) {
+  Fixture f;
+  f.wanted.wait = seconds(30);
+  f.expect(kTry, grant(7, 6000), milliseconds(500));
+  const auto held = f.acquire();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->token, 7u);
+  EXPECT_EQ(held->fence, 7u);
+  EXPECT_EQ(f.sure_for_ms(*held), 5988) << "from the sending, not from the answer";
+  EXPECT_EQ(f.cluster.world->left(), 0u);
+}
+
+TEST(Acquire, ItsValueIsSentAlong) {
+  Fixture f;
+  f.wanted.value = "why";
+  f.expect(kTry + " VALUE why", grant(7, 6000));
+  EXPECT_TRUE(f.acquire());
+}
+
+TEST(Acquire, TakenAndNotReadyToWait) {
+  Fixture f;
+  f.expect(kTry, "*-1");
+  expect_failure(f.acquire(), Fate::not_done, "TAKEN");
+  EXPECT_EQ(f.elapsed_ms(), 0);
+}
+
+// The grant may have been given long before it was heard of.
+TEST(Acquire, AGrantByWaitingIsConfirmed) {
+  Fixture f;
+  f.wanted.wait = seconds(30);
+  f.expect(kTry, "*-1");
+  f.expect(kTry + " WAIT 30000", grant(7, 6000), seconds(20));
+  f.expect(kRenew, ":6000", milliseconds(100));
+  const auto held = f.acquire();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(f.sure_for_ms(*held), 20'000 + 5988);
+}
+
+TEST(Acquire, AGrantThatIsOverBeforeItIsConfirmedIsNone) {
+  Fixture f;
+  f.wanted.wait = seconds(30);
+  f.expect(kTry, "*-1");
+  f.expect(kTry + " WAIT 30000", grant(7, 6000), seconds(10));
+  f.expect(kRenew, "-LOST too late");
+  f.expect(kTry + " WAIT 19950", grant(9, 6000), seconds(1));
+  f.expect("LOCK.RENEW door 9 TTL 6000", ":6000");
+  const auto held = f.acquire();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->token, 9u);
+}
+
+TEST(Acquire, AWaitThatEndsInVain) {
+  Fixture f;
+  f.wanted.wait = seconds(5);
+  f.expect(kTry, "*-1");
+  f.expect(kTry + " WAIT 5000", "*-1", seconds(5));
+  expect_failure(f.acquire(), Fate::not_done, "TAKEN");
+  EXPECT_EQ(f.elapsed_ms(), 5000);
+}
+
+TEST(Acquire, TheSameOwnerAsksAgainAfterABreak) {
+  Fixture f;
+  f.wanted.wait = seconds(30);
+  f.expect(kTry, "*-1");
+  f.expect(kTry + " WAIT 30000", kBreaks, seconds(1));
+  f.expect(kTry + " WAIT 28950", "-NOLEADER none");
+  f.expect(kTry + " WAIT 28900", "-UNKNOWN no outcome", seconds(5));
+  f.expect(kTry + " WAIT 23850", grant(7, 6000), seconds(1));
+  f.expect(kRenew, ":6000");
+  EXPECT_TRUE(f.acquire());
+  EXPECT_EQ(f.cluster.world->left(), 0u);
+}
+
+// It was granted, and the answer was lost; the same owner is told again, and what is left is asked
+// for.
+TEST(Acquire, AnImmediateGrantWhoseAnswerWasLost) {
+  Fixture f;
+  f.expect(kTry, kBreaks, seconds(2));
+  f.expect(kTry, grant(7, 3900));
+  f.expect(kRenew, ":6000");
+  const auto held = f.acquire();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(f.sure_for_ms(*held), 2050 + 5988);
+}
+
+TEST(Acquire, InDoubtTheDoubtIsTold) {
+  Fixture f;
+  f.cluster.setup.timeout = milliseconds(100);
+  f.expect(kTry, kBreaks);
+  f.expect(kTry, "-NOLEADER none");
+  const auto outcome = f.acquire();
+  expect_failure(outcome, Fate::unknown, "NOLEADER");
+  EXPECT_NE(outcome.failure().message.find("ends by itself 6000 ms after"), std::string::npos);
+}
+
+TEST(Acquire, OnceToldThatItIsNotOursThereIsNoDoubtAnyMore) {
+  Fixture f;
+  f.expect(kTry, kBreaks);
+  f.expect(kTry, "*-1");
+  expect_failure(f.acquire(), Fate::not_done, "TAKEN");
+}
+
+TEST(Acquire, AnErrorOfTheServersEndsIt) {
+  Fixture f;
+  f.wanted.wait = seconds(30);
+  f.expect(kTry, "*-1");
+  f.expect(kTry + " WAIT 30000", "-LIMIT too many wait");
+  expect_failure(f.acquire(), Fate::not_done, "LIMIT");
+}
+
+TEST(Acquire, ServersThatAreDownAreTriedForAWhile) {
+  Fixture f;
+  for (auto& [name, server] : f.cluster.world->servers) server.up = false;
+  f.wanted.wait = seconds(3);
+  expect_failure(f.acquire(), Fate::not_done, "NOSERVER");
+  EXPECT_LE(f.elapsed_ms(), 13'000);
+  EXPECT_GE(f.elapsed_ms(), 12'900) << "the wait and the timeout";
+}
+
+TEST(Acquire, AStrangeAnswerIsNoGrant) {
+  for (const std::string answer :
+       {":1", "*1\r\n:1", "*3\r\n:0\r\n:1\r\n:0", "*3\r\n:7\r\n$1\r\nx\r\n:7"}) {
+    Fixture f;
+    f.expect(kTry, answer);
+    expect_failure(f.acquire(), Fate::unknown, "STRANGE");
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::client

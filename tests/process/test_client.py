@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""The client library against real nodes whose leader is killed: each promise of include/holdfast/."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+import nodes
+from nodes import Cluster
+from server import BINARY
+
+PROBE = os.path.join(os.path.dirname(os.path.abspath(BINARY)), "tests", "process", "client_probe")
+PATIENCE = 60
+
+
+class Probe:
+    """A program of its own; what it says, line by line."""
+
+    def __init__(self, servers, *words):
+        self.process = subprocess.Popen([PROBE, servers, *map(str, words)], stdout=subprocess.PIPE,
+                                        stdin=subprocess.DEVNULL, text=True,
+                                        preexec_fn=nodes.die_with_parent)
+
+    def line(self):
+        return self.process.stdout.readline().rstrip("\n")
+
+    def rest(self):
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        return out.splitlines()
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+class ClientLibrary(unittest.TestCase):
+    def setUp(self):
+        self.cluster = self.enterContext(Cluster(3))
+        self.servers = ",".join(self.cluster.endpoints())
+
+    def probe(self, *words, servers=None):
+        probe = Probe(servers or self.servers, *words)
+        self.addCleanup(probe.end)
+        return probe
+
+    def call(self, *words):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                connection = self.cluster.connect(random.choice(list(self.cluster.processes)))
+                try:
+                    return connection.call(*words)
+                finally:
+                    connection.close()
+            except (OSError, EOFError) as error:
+                if time.monotonic() > deadline:
+                    raise error
+
+    def kill_leaders_while(self, probes, every=1.5, rounds=4):
+        """Kills the leader now and then, and starts it again, until all the probes have ended."""
+        killed = 0
+        while any(probe.process.poll() is None for probe in probes) and killed < rounds:
+            time.sleep(every)
+            leader = self.cluster.wait_for_leader()
+            self.cluster.kill(leader)
+            killed += 1
+            self.cluster.wait_for_leader()
+            self.cluster.start(leader)
+        return killed
+
+    def test_counts_exactly_through_deaths_of_the_leader(self):
+        probes = [self.probe("count", "exact", 1500) for _ in range(3)]
+        killed = self.kill_leaders_while(probes)
+        lines = [line for probe in probes for line in probe.rest()]
+        self.assertGreaterEqual(killed, 2, "it was over too soon to say anything")
+        self.assertEqual([line for line in lines if not line.startswith("sum ")], [])
+        sums = sorted(int(line.split()[1]) for line in lines)
+        self.assertEqual(sums, list(range(1, 4501)), "each number was given to one addition")
+        self.assertEqual(self.call("GET", "exact"), b"4500")
+        print(f"4500 additions through {killed} deaths of the leader: each counted once")
+
+    def test_a_plain_write_tells_what_it_does_not_know(self):
+        probes = [self.probe("plain", "plain", 1500) for _ in range(3)]
+        killed = self.kill_leaders_while(probes)
+        lines = [line.split() for probe in probes for line in probe.rest()]
+        done = sum(line[0] == "sum" for line in lines)
+        unknown = sum(line[:2] == ["failed", "unknown"] for line in lines)
+        value = int(self.call("GET", "plain"))
+        self.assertGreaterEqual(value, done)
+        self.assertLessEqual(value, done + unknown)
+        print(f"{done} done, {unknown} unknown, {4500 - done - unknown} not done, {value} counted, "
+              f"{killed} deaths of the leader")
+
+    def test_never_two_holders(self):
+        probes = [self.probe("take", "door", 25, 20) for _ in range(4)]
+        killed = self.kill_leaders_while(probes)
+        lines = [line for probe in probes for line in probe.rest()]
+        self.assertGreaterEqual(killed, 2, "it was over too soon to say anything")
+        self.assertEqual([line for line in lines if not line.startswith("held ")], [])
+        holds = sorted((int(words[1]), float(words[2]), float(words[3]))
+                       for words in (line.split() for line in lines))
+        self.assertEqual(len(holds), 100)
+        for (fence, _, until), (later, begins, _) in zip(holds, holds[1:]):
+            self.assertLess(fence, later)
+            self.assertLessEqual(until, begins, f"fence {later} was held before {fence} had ended")
+        print(f"{len(holds)} holds through {killed} deaths of the leader, one after the other")
+
+    def hold(self, name, ttl_ms):
+        holder = self.probe("hold", name, ttl_ms)
+        words = holder.line().split()
+        self.assertEqual(words[0], "acquired", words)
+        return holder, int(words[1])
+
+    def test_is_told_when_somebody_else_takes_it_away(self):
+        holder, token = self.hold("door", 3000)
+        began = time.monotonic()
+        self.assertEqual(self.call("LOCK.RELEASE", "door", token), 1)
+        said = holder.line()
+        self.assertRegex(said, "^lost gone LOST ")
+        self.assertLess(time.monotonic() - began, 2.5, "a third of the TTL, not all of it")
+
+    def test_is_told_when_no_node_is_left(self):
+        holder, _ = self.hold("door", 2000)
+        began = time.monotonic()
+        self.cluster.kill(*self.cluster.nodes())
+        said = holder.line()
+        self.assertRegex(said, "^lost gone .*was not confirmed in time")
+        self.assertLess(time.monotonic() - began, 2.5)
+        for node in self.cluster.nodes():
+            self.cluster.start(node)
+        self.cluster.wait_for_leader()
+
+    def test_is_told_when_its_nodes_are_stopped(self):
+        holder, _ = self.hold("door", 2000)
+        began = time.monotonic()
+        for node in self.cluster.nodes():
+            self.cluster.pause(node)
+        try:
+            said = holder.line()
+            self.assertRegex(said, "^lost gone .*was not confirmed in time")
+            self.assertLess(time.monotonic() - began, 2.5)
+        finally:
+            for node in self.cluster.nodes():
+                self.cluster.resume(node)
+
+    def test_one_node_that_is_stopped_is_no_loss(self):
+        holder, token = self.hold("door", 5000)
+        leader = self.cluster.wait_for_leader()
+        self.cluster.pause(leader)
+        time.sleep(11)
+        try:
+            self.assertIsNone(holder.process.poll())
+            other = next(node for node in self.cluster.nodes() if node != leader)
+            connection = self.cluster.connect(other)
+            self.assertEqual(connection.call("LOCK.CHECK", "door", token), 1)
+        finally:
+            self.cluster.resume(leader)
+
+    def test_a_holder_that_was_stopped_knows_it_at_once(self):
+        holder, token = self.hold("door", 1000)
+        holder.process.send_signal(signal.SIGSTOP)
+        second = self.call("LOCK.ACQUIRE", "door", "second", "TTL", "60000", "WAIT", "20000")
+        self.assertGreater(second[0], token)
+        holder.process.send_signal(signal.SIGCONT)
+        self.assertRegex(holder.line(), "^lost gone ")
+        self.assertEqual(self.call("LOCK.CHECK", "door", second[0]), 1, "and took nothing away")
+
+    def test_a_client_outlives_its_only_seed(self):
+        leader = self.cluster.wait_for_leader()
+        seed = next(node for node in self.cluster.nodes() if node != leader)
+        probe = self.probe("count", "seed", 2000, servers=self.cluster.endpoints()[seed])
+        self.assertEqual(probe.line(), "sum 1")
+        self.cluster.kill(seed, leader)
+        self.cluster.start(leader)  # two of three, and the seed is not among them
+        lines = probe.rest()
+        self.assertEqual(lines[-1], "sum 2000")
+        self.cluster.start(seed)
+
+
+if __name__ == "__main__":
+    unittest.main(warnings="ignore")
