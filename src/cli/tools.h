@@ -20,5 +20,7 @@ void add_check_data(CLI::App& app, int& exit_code);
 void add_recover(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_nodes(CLI::App& app, int& exit_code);
+void add_lock(CLI::App& app, int& exit_code);
+void add_inspect(CLI::App& app, int& exit_code);
 
 }  // namespace holdfast::cli

@@ -1,0 +1,152 @@
+// `holdfast inspect NAME`: who holds a lock, since when and for how long still, and who waits for
+// it.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cli/access.h"
+#include "cli/json_text.h"
+#include "cli/server_info.h"
+#include "cli/time_text.h"
+#include "cli/tools.h"
+#include "env/network.h"
+
+namespace holdfast::cli {
+namespace {
+
+using resp::Reply;
+
+constexpr Duration kPatience = seconds(10);  // a read waits for a leader
+
+struct Options {
+  std::string server = "127.0.0.1:7379";
+  Access access;
+  std::string name;
+  bool json = false;
+};
+
+int complain(const std::string& what) {
+  fmt::print(stderr, "holdfast: {}\n", what);
+  return 1;
+}
+
+// As a map, in which fields have names: in RESP2 they would only have places.
+Result<Reply> ask(const Options& options) {
+  auto address = env::Address::parse(options.server);
+  if (!address) return address.error();
+  auto server = log_in(*address, options.access, kPatience);
+  if (!server) return server.error();
+  auto welcome = server->ask({"HELLO", "3"});
+  if (!welcome) return welcome.error();
+  if (welcome->is_error()) return Error{welcome->text};
+  auto reply = server->ask({"LOCK.INFO", options.name});
+  if (!reply) return reply.error();
+  if (reply->is_error()) return Error{reply->text};
+  return reply;
+}
+
+const Reply* find(const Reply& map, std::string_view name) {
+  for (std::size_t i = 0; i + 1 < map.items.size(); i += 2) {
+    if (map.items[i].text == name) return &map.items[i + 1];
+  }
+  return nullptr;
+}
+
+std::int64_t number(const Reply& map, std::string_view name) {
+  const Reply* const value = find(map, name);
+  return value == nullptr ? 0 : value->number;
+}
+
+std::string text(const Reply& map, std::string_view name) {
+  const Reply* const value = find(map, name);
+  return value == nullptr ? std::string() : value->text;
+}
+
+std::string json(const Reply& reply) {
+  std::string out;
+  switch (reply.kind) {
+    case Reply::Kind::null:
+      return "null";
+    case Reply::Kind::integer:
+      return fmt::to_string(reply.number);
+    case Reply::Kind::map:
+      for (std::size_t i = 0; i + 1 < reply.items.size(); i += 2) {
+        out += fmt::format("{}{}:{}", i == 0 ? "" : ",", json_text(reply.items[i].text),
+                           json(reply.items[i + 1]));
+      }
+      return "{" + out + "}";
+    case Reply::Kind::array:
+      for (const Reply& item : reply.items) out += (out.empty() ? "" : ",") + json(item);
+      return "[" + out + "]";
+    default:
+      return json_text(reply.text);
+  }
+}
+
+std::string ms_text(std::int64_t ms) { return time_text(std::chrono::milliseconds(ms)); }
+
+// Cluster time follows the calendar of the leader.
+std::string calendar(std::int64_t ms) {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(ms / 1000)));
+}
+
+void print_text(const Options& options, const Reply& info) {
+  fmt::print("lock     {}\n", options.name);
+  if (number(info, "held") != 0) {
+    fmt::print("holder   {}\n", text(info, "owner"));
+    if (const std::string value = text(info, "value"); !value.empty())
+      fmt::print("value    {}\n", value);
+    fmt::print("since    {}\n", calendar(number(info, "since")));
+    fmt::print("left     {}\n", ms_text(number(info, "ttl")));
+    fmt::print("token    {}   fence {}\n", number(info, "token"), number(info, "fence"));
+  } else {
+    fmt::print("holder   nobody\ntoken    {} was the last\n", number(info, "last_token"));
+  }
+  const Reply* const waiters = find(info, "waiters");
+  const std::size_t count = waiters == nullptr ? 0 : waiters->items.size();
+  fmt::print("waiting  {}\n", count);
+  if (count == 0) return;
+  constexpr auto kLine = "{:>6}  {:<12}{:<12}{}\n";
+  fmt::print(kLine, "place", "since entry", "gives up in", "owner");
+  for (std::size_t i = 0; i < count; ++i) {
+    const Reply& waiter = waiters->items[i];
+    fmt::print(kLine, i + 1, number(waiter, "queued_at"), ms_text(number(waiter, "ttl")),
+               text(waiter, "owner"));
+  }
+}
+
+int run(const Options& options) {
+  const auto info = ask(options);
+  if (!info) return complain(info.error().message);
+  const bool known = info->kind == Reply::Kind::map;
+  if (options.json) {
+    fmt::print(R"({{"name":{},"info":{}}})"
+               "\n",
+               json_text(options.name), json(*info));
+  } else if (known) {
+    print_text(options, *info);
+  } else {
+    fmt::print("lock     {}\nholder   nobody, and nobody in the last ten minutes\n", options.name);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* tool = app.add_subcommand("inspect", "Who holds a lock, and who waits for it");
+  tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
+  add_access(tool, options->access);
+  tool->add_option("name", options->name, "of the lock")->required();
+  tool->add_flag("--json", options->json,
+                 "print JSON: {name, info}, info as LOCK.INFO answers or null");
+  tool->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,320 @@
+// `holdfast lock NAME -- COMMAND …`: runs COMMAND while it holds the lock.
+//
+// The command ends before somebody else can hold the lock, as far as processes can: when the lock
+// cannot be renewed it is told to end (SIGTERM) while there is still time left of the TTL, and
+// killed when there is none. When a server says that it is lost, at once, and killed after the same
+// time.
+#include <errno.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/access.h"
+#include "cli/command.h"
+#include "cli/json_text.h"
+#include "cli/time_text.h"
+#include "cli/tools.h"
+#include "holdfast/client.h"
+#include "holdfast/mutex.h"
+
+namespace holdfast::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kNotAcquired = 75;  // EX_TEMPFAIL: another time it may be
+constexpr int kLost = 76;
+constexpr int kUsage = 2;
+constexpr milliseconds kLookAgain{50};  // for who is left of a command that is being killed
+
+struct Options {
+  std::vector<std::string> servers = {"127.0.0.1:7379"};
+  Access access;
+  std::string name;
+  std::string ttl = "10s";
+  std::string wait = "0s";
+  std::string grace;  // empty: a quarter of the TTL
+  std::string value;
+  bool json = false;
+  std::vector<std::string> command;
+};
+
+struct Times {
+  milliseconds ttl, wait, grace;
+};
+
+int complain(int exit_code, const std::string& what) {
+  fmt::print(stderr, "holdfast: {}\n", what);
+  return exit_code;
+}
+
+Result<Times> read_times(const Options& options) {
+  auto ttl = parse_time(options.ttl);
+  if (!ttl) return Error{"--ttl: " + ttl.error().message};
+  auto wait = parse_time(options.wait);
+  if (!wait) return Error{"--wait: " + wait.error().message};
+  Times times{*ttl, *wait, *ttl / 4};
+  if (options.grace.empty()) return times;
+  auto grace = parse_time(options.grace);
+  if (!grace) return Error{"--grace: " + grace.error().message};
+  // More would be reached by a renewal that is merely late.
+  if (*grace > *ttl / 2) return Error{"--grace: at most half of --ttl"};
+  times.grace = *grace;
+  return times;
+}
+
+// ---- events that a main loop can wait for
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+// That the lock is lost, told from the lock's thread.
+class Loss {
+ public:
+  Loss() : happened_(::eventfd(0, EFD_CLOEXEC)) {}
+
+  void tell(std::string_view reason) {
+    {
+      const std::lock_guard guard(mutex_);
+      reason_ = reason;
+    }
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(happened_.number(), &one, sizeof one);
+  }
+  int descriptor() const { return happened_.number(); }
+  std::string reason() const {
+    const std::lock_guard guard(mutex_);
+    return reason_;
+  }
+
+ private:
+  Descriptor happened_;
+  mutable std::mutex mutex_;
+  std::string reason_;
+};
+
+sigset_t signals_of_interest() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD}) {
+    ::sigaddset(&set, number);
+  }
+  return set;
+}
+
+// ---- what is printed: for people only what went wrong, as JSON every event
+
+void print_event(const Options& options, std::string_view event, const std::string& more = {}) {
+  if (!options.json) return;
+  fmt::print(stderr,
+             R"({{"event":"{}","name":{}{}}})"
+             "\n",
+             event, json_text(options.name), more);
+}
+
+void print_trouble(const Options& options, std::string_view event, const std::string& why) {
+  if (!options.json) return (void)complain(0, why);
+  print_event(options, event, fmt::format(R"(,"why":{})", json_text(why)));
+}
+
+// ---- a command under a lock
+
+class Guarded {
+ public:
+  Guarded(const Options& options, const Times& times, Mutex& lock, Loss& loss)
+      : options_(options), times_(times), lock_(lock), loss_(loss) {}
+
+  // The exit code.
+  int run() {
+    const sigset_t wanted = signals_of_interest();
+    sigset_t before;
+    ::pthread_sigmask(SIG_BLOCK, &wanted, &before);
+    const Descriptor signals(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+    const std::vector<std::string> variables = {fmt::format("HOLDFAST_TOKEN={}", lock_.token()),
+                                                fmt::format("HOLDFAST_FENCE={}", lock_.fence())};
+    if (auto failed = Command::start(options_.command, variables, &before, command_)) {
+      give_back();
+      return complain(failed->exit_code, failed->why);
+    }
+    std::optional<int> status;
+    while (!(status = command_.ended())) {
+      wait_for_something(signals.number());
+      forward(signals.number());
+      look_at_lock();
+    }
+    if (!terminating_at_ && lock_.held()) {
+      give_back();
+      return *status;
+    }
+    if (!terminating_at_) print_trouble(options_, "lost", why_lost());
+    end_the_rest();
+    (void)lock_.release();
+    return kLost;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void wait_for_something(int signals) {
+    milliseconds patience = std::max(lock_.remaining() - times_.grace, milliseconds(0));
+    if (terminating_at_) patience = kLookAgain;
+    // Not for longer than a clock that stops while the machine sleeps may be believed.
+    patience = std::min(patience + milliseconds(1), milliseconds(1000));
+    pollfd events[2] = {{signals, POLLIN, 0}, {loss_.descriptor(), POLLIN, 0}};
+    // A loss that is known need not be told again.
+    ::poll(events, terminating_at_ ? 1 : 2, static_cast<int>(patience.count()));
+  }
+
+  // What a terminal sends (SI_KERNEL), it has sent to the command as well.
+  void forward(int signals) {
+    signalfd_siginfo info;
+    while (::read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      const int number = static_cast<int>(info.ssi_signo);
+      if (number != SIGCHLD && info.ssi_code != SI_KERNEL) command_.signal(number);
+    }
+  }
+
+  void look_at_lock() {
+    if (!terminating_at_) {
+      if (lock_.remaining() > times_.grace) return;
+      print_trouble(options_, "lost", why_lost() + "; the command is told to end");
+      terminating_at_ = Clock::now();
+      command_.signal_all(SIGTERM);
+    } else if (Clock::now() - *terminating_at_ >= times_.grace) {
+      command_.signal_all(SIGKILL);
+    }
+  }
+
+  std::string why_lost() const {
+    const std::string reason = loss_.reason();
+    if (!reason.empty()) return reason;
+    if (lock_.remaining().count() == 0) {
+      return fmt::format("the lock '{}' was lost: it was not confirmed in time", options_.name);
+    }
+    return fmt::format("the lock '{}' could not be renewed and would be lost in {}", options_.name,
+                       time_text(lock_.remaining()));
+  }
+
+  // Who was started by the command and has outlived it.
+  void end_the_rest() {
+    if (!terminating_at_) {
+      terminating_at_ = Clock::now();
+      command_.signal_all(SIGTERM);
+    }
+    while (true) {
+      (void)command_.ended();
+      const bool late = Clock::now() - *terminating_at_ >= times_.grace;
+      if (command_.signal_all(late ? SIGKILL : 0) == 0) return;
+      ::poll(nullptr, 0, static_cast<int>(kLookAgain.count()));
+    }
+  }
+
+  void give_back() {
+    const auto released = lock_.release();
+    if (released) return print_event(options_, "released");
+    print_trouble(options_, "not_released",
+                  released.failure().message + ". If it is still held, it ends by itself within " +
+                      time_text(times_.ttl));
+  }
+
+  const Options& options_;
+  const Times& times_;
+  Mutex& lock_;
+  Loss& loss_;
+  Command command_;
+  std::optional<Clock::time_point> terminating_at_;
+};
+
+Result<Client> open_client(const Options& options) {
+  if (auto tls = options.access.context(); !tls) return tls.error();  // names the flags
+  const Access& access = options.access;
+  auto client = Client::open({.servers = options.servers,
+                              .password = access.password,
+                              .tls = {.on = access.tls,
+                                      .ca_file = access.cacert,
+                                      .cert_file = access.cert,
+                                      .key_file = access.key,
+                                      .insecure = access.insecure}});
+  if (!client) return Error{client.failure().message};
+  return *std::move(client);
+}
+
+int run(const Options& options) {
+  const auto times = read_times(options);
+  if (!times) return complain(kUsage, times.error().message);
+  auto client = open_client(options);
+  if (!client) return complain(kUsage, client.error().message);
+  Loss loss;
+  auto lock = Mutex::acquire(*client, options.name,
+                             {.ttl = times->ttl,
+                              .wait = times->wait,
+                              .lost = [&loss](std::string_view reason) { loss.tell(reason); },
+                              .value = options.value});
+  if (!lock) {
+    print_trouble(options, "not_acquired", lock.failure().message);
+    return lock.failure().kind == "OPTIONS" ? kUsage : kNotAcquired;
+  }
+  print_event(options, "acquired",
+              fmt::format(R"(,"token":{},"fence":{},"ttl_ms":{})", lock->token(), lock->fence(),
+                          times->ttl.count()));
+  return Guarded(options, *times, *lock, loss).run();
+}
+
+}  // namespace
+
+void add_lock(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* tool = app.add_subcommand("lock", "Run a command while holding a lock");
+  tool->footer(
+      "holdfast lock backups/nightly --wait 5m -- /usr/local/bin/backup --all\n\n"
+      "The command finds HOLDFAST_TOKEN and HOLDFAST_FENCE in its environment. When the lock is "
+      "lost,\n"
+      "it and all that it has started get SIGTERM, and SIGKILL after --grace. Exit codes: the\n"
+      "command's own; 75 the lock was not to be had; 76 it was lost; 126, 127 the command cannot "
+      "be\n"
+      "run; 2 the command line makes no sense. --json prints what happens on stderr, a line each.");
+  tool->add_option("--server", options->servers,
+                   "client addresses of some nodes, with commas between")
+      ->delimiter(',')
+      ->allow_extra_args(false)  // or it would take the name for another
+      ->capture_default_str();
+  add_access(tool, options->access);
+  tool->add_option("name", options->name, "of the lock")->required();
+  tool->add_option("--ttl", options->ttl, "how long the lock outlives a holder that has died")
+      ->capture_default_str();
+  tool->add_option("--wait", options->wait, "how long to stand in its queue")
+      ->capture_default_str();
+  tool->add_option("--grace", options->grace, "between SIGTERM and SIGKILL (a quarter of --ttl)");
+  tool->add_option("--value", options->value, "shown to who inspects the lock, up to 1 KiB");
+  tool->add_flag("--json", options->json, "print JSON lines on stderr");
+  tool->add_option("command", options->command, "behind --: what to run, with its arguments")
+      ->required();
+  tool->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+}  // namespace holdfast::cli
