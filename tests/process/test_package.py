@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Debian package: what is in it, what it depends on, and that its settings and unit make sense."""
+"""The Debian packages: what is in them, what it depends on, and that its settings and unit make sense."""
 
 import os
 import re
@@ -28,9 +28,9 @@ class Package(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="holdfast-test-")
         run("cpack", "--config", os.path.join(BUILD, "CPackConfig.cmake"), "-B", cls.folder)
-        files = [name for name in os.listdir(cls.folder) if name.endswith(".deb")]
-        assert len(files) == 1, files
-        cls.package = os.path.join(cls.folder, files[0])
+        files = sorted(name for name in os.listdir(cls.folder) if name.endswith(".deb"))
+        assert [name.split("_")[0] for name in files] == ["holdfast", "libholdfast-dev"], files
+        cls.package, cls.library = (os.path.join(cls.folder, name) for name in files)
         cls.root = os.path.join(cls.folder, "root")
         run("dpkg-deb", "-x", cls.package, cls.root)
         run("dpkg-deb", "-e", cls.package, os.path.join(cls.folder, "control"))
@@ -54,6 +54,15 @@ class Package(unittest.TestCase):
             self.assertEqual(stat.S_IMODE(mode), 0o644, name)
         self.assertEqual(sorted(os.listdir(self.root)), ["etc", "usr"])
         self.assertEqual(os.listdir(self.path("usr/bin")), ["holdfast"])
+
+    def test_the_library_is_a_package_of_its_own(self):
+        names = re.findall(r" \./(\S+)$", run("dpkg-deb", "-c", self.library), re.MULTILINE)
+        kinds = {os.path.basename(name) for name in names if not name.endswith("/")}
+        self.assertLessEqual({"mutex.h", "libholdfast.a", "HoldfastConfig.cmake"}, kinds)
+        self.assertFalse({"holdfast", "holdfast.toml", "postinst"} & kinds, kinds)
+        self.assertFalse([name for name in os.listdir(self.path("usr/lib")) if name == "cmake"])
+        self.assertEqual(run("dpkg-deb", "-f", self.library, "Depends").strip(),
+                         "libfmt-dev, libssl-dev")
 
     def test_the_program_runs_with_what_the_package_depends_on(self):
         self.assertRegex(run(self.path("usr/bin/holdfast"), "--version"), r"^holdfast \d")
