@@ -227,6 +227,9 @@ bool Replica::State::must_mend() const {
 Index Replica::State::keep_from(const consensus::SnapshotMark& mark) {
   const auto& tail = engine->log();
   Index sent = mark.index;
+  // Of who is no member any more nobody hears whether he got it.
+  const auto& members = engine->membership_at(tail.last());
+  std::erase_if(sending, [&members](const auto& one) { return !members.contains(one.first); });
   for (const auto& [to, index] : sending) sent = std::min(sent, index);
   Index keep = mark.index.next();
   std::uint64_t kept = 0;

@@ -53,6 +53,7 @@ class Run {
                 .segment_bytes = scenario.segment_bytes,
                 .snapshot_after_bytes = scenario.snapshot_after_bytes,
                 .pending_bytes = scenario.pending_bytes,
+                .snapshot_rate = scenario.snapshot_rate,
                 .scrub = scenario.scrub,
                 .timing = scenario.timing,
                 .secret = options.seed % 2 == 1},

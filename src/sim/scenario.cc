@@ -72,6 +72,7 @@ std::vector<Row> rows_of(Scenario& s) {
        {{"segment_bytes", &s.segment_bytes},
         {"snapshot_after_bytes", &s.snapshot_after_bytes},
         {"pending_bytes", &s.pending_bytes},
+        {"snapshot_rate", &s.snapshot_rate},
         {"scrub", &s.scrub}}},
       {"timing", {{"heartbeat", &s.timing.heartbeat}, {"election", &s.timing.election}}},
       {"members", {{"spares", &s.spares}, {"replace_after", &s.replace_after}}},
