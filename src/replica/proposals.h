@@ -46,6 +46,7 @@ struct Turn {
   consensus::ReadTicket ticket = 0;
   bool readable = false;
   Index readable_at;
+  consensus::ReadMode confirmed_by = consensus::ReadMode::quorum;
 };
 
 class Proposals {

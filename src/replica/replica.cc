@@ -144,7 +144,10 @@ void Replica::State::propose_gathered() {
       const auto ticket = turn.ticket;
       turn.epoch = engine->epoch();
       proposals.under_way(std::move(turn));
-      step(consensus::ReadRequest{ticket});
+      // A lease may have ended since the turn began, and the reads have come in since: the time is read
+      // as late as can be. Who is stopped behind this line answers late, and what was right here.
+      if (read_mode == consensus::ReadMode::lease) now = std::max(now, clock.now());
+      step(consensus::ReadRequest{ticket, read_mode});
     }
   }
 }
@@ -258,6 +261,8 @@ void Replica::snapshot_arrived(Index index, std::string content) {
   s.arrived.clear();
 }
 
+void Replica::confirm_reads_by(consensus::ReadMode mode) { state_->read_mode = mode; }
+
 void Replica::hand_over(NodeId to) { state_->step(consensus::TransferRequested{to}); }
 
 // ---- queries
@@ -282,6 +287,9 @@ ReplicaStatus Replica::status() const {
   status.agreement = agreement();
   status.checks = s.divergence.checks();
   status.rebuilds = s.rebuilds;
+  status.reads_by_lease = s.reads_by_lease;
+  status.reads_by_quorum = s.reads_by_quorum;
+  status.reads_by_entry = s.reads_by_entry;
   return status;
 }
 

@@ -55,6 +55,7 @@ struct ReplicaOptions {
   std::size_t check_bytes = 256 << 10;  // one part
   // The disk has lost a part of what this replica had: consensus::Recovered::recovering.
   bool recovering = false;
+  Duration may_have_promised = {};  // consensus::Recovered::may_have_promised
 };
 
 // Whether this replica's data can be trusted; divergence.h.
@@ -81,6 +82,11 @@ struct ReplicaStatus {
   Agreement agreement = Agreement::agreed;
   std::uint64_t checks = 0;         // applied since start
   std::uint64_t rebuilds = 0;       // begun since start
+  // Reads that this replica answered as leader since start, by what showed that it led: a lease, a
+  // round to the others, or the commit of the entry with which they rode.
+  std::uint64_t reads_by_lease = 0;
+  std::uint64_t reads_by_quorum = 0;
+  std::uint64_t reads_by_entry = 0;
 };
 
 // Whether a submitted command was taken.
@@ -129,6 +135,8 @@ class Replica {
   // ---- from the node
   // Hands leadership over, to the voter that is furthest if none is named.
   void hand_over(NodeId to = {});
+  // How reads are confirmed from now on, while this replica leads.
+  void confirm_reads_by(consensus::ReadMode mode);
   // Ends the turn: proposes, reads, ticks, applies, flushes the log.
   void end_turn(Instant now);
   Instant wake_at() const;

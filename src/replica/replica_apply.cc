@@ -112,6 +112,7 @@ void Replica::State::apply_own(const Turn& turn) {
       }
     } else {
       machine.read_in_entry(turn.record(item), reply, origin);
+      ++reads_by_entry;
     }
     if (origin.connection != kOwnConnection) {
       outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply,
@@ -130,6 +131,7 @@ void Replica::State::run_reads_in_entry() {
       reply.clear();
       Origin origin;
       machine.read_in_entry(turn.record(item), reply, origin);
+      ++reads_by_entry;
       outbox.outcome(origin, Verdict::answered, reply, Index());
     }
   }
@@ -163,6 +165,7 @@ bool Replica::State::run_turn_reads(Turn& turn) {
                        turn.items.begin() + static_cast<std::ptrdiff_t>(i));
       return false;
     }
+    ++(turn.confirmed_by == consensus::ReadMode::lease ? reads_by_lease : reads_by_quorum);
     outbox.outcome(origin, Verdict::answered, reply, Index());
   }
   return true;

@@ -42,6 +42,7 @@ void Replica::State::carry_out(Effects& effects) {
       if (turn.ticket != readable.ticket) continue;
       turn.readable = true;
       turn.readable_at = readable.index;
+      turn.confirmed_by = readable.mode;
     }
   }
   if (!effects.reads_refused.empty()) on_reads_refused(effects.reads_refused);

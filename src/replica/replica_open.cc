@@ -78,9 +78,9 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
   start.promise = recovered.promise;
   start.mark.membership = founding;
   start.recovering = options.recovering;
+  start.may_have_promised = options.may_have_promised;
   std::unique_ptr<keyspace::Keyspace> keyspace;
-  ClusterTime applied_stamp{};
-  ClusterTime stamp{};
+  ClusterTime applied_stamp{}, stamp{};
   if (*file) {
     auto loaded = load(disk, **file, prng.next());
     if (!loaded) return loaded.error();

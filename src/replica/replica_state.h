@@ -138,6 +138,10 @@ struct Replica::State final : DurabilityView {
   std::set<NodeId> without_room;  // leader: whose disks take no entries, as they said last
   Instant hand_over_again;        // leader on a full disk: not before
   std::uint64_t proposed = 0;
+  consensus::ReadMode read_mode = consensus::ReadMode::quorum;
+  std::uint64_t reads_by_lease = 0;
+  std::uint64_t reads_by_quorum = 0;
+  std::uint64_t reads_by_entry = 0;
   bool hold_apply = false;  // a peer's snapshot is being installed
 
   // Whether the replicas hold the same. The records that this replica writes by itself bear this

@@ -141,6 +141,12 @@ Result<void> set_auth_clients(Config& config, const Setting& setting, std::strin
   return {};
 }
 
+Result<void> set_reads(Config& config, const Setting& setting, std::string_view value) {
+  if (value != "quorum" && value != "lease") return refused(setting, value);
+  config.reads = value;
+  return {};
+}
+
 Result<void> set_format(Config& config, const Setting& setting, std::string_view value) {
   if (value != "text" && value != "json") return refused(setting, value);
   config.log_format = value;
@@ -240,6 +246,14 @@ constexpr Setting kSettings[] = {
            "how often a leader says that it lives"),
     number("election-ms", &Config::election_ms, 15, kMinute, "15 … 60000 milliseconds", kAtRestart,
            "silence of a leader before others stand; at least three heartbeats"),
+    {.name = "reads",
+     .range = "quorum or lease",
+     .help = "how a leader makes sure that its answers to reads are new: by asking a majority, or by "
+             "a majority's promises, which trusts clocks",
+     .online = kOnline,
+     .quoted = true,
+     .set = set_reads,
+     .get = get_text<&Config::reads>},
     number("leader-wait-ms", &Config::leader_wait_ms, 0, 10 * kMinute, "0 … 600000 milliseconds",
            kOnline, "how long a command waits for a leader before it is refused"),
     number("outcome-wait-ms", &Config::outcome_wait_ms, 1, 10 * kMinute, "1 … 600000 milliseconds",

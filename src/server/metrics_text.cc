@@ -195,6 +195,11 @@ void agreement(const replica::ReplicaStatus& status, Services& services, Exposit
             status.applied.value);
   out.gauge("holdfast_snapshot_index", "The entry up to which the newest stored snapshot reaches.",
             status.snapshot.value);
+  out.family("holdfast_reads_total", "counter",
+             "Reads that this node answered as leader, by what showed that it led.");
+  out.sample("by=\"lease\"", status.reads_by_lease);
+  out.sample("by=\"quorum\"", status.reads_by_quorum);
+  out.sample("by=\"entry\"", status.reads_by_entry);
   out.gauge("holdfast_voters", "Nodes that vote.", protocol.membership.voters.size());
   out.gauge("holdfast_learners", "Nodes that keep a copy and do not vote.",
             protocol.membership.learners.size());

@@ -58,9 +58,12 @@ void Node::on_turn_end() {
   if (images_ && !ended_) images_->sweep(turn);
   if (replica_ && !ended_) {
     continue_scrub(turn);
+    replica_->confirm_reads_by(options_.config.reads == "lease" ? consensus::ReadMode::lease
+                                                                : consensus::ReadMode::quorum);
     replica_->end_turn(turn);
   }
   if (!ended_) continue_recovery(turn);
+  if (!ended_) forget_old_promises(turn);
   if (clients_ && !ended_) clients_->flush();
   if (!ended_) continue_shutdown(turn);
   turn_now_.reset();

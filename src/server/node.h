@@ -139,6 +139,7 @@ class Node final : public env::TurnHandler,
   Result<void> listen_for_clients();
   env::Network& peer_network() const;
   Result<void> begin();
+  void forget_old_promises(Instant turn);
   Result<void> open_log(bool must_exist);
   // node_recovery.cc
   Result<void> open_own_log();
@@ -239,6 +240,8 @@ class Node final : public env::TurnHandler,
   NodeId counted_leader_;
   Epoch counted_epoch_;
 
+  Duration may_have_promised_;  // an earlier process: consensus::Recovered
+  Instant begun_at_;
   bool recovering_ = false;  // the folder has lost something: decision 0010
   std::uint64_t damages_ = 0;
   std::string log_damage_;  // why it could not be opened; empty: not for that

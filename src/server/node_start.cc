@@ -204,6 +204,10 @@ Result<void> Node::begin() {
     identity_.incarnation = Incarnation(identity_.incarnation.value + 1);
   }
   const Config& config = options_.config;
+  begun_at_ = now();
+  may_have_promised_ = milliseconds(identity_.election_ms);
+  identity_.election_ms =
+      std::max(identity_.election_ms, static_cast<std::uint32_t>(config.election_ms));
   if (identity_.cluster_id != 0 && identity_.members.size() == 1) {
     // Nobody else needs to find the only node where it was.
     identity_.members[0].address = config.listen.text();
@@ -243,6 +247,19 @@ Result<void> Node::begin() {
   bootstrap_ = std::move(bootstrap);
   founding_->ask(*bootstrap_);
   return {};
+}
+
+// A longer election time-out of an earlier process is kept in mind as long as its promises may hold: a
+// third process, too, has to refuse for so long.
+void Node::forget_old_promises(Instant turn) {
+  const auto own = static_cast<std::uint32_t>(options_.config.election_ms);
+  if (identity_.election_ms == own || turn - begun_at_ < milliseconds(identity_.election_ms)) return;
+  storage::Identity next = identity_;
+  next.election_ms = own;
+  if (auto stored = storage::store_identity(disk_, next); !stored) {
+    return fail(stored.error().message);
+  }
+  identity_ = std::move(next);
 }
 
 Result<void> Node::open_log(bool must_exist) {
@@ -345,6 +362,7 @@ replica::ReplicaOptions Node::replica_options() const {
   options.founders = founding_roster();
   options.replace_after = seconds(config.replace_after_s);
   options.recovering = recovering_;
+  options.may_have_promised = may_have_promised_;
   return options;
 }
 

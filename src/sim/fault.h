@@ -20,8 +20,9 @@
 //   no-space                         always: the node does not stop. It hands over if another has
 //                                    room, acknowledges nothing, and where no majority has room
 //                                    writes are refused; or it refuses to start, until heal-disk
-//   drift up to 1,000 ppm, freeze,   always. step-wall: any step
-//   step-wall
+//   drift up to 1,000 ppm, freeze,   always. step-wall: any step. With leases a clock may stand still
+//   step-wall                        for a tenth of an election time-out within one (consensus/
+//                                    leases.h), and draw_faults() keeps to FaultMix::longest_freeze
 //   bit-flip                         a minority of the nodes at a time. A node that meets the flip
 //                                    in its log or a snapshot begins again without it and counts
 //                                    for nothing until it has everything from the others. In its
@@ -144,6 +145,7 @@ struct FaultMix {
   Duration mean_pause = milliseconds(700);  // between two faults
   // How many nodes may be damaged in a run; 0: kinds that damage are left out.
   std::uint32_t damaged = 0;
+  Duration longest_freeze = seconds(8);  // not part of a scenario's text: it follows from `reads`
 };
 
 // The faults of a run, sorted by time, all before `length`. A repair that would come later is left

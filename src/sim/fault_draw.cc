@@ -344,7 +344,7 @@ void Draw::draw_clock(FaultKind kind) {
                  sign * (prng_.below(3) == 0 ? prng_.between(kYearMs / 2, kYearMs)
                                              : skewed(1, 3'600'000)));
     default:
-      return add(now_, kind, {node}, skewed(1, 8000));
+      return add(now_, kind, {node}, skewed(1, std::max<std::int64_t>(1, mix_.longest_freeze.ms())));
   }
 }
 

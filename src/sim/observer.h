@@ -56,6 +56,8 @@ struct Sight {
   // majority (told of leaders only); and how often anything was mended in the network so far.
   Instant clock;
   bool deaf = false;
+  // A node whose lease runs while another one leads a later epoch (told of leaders only; 0: none).
+  NodeId leased;
   bool recovering = false;  // its disk has lost something, and it knows: decision 0010
   std::uint64_t mends = 0;
   // Of its clients, who waits for a lock; valid during the call only, null: not looked at.

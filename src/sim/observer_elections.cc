@@ -113,6 +113,15 @@ void DeafLeader::see(const Look& look, const Memory&, Problems& problems) {
                            now.node, now.epoch, length.ms()));
 }
 
+void OneLease::see(const Look& look, const Memory&, Problems& problems) {
+  const Sight& now = look.now;
+  if (!now.leased) return;
+  problems.add(kName, now.at,
+               fmt::format("node {} has a lease though another leads a later epoch; seen by node {}, "
+                           "which leads epoch {}",
+                           now.leased, now.node, now.epoch));
+}
+
 void HungLeader::see(const Look& look, const Memory&, Problems& problems) {
   const Sight& now = look.now;
   const auto alone = [&now] {

@@ -101,6 +101,13 @@ class DeafLeader final : public Rule {
   Spells spells_;
 };
 
+// Who answers reads by a lease is the newest leader: nobody has been elected after it.
+class OneLease final : public Rule {
+ public:
+  static constexpr std::string_view kName = "lease";
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+};
+
 // A leader whose disk completes nothing any more gives up in time, though its followers' disks
 // suffice for every commit. A group of one has nobody to lead instead.
 class HungLeader final : public Rule {

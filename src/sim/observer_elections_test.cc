@@ -58,6 +58,19 @@ void elect_with_an_older_entry(Stage& stage) {
   stage.see(2);
 }
 
+TEST(OneLease, CatchesALeaseBesideALaterLeader) {
+  Stage stage;
+  stage.founded(3);
+  stage.lead(2, epoch_of(2, 2));
+  stage.append(2, epoch_of(2, 2));
+  stage.see(2);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names());
+  stage.sight(1).leased = NodeId(1);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"lease"});
+}
+
 TEST(CommitOfOwnEpoch, CatchesALeaderThatCountsReplicasOfAnOlderEntry) {
   Stage stage;
   elect_with_an_older_entry(stage);

@@ -52,6 +52,7 @@ class Rules {
   LeaderCompleteness leader_completeness_{committed_};
   DeafLeader deaf_leader_;
   HungLeader hung_leader_;
+  OneLease one_lease_;
   StateMachineSafety state_machine_safety_{committed_};
   QuorumDurability quorum_durability_{committed_};
   SyncedFirst synced_first_;

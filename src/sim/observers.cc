@@ -28,6 +28,8 @@ struct Observers::State {
 
   void look_at(MachineId machine, bool thorough);
   void look_at_wires(Sight& sight);
+  void look_at_leases(Sight& sight, const consensus::Protocol& protocol) const;
+  bool has_lease(MachineId machine, const consensus::Protocol& protocol) const;
 
   World* world = nullptr;
   Rules rules;
@@ -50,6 +52,22 @@ void Observers::State::look_at_wires(Sight& sight) {
   });
   sight.mends = network.counts().mended;
   sight.clock = world->host(sight.machine).clock().now();
+}
+
+bool Observers::State::has_lease(MachineId machine, const consensus::Protocol& protocol) const {
+  return protocol.status().lease_until > world->host(machine).clock().now();
+}
+
+// Of two that lead, the one of the earlier epoch has none.
+void Observers::State::look_at_leases(Sight& sight, const consensus::Protocol& protocol) const {
+  for (MachineId id = 1; id <= world->nodes(); ++id) {
+    const server::Node* node = id == sight.machine ? nullptr : world->host(id).node();
+    const replica::Replica* other = node == nullptr ? nullptr : node->replica();
+    if (other == nullptr || other->role() != consensus::Role::leader) continue;
+    const bool later = other->epoch() > sight.epoch;
+    if (later && has_lease(sight.machine, protocol)) sight.leased = sight.node;
+    if (!later && has_lease(id, other->protocol())) sight.leased = node->self();
+  }
 }
 
 void Observers::State::look_at(MachineId machine, bool thorough) {
@@ -85,11 +103,14 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.disk_may_lose = host.disk().may_lose();
   sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 
-  if (sight.leads()) look_at_wires(sight);
+  if (sight.leads()) {
+    look_at_wires(sight);
+    look_at_leases(sight, protocol);
+  }
 
   ++counts.looks;
   const bool hung = sight.leads() && sight.issued != sight.synced;
-  if (!thorough && !sight.deaf && !hung && !rules.memory().changed(sight)) return;
+  if (!thorough && !sight.deaf && !hung && !sight.leased && !rules.memory().changed(sight)) return;
   ++counts.changes;
   if (--until_thorough == 0) {
     thorough = true;

@@ -17,6 +17,7 @@
 //   commit of own epoch    a leader counts replicas of its own entries only  observer_elections.h
 //   leader completeness    a leader has what was committed before it          observer_elections.h
 //   deaf leader            a leader that no majority reaches gives up in time observer_elections.h
+//   lease                  who has a lease is the newest leader                observer_elections.h
 //   log matching           same index and epoch: same entry, same past        observer_logs.h
 //   committed entries      at each index one, for ever, whoever says so       observer_logs.h
 //   state machine safety   what is applied is what was committed              observer_logs.h

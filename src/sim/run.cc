@@ -56,6 +56,7 @@ class Run {
                 .snapshot_rate = scenario.snapshot_rate,
                 .scrub = scenario.scrub,
                 .timing = scenario.timing,
+                .leases = scenario.leases(options.seed),
                 .secret = options.seed % 2 == 1},
                observers_, [this](MachineId node) -> Trace& { return timeline_.trace_of(node); }) {
     timeline_.attach(world_.schedule());
@@ -560,11 +561,14 @@ std::vector<Fault> repeated(const Scenario& scenario) {
 std::vector<Fault> script_of(const Scenario& scenario, std::uint64_t seed) {
   if (scenario.scripted) return repeated(scenario);
   const Prng prng = RandomStreams(seed).of(Purpose::faults);
+  FaultMix mix = scenario.faults;
+  // So short that several of them within one election time-out keep to the bound as well.
+  if (scenario.leases(seed)) mix.longest_freeze = scenario.timing.election / 30;
   if (scenario.mode == Mode::safety) {
-    return draw_faults(scenario.faults, scenario.machines(), scenario.length, prng);
+    return draw_faults(mix, scenario.machines(), scenario.length, prng);
   }
   // What is drawn undoes itself towards its end: in liveness mode the run stops in the middle.
-  auto faults = draw_faults(scenario.faults, scenario.machines(), scenario.length * 2, prng);
+  auto faults = draw_faults(mix, scenario.machines(), scenario.length * 2, prng);
   std::erase_if(faults, [&](const Fault& fault) { return fault.at >= scenario.length; });
   return faults;
 }

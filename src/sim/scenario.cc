@@ -197,8 +197,11 @@ Result<void> parse_choice(std::span<const std::string_view> words, Choice& choic
     choice = value;
     return {};
   }
-  return Error{fmt::format("{} is {} or {}", words[0], choices.begin()->first,
-                           std::prev(choices.end())->first)};
+  std::string names;
+  for (const auto& [choice_name, value] : choices) {
+    names += fmt::format("{}{}", names.empty() ? "" : " or ", choice_name);
+  }
+  return Error{fmt::format("{} is {}", words[0], names)};
 }
 
 Result<void> parse_line(std::string_view line, std::span<const std::string_view> words,
@@ -211,6 +214,10 @@ Result<void> parse_line(std::string_view line, std::span<const std::string_view>
   if (name == "promise") {
     return parse_choice(words, scenario.promise,
                         {{"live", Promise::live}, {"safe", Promise::safe}});
+  }
+  if (name == "reads") {
+    return parse_choice(words, scenario.reads,
+                        {{"quorum", Reads::quorum}, {"lease", Reads::lease}, {"either", Reads::either}});
   }
   if (name == "faults") return parse_faults(words, scenario);
   if (name == "fault") {
@@ -289,12 +296,20 @@ bool Scenario::changes_members() const {
                      [&](const Fault& fault) { return changes(fault.kind); });
 }
 
+// Not by the lowest bit, which decides about the secret (run.cc).
+bool Scenario::leases(std::uint64_t seed) const {
+  return reads == Reads::lease || (reads == Reads::either && seed % 4 >= 2);
+}
+
 std::string Scenario::text() const {
   Scenario copy = *this;  // rows_of wants to write, too
   std::string text;
   const auto line = [&text](const std::string& what) { text += what + '\n'; };
   line(fmt::format("mode {}", mode == Mode::safety ? "safety" : "liveness"));
   line(fmt::format("promise {}", promise == Promise::live ? "live" : "safe"));
+  line(fmt::format("reads {}", reads == Reads::quorum  ? "quorum"
+                               : reads == Reads::lease ? "lease"
+                                                       : "either"));
   for (const Row& row : rows_of(copy)) {
     std::string words;
     if (row.fields.front().name != row.name) words = row.name;

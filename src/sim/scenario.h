@@ -11,6 +11,7 @@
 //   wire delay_min 1ms delay_max 20ms lose_ppm 1000
 //   log segment_bytes 65536 snapshot_after_bytes 16384
 //   timing heartbeat 50ms election 300ms
+//   reads quorum
 //   members spares 2 replace_after 4s
 //   faults cut partition isolate bridge ring heal
 //   every 700ms damaged 0
@@ -48,6 +49,13 @@ enum class Promise : std::uint8_t {
   safe,  // it may have stopped, and says why; it never lies
 };
 
+// How leaders confirm reads.
+enum class Reads : std::uint8_t {
+  quorum,
+  lease,
+  either,  // as the seed wants it
+};
+
 struct Scenario {
   Scenario();
 
@@ -68,6 +76,7 @@ struct Scenario {
   // Running nodes read their files again so often; whole seconds, 0: hardly ever.
   Duration scrub = {};
   Timing timing = {};
+  Reads reads = Reads::quorum;
   FaultMix faults;
   bool scripted = false;  // `script` is played instead of drawing from `faults`
   std::vector<Fault> script;
@@ -77,6 +86,8 @@ struct Scenario {
   bool changes_members() const;
   // Whether bits flip and nothing else happens, so that every node can mend its disk while it runs.
   bool only_rots() const;
+  // Whether nodes have leases in the run of this seed.
+  bool leases(std::uint64_t seed) const;
   std::uint32_t machines() const { return nodes + spares; }
   // The whole text form; parse(text()) gives the same scenario.
   std::string text() const;

@@ -83,6 +83,7 @@ Scenario swarm_scenario(std::uint64_t seed) {
   if (prng.below(2) == 0) scenario.segment_bytes = prng.between(64 << 10, 256 << 10);
   if (prng.below(2) == 0) scenario.scrub = seconds(prng.between(1, 20));
   if (draw_members(prng, scenario)) scenario.spares = static_cast<std::uint32_t>(1 + prng.below(2));
+  if (prng.below(3) == 0) scenario.reads = Reads::lease;
   return scenario;
 }
 

@@ -29,6 +29,7 @@ World::World(const WorldOptions& options, HostObserver& observer,
   config.heartbeat_ms = options.timing.heartbeat.ns / milliseconds(1).ns;
   config.election_ms = options.timing.election.ns / milliseconds(1).ns;
   config.replace_after_s = options.replace_after.ns / seconds(1).ns;
+  if (options.leases) config.reads = "lease";
   if (options.secret) config.cluster_secret = kSecret;
   for (MachineId id = 1; id <= options.nodes + options.spares; ++id) {
     config.listen = {"127.0.0.1", static_cast<std::uint16_t>(kFirstPort + id - 1)};

@@ -34,6 +34,7 @@ struct WorldOptions {
   // Running nodes read their files again so often; whole seconds, 0: as often as nodes do by default.
   Duration scrub = {};
   Timing timing = {};
+  bool leases = false;  // reads = lease
   bool secret = false;  // the nodes prove to each other that they know one
 };
 

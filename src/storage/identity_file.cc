@@ -17,7 +17,7 @@ constexpr std::size_t kAddressMax = 512;
 constexpr std::string_view kLogPrefix = "log-";
 constexpr std::string_view kSnapshotPrefix = "snapshot-";
 
-constexpr Envelope kEnvelope{0x59544e4544494648, 2, "the identity file"};  // "HFIDENTY"
+constexpr Envelope kEnvelope{0x59544e4544494648, 3, "the identity file"};  // "HFIDENTY"
 
 std::string encode(const Identity& identity) {
   std::string body;
@@ -35,6 +35,7 @@ std::string encode(const Identity& identity) {
   }
   writer.u32(identity.founders);
   writer.u64(identity.roster_version);
+  writer.u32(identity.election_ms);
   return body;
 }
 
@@ -61,6 +62,8 @@ Result<Identity> decode(std::string_view body) {
     identity.founders = reader.u32();
     identity.roster_version = reader.u64();
   }
+  // And version 2 here: it promised nobody anything.
+  if (reader.left() > 0) identity.election_ms = reader.u32();
   // The checksum was right, so whoever wrote this was not us.
   if (!reader.finished() || identity.folder_uid == 0) {
     return Error{

@@ -30,6 +30,9 @@ struct Identity {
   // begins with them. 0: this folder joined later.
   std::uint32_t founders = 0;
   std::uint64_t roster_version = 0;  // of the list that `members` is from; 0: the founding one
+  // The election time-out of the process that wrote this, or of one before it whose promises may
+  // still hold; 0: none has made any (decision 0018).
+  std::uint32_t election_ms = 0;
 
   const Member* find(NodeId member) const;
 };

@@ -17,6 +17,9 @@ Identity some_identity() {
   identity.incarnation = Incarnation(5);
   identity.members = {{NodeId(1), "127.0.0.1:7379", "127.0.0.1:17379", 7},
                       {NodeId(2), "[::1]:7380", "[::1]:17380", 0}};
+  identity.founders = 2;
+  identity.roster_version = 17;
+  identity.election_ms = 450;
   return identity;
 }
 
@@ -26,6 +29,9 @@ void expect_equal(const Identity& a, const Identity& b) {
   EXPECT_EQ(a.node, b.node);
   EXPECT_EQ(a.incarnation, b.incarnation);
   EXPECT_EQ(a.members, b.members);
+  EXPECT_EQ(a.founders, b.founders);
+  EXPECT_EQ(a.roster_version, b.roster_version);
+  EXPECT_EQ(a.election_ms, b.election_ms);
 }
 
 TEST(IdentityFile, ANewFolderHasNone) {
@@ -89,7 +95,7 @@ TEST(IdentityFile, ANewerVersionIsRefused) {
   TestDisk disk;
   ASSERT_TRUE(store_identity(disk, some_identity()).ok());
   std::string bytes = disk.content("identity");
-  bytes[8] = 3;
+  bytes[8] = 4;
   disk.put("identity", with_checksum(bytes));
   const auto loaded = load_identity(disk);
   ASSERT_FALSE(loaded.ok());
