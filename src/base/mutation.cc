@@ -29,6 +29,8 @@ constexpr MutationInfo kAll[] = {
      "a leader that hears of nobody goes on leading and keeps its followers from electing another"},
     {heartbeats_hide_hung_disk, "heartbeats_hide_hung_disk",
      "a leader whose disk completes nothing any more goes on leading"},
+    {priority_ignored, "priority_ignored",
+     "a node that is to lead last campaigns and leads like any other"},
     {older_epochs_commit, "older_epochs_commit",
      "entries of older epochs are committed by counting replicas"},
     {minority_commits, "minority_commits", "an entry is committed once one disk has it"},

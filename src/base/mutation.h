@@ -40,6 +40,7 @@ enum class Mutation : std::uint8_t {
   older_epochs_unanswered,
   leader_never_gives_up,
   heartbeats_hide_hung_disk,
+  priority_ignored,
   // replication
   older_epochs_commit,
   minority_commits,

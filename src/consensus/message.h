@@ -50,6 +50,8 @@ struct Message {
   // replies: the sender's disk takes no more entries at present. Said by its host, and looked at by
   // the receiver's: advice, which engines pass over.
   bool no_room = false;
+  // replies: the sender is to lead only if nobody else can. As above: from host to host.
+  bool leads_last = false;
   // heartbeat, append and their replies: the newest read round that the sender had begun.
   // pre_vote_request: not 0 makes it the question of one who recovers, which asks for no vote; the
   // pre_vote_reply to it repeats it.

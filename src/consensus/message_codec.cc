@@ -15,7 +15,8 @@ constexpr std::uint64_t kMinEntryHead = 12;  // epoch 2, kind 1, content 8, leng
 constexpr std::uint8_t kRefused = 1;
 constexpr std::uint8_t kTransfer = 2;
 constexpr std::uint8_t kNoRoom = 4;
-constexpr std::uint8_t kKnownFlags = kRefused | kTransfer | kNoRoom;
+constexpr std::uint8_t kLeadsLast = 8;
+constexpr std::uint8_t kKnownFlags = kRefused | kTransfer | kNoRoom | kLeadsLast;
 
 void write_epoch(Writer& writer, Epoch epoch) {
   writer.varint(epoch.round);
@@ -46,7 +47,8 @@ std::string encode_head(const Message& message) {
   writer.u8(static_cast<std::uint8_t>(message.kind));
   writer.u8(static_cast<std::uint8_t>((message.refused ? kRefused : 0) |
                                       (message.transfer ? kTransfer : 0) |
-                                      (message.no_room ? kNoRoom : 0)));
+                                      (message.no_room ? kNoRoom : 0) |
+                                      (message.leads_last ? kLeadsLast : 0)));
   writer.varint(message.group.value);
   writer.varint(message.from.value);
   writer.varint(message.to.value);
@@ -81,6 +83,7 @@ Message decode_fields(Reader& reader) {
   message.refused = (flags & kRefused) != 0;
   message.transfer = (flags & kTransfer) != 0;
   message.no_room = (flags & kNoRoom) != 0;
+  message.leads_last = (flags & kLeadsLast) != 0;
   const std::uint64_t group = reader.varint();
   if (group > UINT32_MAX) reader.fail();
   message.group = GroupId(static_cast<std::uint32_t>(group));

@@ -23,6 +23,7 @@ Message sample(MessageKind kind) {
   heartbeat ? void(message.lease_ms = 240) : void(message.hint = Index(99));
   message.hint_epoch = {3, NodeId(1)};
   message.transfer = true;
+  message.leads_last = true;
   message.read_round = 1ULL << 40;
   return message;
 }
@@ -65,6 +66,7 @@ void expect_same(const Message& a, const Message& b) {
   EXPECT_EQ(a.hint, b.hint);
   EXPECT_EQ(a.hint_epoch, b.hint_epoch);
   EXPECT_EQ(a.transfer, b.transfer);
+  EXPECT_EQ(a.leads_last, b.leads_last);
   EXPECT_EQ(a.read_round, b.read_round);
   EXPECT_EQ(a.lease_ms, b.lease_ms);
   ASSERT_EQ(a.entries.size(), b.entries.size());

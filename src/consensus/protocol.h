@@ -329,6 +329,9 @@ struct ProtocolOptions {
   // A follower campaigns after a random time between this and twice this without a leader.
   // It is also the longest time for which a voter promises a leader to elect nobody else.
   Duration election_timeout = milliseconds(300);
+  // It is to lead only if nobody else can: it lets the others campaign first. It votes as always, and
+  // campaigns as soon as any when it is ordered to.
+  bool leads_last = false;
   // Per follower, sent and not acknowledged.
   std::uint32_t window_messages = 256;
   std::uint64_t window_bytes = 16 << 20;

@@ -186,6 +186,7 @@ void Replica::end_turn(Instant now) {
   s.maybe_check();
   s.tend_membership();
   s.tend_room();
+  s.tend_priority();
   s.propose_gathered();
   if (s.engine->wake_at() <= s.now) s.step(consensus::Tick{});
   s.apply_committed();
@@ -230,6 +231,7 @@ void Replica::receive(consensus::Message message, ClusterTime stamp) {
   // Said only by this host to itself, when a snapshot is on its disk (snapshot_arrived).
   if (message.kind == consensus::MessageKind::snapshot) return;
   s.note_room(message);
+  s.note_priority(message);
   const Epoch epoch = message.epoch;
   s.step(consensus::Received{std::move(message)});
   // Afterwards: by then a deposed leader follows, and has cut what it had stamped in vain.
@@ -263,7 +265,9 @@ void Replica::snapshot_arrived(Index index, std::string content) {
 
 void Replica::confirm_reads_by(consensus::ReadMode mode) { state_->read_mode = mode; }
 
-void Replica::hand_over(NodeId to) { state_->step(consensus::TransferRequested{to}); }
+void Replica::hand_over(NodeId to) {
+  state_->step(consensus::TransferRequested{to ? to : state_->better_leader()});
+}
 
 // ---- queries
 // --------------------------------------------------------------------------------------

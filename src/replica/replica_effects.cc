@@ -99,9 +99,10 @@ void Replica::State::write_completed(consensus::WriteId id) {
 void Replica::State::send(const consensus::Message& message) {
   const bool told =
       leading() && (message.kind == MessageKind::append || message.kind == MessageKind::heartbeat);
-  if (is_reply(message) && !log.may_accept()) {
+  if (is_reply(message) && (!log.may_accept() || options.protocol.leads_last)) {
     consensus::Message with_news = message;
-    with_news.no_room = true;
+    with_news.no_room = !log.may_accept();
+    with_news.leads_last = options.protocol.leads_last;
     return outbox.send(options.protocol.group, with_news, ClusterTime{});
   }
   outbox.send(options.protocol.group, message, told ? time.at(now) : ClusterTime{});
@@ -117,6 +118,8 @@ void Replica::State::on_role(const consensus::RoleChange& change) {
     has_others = engine->status().membership.everyone().size() > 1;
     there_at.clear();
     without_room.clear();
+    last_to_lead.clear();
+    yield_again = now;
     hand_over_again = now;
     out_since.clear();
     tend_at = now;

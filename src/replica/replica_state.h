@@ -5,6 +5,7 @@
 //   replica_apply.cc    committed entries and reads, in the one order of Proposals
 //   replica_membership.cc  the leader brings the membership into line with the roster
 //   replica_room.cc     full disks: this replica's and the others'
+//   replica_priority.cc  who is to lead last, and hands over when another can
 //   replica_divergence.cc  checks that replicas hold the same, and what follows when they do not
 #pragma once
 
@@ -89,6 +90,11 @@ struct Replica::State final : DurabilityView {
   std::optional<Accepted> refusal_for_room() const;
   void tend_room();
 
+  // ---- priorities (replica_priority.cc)
+  void note_priority(const consensus::Message& message);
+  NodeId better_leader() const;
+  void tend_priority();
+
   // ---- divergence (replica_divergence.cc)
   Origin own_origin() const;
   bool compares() const;
@@ -137,6 +143,8 @@ struct Replica::State final : DurabilityView {
   Instant snapshot_again;   // not before, after one could not be written
   std::set<NodeId> without_room;  // leader: whose disks take no entries, as they said last
   Instant hand_over_again;        // leader on a full disk: not before
+  std::set<NodeId> last_to_lead;  // leader: who is to lead only if nobody else can, as they said last
+  Instant yield_again;            // leader that is to lead last: not before
   std::uint64_t proposed = 0;
   consensus::ReadMode read_mode = consensus::ReadMode::quorum;
   std::uint64_t reads_by_lease = 0;

@@ -147,6 +147,12 @@ Result<void> set_reads(Config& config, const Setting& setting, std::string_view 
   return {};
 }
 
+Result<void> set_priority(Config& config, const Setting& setting, std::string_view value) {
+  if (value != "normal" && value != "last") return refused(setting, value);
+  config.priority = value;
+  return {};
+}
+
 Result<void> set_format(Config& config, const Setting& setting, std::string_view value) {
   if (value != "text" && value != "json") return refused(setting, value);
   config.log_format = value;
@@ -246,6 +252,12 @@ constexpr Setting kSettings[] = {
            "how often a leader says that it lives"),
     number("election-ms", &Config::election_ms, 15, kMinute, "15 … 60000 milliseconds", kAtRestart,
            "silence of a leader before others stand; at least three heartbeats"),
+    {.name = "priority",
+     .range = "normal or last",
+     .help = "last: this node votes and keeps a copy, and leads only as long as no other voter can",
+     .quoted = true,
+     .set = set_priority,
+     .get = get_text<&Config::priority>},
     {.name = "reads",
      .range = "quorum or lease",
      .help = "how a leader makes sure that its answers to reads are new: by asking a majority, or by "

@@ -50,6 +50,7 @@ struct Config {
   std::string log_format = "text";         // text | json; at restart
   std::int64_t heartbeat_ms = 50;          // 5 … 10000; at restart
   std::int64_t election_ms = 300;          // at least 3 heartbeats; at restart
+  std::string priority = "normal";         // normal | last: leads only if no other can; at restart
   std::string reads = "quorum";            // quorum | lease: how this node, leading, answers; online
   std::int64_t leader_wait_ms = 2000;      // how long a command is held without a leader; online
   std::int64_t outcome_wait_ms = 5000;     // then -UNKNOWN; online

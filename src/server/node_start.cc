@@ -354,6 +354,7 @@ replica::ReplicaOptions Node::replica_options() const {
   options.protocol.self = identity_.node;
   options.protocol.heartbeat_interval = milliseconds(config.heartbeat_ms);
   options.protocol.election_timeout = milliseconds(config.election_ms);
+  options.protocol.leads_last = config.priority == "last";
   options.protocol.uncommitted_bytes = options_.pending_bytes;
   options.incarnation = identity_.incarnation;
   options.snapshot_after_bytes = static_cast<std::uint64_t>(config.snapshot_after_bytes);

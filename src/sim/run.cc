@@ -56,6 +56,7 @@ class Run {
                 .snapshot_rate = scenario.snapshot_rate,
                 .scrub = scenario.scrub,
                 .timing = scenario.timing,
+                .last = scenario.last,
                 .leases = scenario.leases(options.seed),
                 .secret = options.seed % 2 == 1},
                observers_, [this](MachineId node) -> Trace& { return timeline_.trace_of(node); }) {
@@ -223,6 +224,11 @@ void Run::recover() {
                         kRecovery.ms() / 1000, positions()));
   }
   if (!serves_ || up().size() != world_.nodes()) return;
+  const MachineId ordinary = scenario_.nodes - scenario_.last;
+  const auto leads_first = [&] { return world_.leader() <= ordinary; };
+  if (scenario_.last > 0 && !wait_for(kRecovery, leads_first)) {
+    problem("priority: who is to lead last goes on leading: " + positions());
+  }
   world_.run_until(world_.now() + kUnderWay);
   calm_from_ = world_.now();
   world_.run_until(world_.now() + kCalm);

@@ -33,7 +33,7 @@ std::vector<Row> rows_of(Scenario& s) {
   workload::Habits& h = s.habits;
   Wire& w = s.wire;
   return {
-      {"nodes", {{"nodes", &s.nodes}}},
+      {"nodes", {{"nodes", &s.nodes}, {"last", &s.last}}},
       {"length", {{"length", &s.length}}},
       {"mix",
        {{"read", &m.read},
@@ -240,6 +240,7 @@ Result<void> parse_line(std::string_view line, std::span<const std::string_view>
 Result<void> make_sense(const Scenario& scenario) {
   const auto& mix = scenario.mix;
   if (scenario.nodes < 1 || scenario.nodes > 7) return Error{"nodes: 1 to 7"};
+  if (scenario.last >= scenario.nodes) return Error{"nodes: fewer than all of them last"};
   if (scenario.spares > 5) return Error{"members: at most 5 spares"};
   if (scenario.replace_after.ns % seconds(1).ns != 0) {
     return Error{"members: replace_after in whole seconds"};

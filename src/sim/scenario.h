@@ -61,6 +61,7 @@ struct Scenario {
 
   std::string name;  // not in the text: of its file
   std::uint32_t nodes = 3;
+  std::uint32_t last = 0;                 // of these are to lead only if nobody else can
   std::uint32_t spares = 0;               // machines that may join
   Duration replace_after = seconds(300);  // whole seconds
   Duration length = seconds(60);  // under faults

@@ -33,6 +33,8 @@ World::World(const WorldOptions& options, HostObserver& observer,
   if (options.secret) config.cluster_secret = kSecret;
   for (MachineId id = 1; id <= options.nodes + options.spares; ++id) {
     config.listen = {"127.0.0.1", static_cast<std::uint16_t>(kFirstPort + id - 1)};
+    const bool last = id <= options.nodes && id > options.nodes - options.last;
+    config.priority = last ? "last" : "normal";
     hosts_.push_back(
         std::make_unique<Host>(id, config, schedule_, network_, streams_, trace_of(id), observer));
     hosts_.back()->bound_pending(static_cast<std::uint64_t>(options.pending_bytes));

@@ -34,7 +34,8 @@ struct WorldOptions {
   // Running nodes read their files again so often; whole seconds, 0: as often as nodes do by default.
   Duration scrub = {};
   Timing timing = {};
-  bool leases = false;  // reads = lease
+  std::uint32_t last = 0;  // so many of the founders, those with the greatest numbers, are to lead last
+  bool leases = false;     // reads = lease
   bool secret = false;  // the nodes prove to each other that they know one
 };
 

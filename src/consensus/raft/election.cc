@@ -13,6 +13,9 @@ namespace {
 // has shown to be needed: long enough that two rarely start at once, short against a time-out.
 constexpr Duration kSoonMin = milliseconds(5);
 constexpr Duration kSoonMax = milliseconds(50);
+// For so many election time-outs who is to lead last lets the others try: each has campaigned by then
+// that can, and once more if two met.
+constexpr std::int64_t kOthersFirst = 3;
 
 }  // namespace
 
@@ -163,12 +166,20 @@ void Raft::follow(NodeId leader) {
 
 void Raft::reset_election_timer() {
   const std::int64_t timeout = options_.election_timeout.ns;
-  election_deadline_ = elapsed_ + nanoseconds(prng_.between(timeout, 2 * timeout - 1));
+  election_deadline_ =
+      elapsed_ + nanoseconds(prng_.between(timeout, 2 * timeout - 1)) + others_first();
+}
+
+// How much later than others this replica campaigns.
+Duration Raft::others_first() const {
+  if (!options_.leads_last || mutated(Mutation::priority_ignored)) return {};
+  return options_.election_timeout * kOthersFirst;
 }
 
 void Raft::campaign_soon() {
   if (hears_leader() || !may_campaign()) return;
-  const Duration delay = nanoseconds(prng_.between(kSoonMin.ns, kSoonMax.ns));
+  const Duration delay =
+      nanoseconds(prng_.between(kSoonMin.ns, kSoonMax.ns)) + others_first();
   election_deadline_ =
       std::min(election_deadline_, std::max(elapsed_, elects_nobody_until_) + delay);
 }

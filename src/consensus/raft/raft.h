@@ -93,6 +93,7 @@ class Raft final : public Protocol {
   void become_follower(Epoch epoch, NodeId leader);
   void follow(NodeId leader);
   void reset_election_timer();
+  Duration others_first() const;
   void campaign_soon();
   bool may_campaign() const;
   bool hears_leader() const;

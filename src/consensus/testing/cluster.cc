@@ -84,6 +84,7 @@ void Cluster::say(const std::string& line) {
 void Cluster::start(Replica& replica, bool first) {
   ProtocolOptions protocol = options_.protocol;
   protocol.self = NodeId(replica.number);
+  protocol.leads_last = options_.last_to_lead.contains(replica.number);
   Recovered recovered{replica.disk.promise, replica.disk.mark, replica.disk.entries,
                       replica.disk.lost,
                       first || !options_.lease_reads ? Duration{} : protocol.election_timeout};

@@ -50,6 +50,7 @@ struct ClusterOptions {
   // Whether an earlier process may have promised a leader to elect nobody else: then who restarts
   // elects nobody before its clock has moved on.
   bool lease_reads = false;
+  std::set<std::uint64_t> last_to_lead = {};
   std::uint64_t seed = 1;
   // What nodes find on their disks at the start, where that is not nothing.
   std::map<std::uint64_t, Found> found = {};

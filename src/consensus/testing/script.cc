@@ -117,6 +117,8 @@ void Script::make_cluster(const std::vector<std::string>& words) {
     const auto pair = split(words[i], '=');
     if (pair[0] == "leases") {
       options.lease_reads = true;
+    } else if (pair[0] == "last") {
+      options.last_to_lead.insert(number(pair[1]));
     } else if (pair[0] == "learners") {
       list = &options.learners;
     } else if (pair[0] == "spare") {

@@ -11,6 +11,7 @@
 //
 //   nodes 1 2 3 [learners 4] [spare 5 6] [window_messages=N] [window_bytes=N] [message_bytes=N]
 //         [uncommitted_bytes=N] [promise1=3.2] [log1=1.1,2.3,2.3:1+2] [leases]
+//         [last=3]      who is to lead only if nobody else can
 //                       what node 1 found on disk; the last entry makes 1 and 2 the voters
 //   campaign N            moves N's clock until it campaigns
 //   elect N               the same, and everything delivered, without telling
