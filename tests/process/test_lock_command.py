@@ -11,8 +11,9 @@ import time
 import unittest
 
 import nodes
+from certificates import Authority
 from nodes import Cluster
-from server import BINARY
+from server import BINARY, Server
 
 PATIENCE = 30
 
@@ -271,6 +272,50 @@ class LockThroughFailures(unittest.TestCase):
             for node in cluster.nodes():
                 cluster.start(node)
             cluster.wait_for_leader()
+
+    # Its only seed dies; the TLS ports of the others are as far from their plain ones as the seed's.
+    def test_over_tls_the_others_are_found_too(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="holdfast-test-"))
+        authority = Authority(folder)
+        own, mine = authority.issue("server"), authority.issue("client")
+        distance = 5000
+        cluster = Cluster(3, flags=("--tls-cert-file", own.cert, "--tls-key-file", own.key,
+                                    "--tls-ca-cert-file", authority.cert))
+        cluster.own_flags = lambda node: ("--tls-port", str(cluster.ports[node] + distance))
+        with cluster:
+            leader = cluster.wait_for_leader()
+            seed = f"127.0.0.1:{cluster.ports[leader] + distance}"
+            lock = Lock(seed, "door", "--ttl", "6s", "--tls", "--cacert", authority.cert, "--cert", mine.cert,
+                        "--key", mine.key, "--", "sh", "-c", "echo in; sleep 8; echo done")
+            self.addCleanup(lock.kill)
+            self.assertEqual(lock.line(), "in")
+            cluster.kill(leader)
+            self.assertEqual(lock.line(), "done")
+            code, _, errors = lock.end()
+            self.assertEqual((code, errors), (0, ""))
+            stranger = Lock(f"127.0.0.1:{cluster.ports[(leader + 1) % 3] + distance}", "door", "--tls",
+                            "--", "true")
+            self.addCleanup(stranger.kill)
+            code, _, errors = stranger.end()
+            self.assertEqual(code, 75)
+            self.assertIn("certificate", errors)
+            cluster.start(leader)
+
+    def test_with_a_password(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="holdfast-test-"))
+        server = f"127.0.0.1:{nodes.free_ports(1)[0]}"
+        with Server("--listen", server, "--data", os.path.join(folder, "data")) as node:
+            node.wait_until_ready()
+            self.assertEqual(node.call("CONFIG", "SET", "requirepass", "sesame"), b"OK")
+            for words, code, said in ((("--password", "sesame"), 0, ""),
+                                      (("--password", "wrong"), 75, "WRONGPASS"), ((), 75, "NOAUTH")):
+                began = time.monotonic()
+                lock = Lock(server, "door", *words, "--", "true")
+                self.addCleanup(lock.kill)
+                ended, _, errors = lock.end()
+                self.assertEqual(ended, code, errors)
+                self.assertIn(said, errors)
+                self.assertLess(time.monotonic() - began, 5, "no patience helps against that")
 
 
 if __name__ == "__main__":
