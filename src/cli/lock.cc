@@ -34,12 +34,12 @@
 namespace holdfast::cli {
 namespace {
 
-using std::chrono::milliseconds;
+using Milliseconds = std::chrono::milliseconds;
 
 constexpr int kNotAcquired = 75;  // EX_TEMPFAIL: another time it may be
 constexpr int kLost = 76;
 constexpr int kUsage = 2;
-constexpr milliseconds kLookAgain{50};  // for who is left of a command that is being killed
+constexpr Milliseconds kLookAgain{50};  // for who is left of a command that is being killed
 
 struct Options {
   std::vector<std::string> servers = {"127.0.0.1:7379"};
@@ -54,7 +54,7 @@ struct Options {
 };
 
 struct Times {
-  milliseconds ttl, wait, grace;
+  Milliseconds ttl, wait, grace;
 };
 
 int complain(int exit_code, const std::string& what) {
@@ -181,10 +181,10 @@ class Guarded {
   using Clock = std::chrono::steady_clock;
 
   void wait_for_something(int signals) {
-    milliseconds patience = std::max(lock_.remaining() - times_.grace, milliseconds(0));
+    Milliseconds patience = std::max(lock_.remaining() - times_.grace, Milliseconds(0));
     if (terminating_at_) patience = kLookAgain;
     // Not for longer than a clock that stops while the machine sleeps may be believed.
-    patience = std::min(patience + milliseconds(1), milliseconds(1000));
+    patience = std::min(patience + Milliseconds(1), Milliseconds(1000));
     pollfd events[2] = {{signals, POLLIN, 0}, {loss_.descriptor(), POLLIN, 0}};
     // A loss that is known need not be told again.
     ::poll(events, terminating_at_ ? 1 : 2, static_cast<int>(patience.count()));

@@ -11,15 +11,15 @@
 namespace holdfast {
 namespace {
 
-using std::chrono::milliseconds;
+using Milliseconds = std::chrono::milliseconds;
 
 constexpr std::size_t kMostServers = 64;
-constexpr milliseconds kShortest{10};
-constexpr milliseconds kLongest{std::chrono::minutes(5)};
+constexpr Milliseconds kShortest{10};
+constexpr Milliseconds kLongest{std::chrono::minutes(5)};
 
 Failure refuse(std::string message) { return {Fate::not_done, "OPTIONS", std::move(message)}; }
 
-bool in_range(milliseconds time) { return kShortest <= time && time <= kLongest; }
+bool in_range(Milliseconds time) { return kShortest <= time && time <= kLongest; }
 
 Outcome<std::shared_ptr<const os::TlsContext>> load(const TlsOptions& options) {
   const bool named = !options.ca_file.empty() || !options.cert_file.empty() ||

@@ -9,6 +9,7 @@ import time
 import unittest
 
 import nodes
+import wire
 from nodes import Cluster
 from server import BINARY
 
@@ -167,6 +168,30 @@ class ClientLibrary(unittest.TestCase):
         holder.process.send_signal(signal.SIGCONT)
         self.assertRegex(holder.line(), "^lost gone ")
         self.assertEqual(self.call("LOCK.CHECK", "door", second[0]), 1, "and took nothing away")
+
+    def test_who_waits_through_a_node_that_is_stopped_waits_on_through_another(self):
+        token = self.call("LOCK.ACQUIRE", "door", "first", "TTL", "120000")[0]
+        waiter = self.probe("take", "door", 1, 1)  # through the leader, which clients go to
+        deadline = time.monotonic() + PATIENCE
+        while not self.call("LOCK.INFO", "door")[-1]:
+            self.assertLess(time.monotonic(), deadline, "it does not wait")
+        leader = self.cluster.wait_for_leader()
+        self.cluster.pause(leader)
+        try:
+            other = next(node for node in self.cluster.nodes() if node != leader)
+            connection = self.cluster.connect(other, timeout=PATIENCE)
+            began = time.monotonic()
+            while True:
+                try:
+                    self.assertEqual(connection.call("LOCK.RELEASE", "door", token), 1)
+                    break
+                except wire.ErrorReply as error:
+                    self.assertIn(error.kind(), ("NOLEADER", "UNKNOWN"))
+            words = waiter.line().split()
+            self.assertEqual((words[0], words[-1]), ("held", "released"), words)
+            self.assertLess(time.monotonic() - began, 30)
+        finally:
+            self.cluster.resume(leader)
 
     def test_a_client_outlives_its_only_seed(self):
         leader = self.cluster.wait_for_leader()
