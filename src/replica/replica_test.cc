@@ -60,6 +60,11 @@ class Stage : public testing::Test, private Outbox {
     ASSERT_EQ(replica->submit(record, true, Epoch{}), Accepted::yes);
     run_for(milliseconds(100));
   }
+  void ask() {
+    std::string record;
+    encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, {"GET", "a"}, record);
+    ASSERT_EQ(replica->submit(record, false, Epoch{}), Accepted::yes);
+  }
   ClusterTime stamp_at(Index index) {
     return BatchReader(replica->protocol().log().at(index).payload.view()).header().stamp;
   }
@@ -74,6 +79,8 @@ class Stage : public testing::Test, private Outbox {
   std::uint64_t requests = 0;
   std::vector<Message> replies;
   std::string outcomes;
+  bool peers_lead_last = false;
+  std::uint64_t orders = 0;  // to campaign
 
  private:
   void send(GroupId, const Message& message, ClusterTime) override {
@@ -83,6 +90,8 @@ class Stage : public testing::Test, private Outbox {
     reply.to = message.from;
     reply.epoch = message.epoch;
     reply.read_round = message.read_round;
+    reply.lease_ms = message.lease_ms;
+    reply.leads_last = peers_lead_last;
     switch (message.kind) {
       case MessageKind::pre_vote_request:
         reply.kind = MessageKind::pre_vote_reply;
@@ -97,6 +106,9 @@ class Stage : public testing::Test, private Outbox {
         reply.kind = MessageKind::append_reply;
         reply.index = message.index + message.entries.size();
         break;
+      case MessageKind::campaign_now:
+        ++orders;
+        return;
       default:
         return;
     }
@@ -274,6 +286,56 @@ TEST_F(Stage, ARefusedPulseWaits) {
   // When nothing came of it, the key ends after all.
   run_for(seconds(2));
   EXPECT_EQ(replica->keyspace().size(), 0U);
+}
+
+TEST_F(Stage, AReadByLeaseIsAnsweredInItsTurn) {
+  open();
+  replica->confirm_reads_by(consensus::ReadMode::lease);
+  ask();
+  run_for(milliseconds(10));
+  EXPECT_EQ(replica->status().reads_by_quorum, 1U) << "nobody had promised anything yet";
+  ask();
+  outcomes.clear();
+  replica->end_turn(clock.at);
+  EXPECT_EQ(outcomes, "$-1\r\n");
+  EXPECT_EQ(replica->status().reads_by_lease, 1U);
+  replica->confirm_reads_by(consensus::ReadMode::quorum);
+  ask();
+  run_for(milliseconds(10));
+  EXPECT_EQ(replica->status().reads_by_quorum, 2U);
+}
+
+// The process was stopped within a turn: what the turn takes for the time is long past.
+TEST_F(Stage, TheTimeIsReadAgainBeforeALeaseIsReliedOn) {
+  open();
+  replica->confirm_reads_by(consensus::ReadMode::lease);
+  ask();
+  run_for(milliseconds(10));
+  const Instant turn = clock.at;
+  clock.at = clock.at + seconds(1);
+  ask();
+  outcomes.clear();
+  replica->end_turn(turn);
+  EXPECT_EQ(outcomes, "");
+  EXPECT_EQ(replica->status().reads_by_lease, 0U);
+  run_for(milliseconds(10));
+  EXPECT_EQ(replica->status().reads_by_quorum, 2U);
+}
+
+TEST_F(Stage, WhoIsToLeadLastHandsOver) {
+  options.protocol.leads_last = true;
+  open();
+  run_for(seconds(3));
+  EXPECT_GT(orders, 0U);
+  EXPECT_LT(orders, 8U) << "and not all the time";
+}
+
+TEST_F(Stage, NotToOneThatIsToLeadLastAsWell) {
+  options.protocol.leads_last = true;
+  peers_lead_last = true;
+  open();
+  run_for(seconds(3));
+  EXPECT_EQ(orders, 0U);
 }
 
 }  // namespace

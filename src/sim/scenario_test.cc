@@ -136,6 +136,23 @@ TEST(Scenario, MustMakeSense) {
   EXPECT_THAT(error_of("fault 1s kill 4"), HasSubstr("no node 4"));
 }
 
+TEST(Scenario, ClocksKeepToTheBoundWhereLeadersHaveLeases) {
+  const auto scenario = Scenario::parse("faults freeze\nevery 100ms\nreads either\n");
+  ASSERT_TRUE(scenario.ok()) << scenario.error().message;
+  std::int64_t longest = 0;
+  int with = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    with += scenario->leases(seed) ? 1 : 0;
+    for (const Fault& fault : script_of(*scenario, seed)) {
+      if (fault.kind != FaultKind::freeze) continue;
+      EXPECT_TRUE(!scenario->leases(seed) || fault.amount <= scenario->timing.election.ms() / 30);
+      longest = std::max(longest, fault.amount);
+    }
+  }
+  EXPECT_EQ(with, 4);
+  EXPECT_GT(longest, 1000) << "in the other seeds";
+}
+
 TEST(Scenario, SwarmMeetsEveryKindAndStaysWithinThePromise) {
   std::set<FaultKind> kinds;
   std::set<std::uint32_t> sizes;
