@@ -320,6 +320,7 @@ std::string_view Replica::setting(std::string_view name) const {
 }
 
 bool Replica::making_snapshot() const { return state_->snapshots.making(); }
+bool Replica::has_room() const { return state_->log.may_accept(); }
 
 const std::optional<storage::SnapshotFile>& Replica::stored_snapshot() const {
   return state_->snapshots.newest();

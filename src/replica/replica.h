@@ -161,6 +161,7 @@ class Replica {
   // Newest stored snapshot, for sending it; nothing if none.
   const std::optional<storage::SnapshotFile>& stored_snapshot() const;
   bool making_snapshot() const;
+  bool has_room() const;  // its disk, for more entries
   // A snapshot of at least this index is wanted on this node's disk, for a backup. It is made when
   // the state has come so far; see take_snapshot_failure().
   void want_snapshot(Index at_least);

@@ -103,7 +103,7 @@ bool Memory::changed(const Sight& sight) const {
   if (!known.seen) return true;
   const auto all = [](const Sight& s) {
     return std::tie(s.process, s.role, s.epoch, s.leader, s.commit, s.applied, s.durable,
-                    s.snapshot, s.before, s.last, s.last_epoch, s.making_snapshot);
+                    s.snapshot, s.before, s.last, s.last_epoch, s.making_snapshot, s.full);
   };
   return all(known.sight) != all(sight);
 }

@@ -60,6 +60,11 @@ struct Sight {
   NodeId leased;
   bool recovering = false;  // its disk has lost something, and it knows: decision 0010
   std::uint64_t mends = 0;
+  bool full = false;  // its disk takes no more entries
+  // Of a leader all of whose members run and hear each other: no majority of them has room on its disk;
+  // and its list of nodes says that it is to rest, and others who follow it have all that is committed.
+  bool no_room = false;
+  bool unneeded = false;
   // Of its clients, who waits for a lock; valid during the call only, null: not looked at.
   const std::vector<server::LockWait>* waits = nullptr;
   bool making_snapshot = false;  // of its present state, since the turn in which this became true

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "replica/batch.h"
+#include "replica/command_record.h"
+
 namespace holdfast::sim {
 
 void ElectionSafety::see(const Look& look, const Memory&, Problems& problems) {
@@ -132,6 +135,43 @@ void HungLeader::see(const Look& look, const Memory&, Problems& problems) {
   if (length <= patience_) return;
   problems.add(kName, now.at,
                fmt::format("node {} leads epoch {} though its disk has completed nothing for {} ms",
+                           now.node, now.epoch, length.ms()));
+}
+
+// What the nodes say themselves, of checks and of who is gone, may be written by who has room.
+bool NoRoom::has_command(const consensus::Entry& entry) {
+  if (entry.kind != consensus::EntryKind::batch) return false;
+  replica::BatchReader batch(entry.payload.view());
+  std::string_view bytes;
+  while (batch.next(bytes)) {
+    replica::CommandRecord record;
+    if (!replica::decode_record(bytes, record) || record.commands.empty()) continue;
+    if (!record.commands[0].empty() && !record.commands[0][0].starts_with('_')) return true;
+  }
+  return false;
+}
+
+void NoRoom::see(const Look& look, const Memory&, Problems& problems) {
+  const Sight& now = look.now;
+  const Duration length = spells_.length(now, now.leads() && now.no_room, 0);
+  if (length <= patience_) return;
+  for (Index index = look.changed_from; index <= now.last; index = index.next()) {
+    if (!has_command(now.log->at(index))) continue;
+    problems.add(kName, now.at,
+                 fmt::format("node {} leads epoch {} and takes commands, in entry {}, though for {} ms "
+                             "no majority of the disks has had room",
+                             now.node, now.epoch, index, length.ms()));
+    return;
+  }
+}
+
+void RestingLeader::see(const Look& look, const Memory&, Problems& problems) {
+  const Sight& now = look.now;
+  const Duration length = spells_.length(now, now.leads() && now.unneeded, 0);
+  if (length <= patience_) return;
+  problems.add(kName, now.at,
+               fmt::format("node {} leads epoch {} though it has been told to rest, and others could "
+                           "lead, for {} ms",
                            now.node, now.epoch, length.ms()));
 }
 

@@ -126,4 +126,38 @@ class HungLeader final : public Rule {
   Spells spells_;
 };
 
+// A leader takes no commands of clients while no majority of the disks has room for them.
+class NoRoom final : public Rule {
+ public:
+  static constexpr std::string_view kName = "no room";
+
+  // The others' disks are heard of by heartbeats.
+  explicit NoRoom(const Timing& timing)
+      : patience_(timing.heartbeat * 4 + milliseconds(800)), spells_(timing) {}
+
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+
+ private:
+  static bool has_command(const consensus::Entry& entry);
+
+  Duration patience_;
+  Spells spells_;
+};
+
+// A leader that is to rest hands over to others who could lead.
+class RestingLeader final : public Rule {
+ public:
+  static constexpr std::string_view kName = "resting leader";
+
+  // A change of voters, which begins within a tenth of a second, and a transfer, which may fail.
+  explicit RestingLeader(const Timing& timing)
+      : patience_(timing.election * 10 + seconds(2)), spells_(timing) {}
+
+  void see(const Look& look, const Memory& memory, Problems& problems) override;
+
+ private:
+  Duration patience_;
+  Spells spells_;
+};
+
 }  // namespace holdfast::sim

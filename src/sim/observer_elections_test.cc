@@ -268,5 +268,61 @@ TEST(HungLeader, DoesNotCountTheTimeOfAProcessThatStoodStill) {
   EXPECT_EQ(stage.objections(), Names());
 }
 
+// Node 1 leads, and no majority of the disks has room; it takes so many turns, so far apart.
+void stay_full(Stage& stage, int turns, Duration apart = milliseconds(50)) {
+  for (int i = 0; i < turns; ++i) {
+    stage.sight(1).no_room = true;
+    stage.sight(1).clock = stage.sight(1).clock + apart;
+    stage.see(1);
+  }
+}
+
+TEST(NoRoom, CatchesALeaderThatTakesCommands) {
+  Stage stage;
+  stage.founded(3);
+  stay_full(stage, 15);
+  stage.append(1, epoch_of(1, 1), "SET k w");
+  stay_full(stage, 10);
+  EXPECT_EQ(stage.objections(), Names()) << "it could not know yet";
+  stage.append(1, epoch_of(1, 1), "_CHECK 1");
+  stage.append(1, epoch_of(1, 1));
+  stay_full(stage, 1);
+  EXPECT_EQ(stage.objections(), Names()) << "no client's";
+  stage.append(1, epoch_of(1, 1), "SET k w");
+  stay_full(stage, 1);
+  EXPECT_EQ(stage.objections(), Names{"no room"});
+}
+
+TEST(NoRoom, BeginsAgainWhenThereWasRoomForAMoment) {
+  Stage stage;
+  stage.founded(3);
+  stay_full(stage, 30);
+  stage.sight(1).no_room = false;
+  stage.append(1, epoch_of(1, 1), "SET k w");
+  stage.see(1);
+  stage.append(1, epoch_of(1, 1), "SET k w");
+  stay_full(stage, 1);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
+TEST(RestingLeader, CatchesOneThatStays) {
+  Stage stage;
+  stage.founded(3);
+  const auto stay = [&stage](int turns) {
+    for (int i = 0; i < turns; ++i) {
+      stage.sight(1).unneeded = true;
+      stage.sight(1).clock = stage.sight(1).clock + milliseconds(50);
+      stage.see(1);
+    }
+  };
+  stay(101);
+  stage.sight(1).unneeded = false;
+  stage.see(1);
+  stay(101);
+  EXPECT_EQ(stage.objections(), Names()) << "others could lead, each time for five seconds";
+  stay(1);
+  EXPECT_EQ(stage.objections(), Names{"resting leader"});
+}
+
 }  // namespace
 }  // namespace holdfast::sim

@@ -23,6 +23,8 @@ class Rules {
       : memory_(machines),
         deaf_leader_(timing),
         hung_leader_(timing),
+        no_room_(timing),
+        resting_leader_(timing),
         leader_votes_(memberships_, timing, votes) {}
   Rules(const Rules&) = delete;
   Rules& operator=(const Rules&) = delete;
@@ -53,6 +55,8 @@ class Rules {
   DeafLeader deaf_leader_;
   HungLeader hung_leader_;
   OneLease one_lease_;
+  NoRoom no_room_;
+  RestingLeader resting_leader_;
   StateMachineSafety state_machine_safety_{committed_};
   QuorumDurability quorum_durability_{committed_};
   SyncedFirst synced_first_;

@@ -1,8 +1,11 @@
 #include "sim/observers.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <utility>
 
+#include "commands/roster.h"
 #include "replica/replica.h"
 #include "sim/observer_rules.h"
 #include "sim/world.h"
@@ -30,9 +33,14 @@ struct Observers::State {
   void look_at_wires(Sight& sight);
   void look_at_leases(Sight& sight, const consensus::Protocol& protocol) const;
   bool has_lease(MachineId machine, const consensus::Protocol& protocol) const;
+  void look_at_members(Sight& sight);
+  bool is_whole(MachineId leader, const std::vector<NodeId>& nodes);
+  const commands::Roster& roster_of(const Sight& sight);
 
   World* world = nullptr;
   Rules rules;
+  // Each machine's list of nodes, as text and read.
+  std::map<MachineId, std::pair<std::string, commands::Roster>> rosters;
   Counts counts;
   std::uint64_t until_thorough = kThoroughEvery;
 };
@@ -70,6 +78,58 @@ void Observers::State::look_at_leases(Sight& sight, const consensus::Protocol& p
   }
 }
 
+const commands::Roster& Observers::State::roster_of(const Sight& sight) {
+  auto& [text, roster] = rosters[sight.machine];
+  const std::string* now = sight.data->setting(commands::Roster::kSetting);
+  if (now != nullptr && *now != text) {
+    text = *now;
+    if (auto read = commands::Roster::decode(text)) roster = *std::move(read);
+  }
+  return roster;
+}
+
+// Whether all of them run, and hear the leader and are heard by it.
+bool Observers::State::is_whole(MachineId leader, const std::vector<NodeId>& nodes) {
+  return std::all_of(nodes.begin(), nodes.end(), [&](NodeId node) {
+    const MachineId machine = rules.memory().machine_of(node);
+    if (machine == 0) return false;
+    const Host& host = world->host(machine);
+    const bool lives = host.running() && !host.paused() && !host.ending() && host.node()->self() == node;
+    const Network& network = world->network();
+    return lives && (machine == leader || (network.connected(leader, machine) &&
+                                           network.connected(machine, leader)));
+  });
+}
+
+void Observers::State::look_at_members(Sight& sight) {
+  const commands::Roster& roster = roster_of(sight);
+  const commands::RosterNode* self = roster.find(sight.node);
+  const bool rests = self != nullptr && self->state == commands::NodeState::draining;
+  const auto sight_of = [&](NodeId node) {
+    const MachineId machine = rules.memory().machine_of(node);
+    return machine == 0 ? nullptr : rules.memory().sight(machine);
+  };
+  const bool no_room = !is_quorum(*sight.membership, [&](NodeId node) {
+    if (node == sight.node) return !sight.full;
+    const Sight* other = sight_of(node);
+    return other == nullptr || !other->full;
+  });
+  if (!rests && !no_room) return;
+  if (!is_whole(sight.machine, sight.membership->everyone())) return;
+  sight.no_room = no_room;
+  bool others = false;
+  for (const auto& one : roster.nodes) {
+    if (one.node == sight.node || one.state != commands::NodeState::active) continue;
+    const Sight* other = sight_of(one.node);
+    if (!sight.membership->contains(one.node) || other->leader != sight.node ||
+        other->epoch != sight.epoch || other->durable + consensus::kNearlyAll < sight.commit) {
+      return;
+    }
+    others = true;
+  }
+  sight.unneeded = rests && others;
+}
+
 void Observers::State::look_at(MachineId machine, bool thorough) {
   const Host& host = world->host(machine);
   const server::Node* node = host.node();
@@ -103,14 +163,18 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.disk_may_lose = host.disk().may_lose();
   sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 
+  sight.full = !replica->has_room();
+
   if (sight.leads()) {
     look_at_wires(sight);
     look_at_leases(sight, protocol);
+    look_at_members(sight);
   }
 
   ++counts.looks;
   const bool hung = sight.leads() && sight.issued != sight.synced;
-  if (!thorough && !sight.deaf && !hung && !sight.leased && !rules.memory().changed(sight)) return;
+  const bool bad = sight.deaf || hung || sight.leased || sight.no_room || sight.unneeded;
+  if (!thorough && !bad && !rules.memory().changed(sight)) return;
   ++counts.changes;
   if (--until_thorough == 0) {
     thorough = true;
