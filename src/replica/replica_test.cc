@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ class Stage : public testing::Test, private Outbox {
   void open() {
     storage::LogRecovery recovered;
     auto opened = storage::Log::open(
-        disk, trace, {.segment_bytes = 1 << 20}, [](const std::string& what) { FAIL() << what; },
+        disk, trace, {.segment_bytes = segment_bytes}, [](const std::string& what) { FAIL() << what; },
         recovered);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     log = *std::move(opened);
@@ -81,6 +82,9 @@ class Stage : public testing::Test, private Outbox {
   std::string outcomes;
   bool peers_lead_last = false;
   std::uint64_t orders = 0;  // to campaign
+  std::uint64_t segment_bytes = 1 << 20;
+  std::set<NodeId> full;         // peers whose disks take no entries
+  std::vector<NodeId> heirs;     // to whom leadership was handed over
 
  private:
   void send(GroupId, const Message& message, ClusterTime) override {
@@ -92,6 +96,8 @@ class Stage : public testing::Test, private Outbox {
     reply.read_round = message.read_round;
     reply.lease_ms = message.lease_ms;
     reply.leads_last = peers_lead_last;
+    reply.no_room = full.contains(message.to);
+    if (message.kind == MessageKind::campaign_now) heirs.push_back(message.to);
     switch (message.kind) {
       case MessageKind::pre_vote_request:
         reply.kind = MessageKind::pre_vote_reply;
@@ -336,6 +342,67 @@ TEST_F(Stage, NotToOneThatIsToLeadLastAsWell) {
   open();
   run_for(seconds(3));
   EXPECT_EQ(orders, 0U);
+}
+
+// ---- Full disks: replica_room.cc ----------------------------------------------------------------
+
+class FullDisks : public Stage {
+ protected:
+  FullDisks() { segment_bytes = 16 << 10; }
+  Accepted submitted(bool write) {
+    std::string record;
+    const std::vector<std::string_view> words = {write ? "SET" : "GET", "k", "v"};
+    encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests},
+                   {words.begin(), words.end() - (write ? 0 : 1)}, record);
+    const Accepted answer = replica->submit(record, write, Epoch{});
+    run_for(milliseconds(100));
+    return answer;
+  }
+  // Until this replica's own disk takes no more entries.
+  void fill() {
+    disk.capacity = 0;  // for any other file
+    for (int i = 0; i < 10'000 && replica->has_room(); ++i) {
+      std::string record;
+      encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests},
+                     {"SET", "k", std::string(1000, 'x')}, record);
+      if (replica->submit(record, true, Epoch{}) != Accepted::yes) break;
+      run_for(milliseconds(1));
+    }
+    ASSERT_FALSE(replica->has_room());
+  }
+};
+
+TEST_F(FullDisks, OneFullFollowerIsNoReasonToRefuseAnything) {
+  open();
+  full = {NodeId(2)};
+  run_for(milliseconds(200));
+  EXPECT_EQ(submitted(true), Accepted::yes);
+  EXPECT_TRUE(heirs.empty());
+}
+
+TEST_F(FullDisks, WhereNoMajorityHasRoomWritesAreRefusedAndReadsGoOn) {
+  open();
+  full = {NodeId(2), NodeId(3)};
+  run_for(milliseconds(200));
+  EXPECT_EQ(submitted(true), Accepted::no_space);
+  EXPECT_EQ(submitted(false), Accepted::yes);
+  EXPECT_TRUE(heirs.empty()) << "nobody could do better";
+  full = {NodeId(3)};
+  run_for(milliseconds(200));
+  EXPECT_EQ(submitted(true), Accepted::yes);
+}
+
+TEST_F(FullDisks, AFullLeaderHandsOverToOneThatHasRoom) {
+  open();
+  full = {NodeId(2)};
+  run_for(milliseconds(200));
+  fill();
+  EXPECT_EQ(submitted(true), Accepted::no_space) << "one of three has room";
+  EXPECT_TRUE(heirs.empty()) << "no majority would have room under it";
+  full = {};
+  run_for(milliseconds(100));
+  EXPECT_EQ(submitted(true), Accepted::busy) << "leadership is on its way";
+  EXPECT_FALSE(heirs.empty());
 }
 
 }  // namespace
