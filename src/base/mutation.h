@@ -41,6 +41,24 @@ enum class Mutation : std::uint8_t {
   leader_never_gives_up,
   heartbeats_hide_hung_disk,
   priority_ignored,
+  // members
+  membership_not_rolled_back,
+  membership_counts_late,
+  change_before_own_commit,
+  two_changes_at_once,
+  joint_left_early,
+  joint_by_new_majority,
+  learner_counted,
+  learner_promoted_behind,
+  outsider_campaigns,
+  removed_leader_stays,
+  drained_leader_stays,
+  change_unconfirmed,
+  even_number_votes,
+  number_given_again,
+  wiped_node_taken_back,
+  older_start_heard,
+  newcomer_refused,
   // replication
   older_epochs_commit,
   minority_commits,
@@ -53,6 +71,7 @@ enum class Mutation : std::uint8_t {
   whole_log_acknowledged,
   hint_taken_for_match,
   cut_write_vouches,
+  match_outlives_process,
   // recovery of a damaged replica
   recovering_node_votes,
   recovering_node_acknowledges,
@@ -76,6 +95,7 @@ enum class Mutation : std::uint8_t {
   torn_whatever_follows,
   damage_accepted,
   name_not_synced,
+  promise_dropped_with_segment,
   full_disk_proposes,
   full_disk_acknowledges,
   snapshot_not_synced,
@@ -85,6 +105,7 @@ enum class Mutation : std::uint8_t {
   // time
   expiry_by_own_clock,
   stamp_from_wall_clock,
+  calendar_for_a_floor,
   pulse_skipped,
   // outcomes and order
   other_epochs_forward_taken,
@@ -108,6 +129,8 @@ enum class Mutation : std::uint8_t {
   // snapshots
   applied_twice,
   install_keeps_old_state,
+  install_over_newer_state,
+  install_without_membership,
   pre_images_skipped,
   snapshot_without_once,
   snapshot_without_queues,

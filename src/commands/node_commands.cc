@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "commands/arguments.h"
 #include "commands/errors.h"
 #include "commands/roster.h"
@@ -63,7 +64,8 @@ void join(WriteContext& context, Args args) {
   if (taken || too_long || roster.nodes.size() >= Roster::kMaxNodes) {
     return context.reply.integer(0);
   }
-  roster.last = NodeId(roster.last.value + 1);
+  const NodeId newest = mutated(Mutation::number_given_again) ? roster.nodes.back().node : roster.last;
+  roster.last = NodeId(newest.value + 1);
   roster.nodes.push_back(
       {roster.last, std::string(args[2]), std::string(args[3]), *uid, NodeState::active});
   keep(context, roster);

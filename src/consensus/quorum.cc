@@ -41,15 +41,17 @@ VoteResult majority_votes(const std::vector<NodeId>& voters,
 
 std::uint64_t quorum_reached(const Membership& membership,
                              const std::function<std::uint64_t(NodeId)>& value_of) {
-  const std::uint64_t incoming = majority_reached(membership.voters, value_of);
-  if (membership.outgoing.empty()) return incoming;
+  const bool all = mutated(Mutation::learner_counted);
+  const std::uint64_t incoming =
+      majority_reached(all ? membership.everyone() : membership.voters, value_of);
+  if (membership.outgoing.empty() || mutated(Mutation::joint_by_new_majority)) return incoming;
   return std::min(incoming, majority_reached(membership.outgoing, value_of));
 }
 
 VoteResult count_votes(const Membership& membership,
                        const std::function<std::optional<bool>(NodeId)>& vote_of) {
   const VoteResult incoming = majority_votes(membership.voters, vote_of);
-  if (membership.outgoing.empty()) return incoming;
+  if (membership.outgoing.empty() || mutated(Mutation::joint_by_new_majority)) return incoming;
   const VoteResult outgoing = majority_votes(membership.outgoing, vote_of);
   if (incoming == VoteResult::lost || outgoing == VoteResult::lost) return VoteResult::lost;
   if (incoming == VoteResult::won && outgoing == VoteResult::won) return VoteResult::won;

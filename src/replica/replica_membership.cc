@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "replica/replica_state.h"
 
 namespace holdfast::replica {
@@ -39,7 +40,8 @@ void Replica::State::tend_membership() {
   CHECK(roster.ok(), "{}", roster.error().message);
   const consensus::Status status = engine->status();
   if (tend_roster(*roster, status) || roster->nodes.empty()) return;
-  if (!status.membership.outgoing.empty() || status.membership_index > status.commit) return;
+  const bool settled = status.membership.outgoing.empty() && status.membership_index <= status.commit;
+  if (!settled && !mutated(Mutation::two_changes_at_once)) return;
 
   const std::vector<Presence> present = presences(status);
   auto target = next_membership({.self = options.protocol.self,
@@ -57,6 +59,7 @@ void Replica::State::tend_membership() {
 bool Replica::State::may_change_to(const consensus::Membership& target,
                                    const consensus::Status& status) {
   if (target.voters == status.membership.voters) return true;
+  if (mutated(Mutation::change_unconfirmed)) return true;
   if (!intended || intended->target != target) {
     intended = {target, status.round + 1};
     step(consensus::ReadRequest{++last_ticket});  // nobody waits for this read; it makes a round

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "replica/replica_state.h"
 
 namespace holdfast::replica {
@@ -117,7 +118,7 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
   const ClusterTime begin = stamped ? stamp : ClusterTime{clock.wall().ms};
   auto state = std::make_unique<State>(options, clock, disk, log, trace, outbox, prng.next(), begin,
                                        now);
-  if (!stamped) state->time.cut({});
+  if (!stamped && !mutated(Mutation::calendar_for_a_floor)) state->time.cut({});
   if (!follows) log.reset(group, start.mark.index, start.mark.epoch, [] {});
   if (keyspace) state->machine.replace(std::move(keyspace));
   state->note_stop();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
+
 namespace holdfast::replica {
 namespace {
 
@@ -43,14 +45,16 @@ class Choice {
   }
   std::size_t wanted() const {
     const auto& nodes = view_.roster.nodes;
-    return voters_for(static_cast<std::size_t>(
+    const auto active = static_cast<std::size_t>(
         std::count_if(nodes.begin(), nodes.end(),
-                      [](const auto& one) { return one.state == NodeState::active; })));
+                      [](const auto& one) { return one.state == NodeState::active; }));
+    return mutated(Mutation::even_number_votes) ? std::min(active, kMostVoters) : voters_for(active);
   }
 
   void keep_voters() {
     for (const NodeId node : view_.membership.voters) {
-      if (in_state(node, NodeState::active)) voters_.push_back(node);
+      const bool stays = mutated(Mutation::drained_leader_stays) && node == view_.self;
+      if (stays || in_state(node, NodeState::active)) voters_.push_back(node);
     }
   }
 
@@ -59,7 +63,8 @@ class Choice {
     for (const auto& one : view_.roster.nodes) {
       const Presence* known = presence(one.node);
       if (one.state != NodeState::active || votes(one.node) || known == nullptr) continue;
-      if (known->there && known->caught_up) return one.node;
+      const bool able = known->caught_up || mutated(Mutation::learner_promoted_behind);
+      if (known->there && able) return one.node;
     }
     return std::nullopt;
   }
@@ -88,6 +93,7 @@ class Choice {
       add(*one);
     }
     // One more than an odd number waits for another one, unless it makes up for one that leaves.
+    if (mutated(Mutation::even_number_votes)) return;
     if (voters_.size() % 2 == 0 && voters_.size() > view_.membership.voters.size()) drop_newest();
   }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
+
 namespace holdfast::server {
 namespace {
 
@@ -193,6 +195,12 @@ FoundingReaction answer_report(const storage::Identity& self, const FoundingRepo
             .join = report.list[report.place]};
   }
   if (found->uid == report.folder_uid) return {std::nullopt, adoption(self, found->node)};
+  if (found->uid != 0 && mutated(Mutation::wiped_node_taken_back)) {
+    storage::Identity forgetful = self;
+    forgetful.members[static_cast<std::size_t>(found - self.members.begin())].uid = report.folder_uid;
+    FoundingAnswer answer = adoption(forgetful, found->node);
+    return {std::move(forgetful), std::move(answer)};
+  }
   if (found->uid != 0) {
     return {std::nullopt,
             refusal(self.cluster_id,

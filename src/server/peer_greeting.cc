@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutation.h"
 #include "commands/roster.h"
 #include "server/peers_state.h"
 
@@ -47,13 +48,14 @@ std::string Peers::State::objection(const Hello& hello) const {
                        commands::Roster::kMaxNodes);
   }
   if (peer == nullptr) return {};
-  if (peer->uid != 0 && peer->uid != hello.folder_uid) {
+  const bool any = mutated(Mutation::wiped_node_taken_back);
+  if (peer->uid != 0 && peer->uid != hello.folder_uid && !any) {
     return fmt::format(
         "the place of node {} belongs to data folder {:016x}, not to {:016x}; "
         "a wiped node is a new node",
         hello.node, peer->uid, hello.folder_uid);
   }
-  if (hello.incarnation < peer->incarnation) {
+  if (hello.incarnation < peer->incarnation && !any && !mutated(Mutation::older_start_heard)) {
     return fmt::format(
         "node {} says that this is its start number {}, but number {} has been seen: "
         "an older copy of its data folder, or a process that should have ended",
@@ -66,6 +68,7 @@ std::string Peers::State::objection(const Hello& hello) const {
 // it. They know it, dial it, and their list is newer than its own. One that was removed has an older
 // list, or the same, in which it does not stand.
 bool Peers::State::is_newcomer(const Hello& hello) const {
+  if (mutated(Mutation::newcomer_refused)) return false;
   return hello.node && hello.folder_uid != 0 &&
          hello.list_version > options.identity.roster_version &&
          env::Address::parse(hello.peer_address).ok();

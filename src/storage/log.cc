@@ -241,12 +241,17 @@ bool Log::State::make_room(std::uint64_t bytes) {
   return true;
 }
 
-// Of a broken variant: what there is no room for counts as written.
+// Of a broken variant: what there is no room for counts as written, no sooner than a write would.
 void Log::State::drop_queue() {
+  for (const Queued& record : queue) written_tracks[record.header.group].apply(record.header);
   queue.clear();
   queued_bytes = 0;
   records_written = records_queued;
-  on_chain_done(records_written, {});
+  under_way = true;
+  auto done = [self = weak_from_this(), last = records_written](Result<void> result) {
+    if (const auto alive = self.lock()) alive->on_chain_done(last, result);
+  };
+  disk.submit(env::Lane::log, {{env::SyncFolder{}}, std::move(done)});
 }
 
 // Takes what fits into the segment; a new segment first says where each group stands.
@@ -259,7 +264,8 @@ Chain Log::State::fill_chain() {
       header.group = group;
       header.index = track.before;
       header.epoch = track.before_epoch;
-      const SharedBytes body(encode(StartBody{track.promise, track.last}));
+      const bool dropped = mutated(Mutation::promise_dropped_with_segment);
+      const SharedBytes body(encode(StartBody{dropped ? Epoch{} : track.promise, track.last}));
       header.content = content_of(header, body.view());
       chain.add(header, body);
     }

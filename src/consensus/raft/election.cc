@@ -27,6 +27,7 @@ bool Raft::may_campaign() const {
   if (installing_ || (recovery_ && !mutated(Mutation::recovering_node_votes))) return false;
   // Its promise would not become durable, nor anything that it led others to.
   if (disk_hangs()) return false;
+  if (mutated(Mutation::outsider_campaigns)) return true;
   for (auto one = memberships_.rbegin(); one != memberships_.rend(); ++one) {
     if (one->second.is_voter(options_.self)) return true;
     if (one->first <= commit_) break;
@@ -191,7 +192,7 @@ void Raft::on(PeerLiveness input) {
     // What was on its way is lost with the connection; that of a snapshot has its own report.
     if (peer->state() == Progress::State::replicate) peer->become_probe();
     if (!input.alive) {
-      peer->forget_match();
+      if (!mutated(Mutation::match_outlives_process)) peer->forget_match();
       if (transfer_to_ != input.node) return;
       transfer_to_ = {};
       return continue_change();

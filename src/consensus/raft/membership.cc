@@ -50,10 +50,11 @@ void Raft::on(MembershipRequested&& input) {
 std::optional<ChangeRefusal> Raft::objection(const Membership& target) const {
   if (role_ != Role::leader) return ChangeRefusal::not_leader;
   if (transfer_to_) return ChangeRefusal::handing_over;
-  if (commit_ < own_first_) return ChangeRefusal::too_early;
-  if (!membership().outgoing.empty() || memberships_.back().first > commit_) {
-    return ChangeRefusal::under_way;
+  if (commit_ < own_first_ && !mutated(Mutation::change_before_own_commit)) {
+    return ChangeRefusal::too_early;
   }
+  const bool under_way = !membership().outgoing.empty() || memberships_.back().first > commit_;
+  if (under_way && !mutated(Mutation::two_changes_at_once)) return ChangeRefusal::under_way;
   // As strict as the decoder: what is appended must be readable everywhere.
   std::string encoded;
   target.encode(encoded);
@@ -74,6 +75,7 @@ std::optional<ChangeRefusal> Raft::objection(const Membership& target) const {
 }
 
 bool Raft::caught_up(NodeId node) const {
+  if (mutated(Mutation::learner_promoted_behind)) return true;
   for (const Progress& peer : peers_) {
     if (peer.node() != node) continue;
     return peer.state() == Progress::State::replicate &&
@@ -129,13 +131,14 @@ bool Raft::leaving() const {
 
 // On a leader, when something has been committed.
 void Raft::continue_change() {
-  if (memberships_.back().first > commit_ || commit_ < own_first_) return;
+  const bool early = mutated(Mutation::joint_left_early) && !membership().outgoing.empty();
+  if ((memberships_.back().first > commit_ && !early) || commit_ < own_first_) return;
   if (!membership().outgoing.empty()) {
     Membership next = membership();
     next.outgoing.clear();
     return append_membership(std::move(next));
   }
-  if (is_voter() || transfer_to_) return;
+  if (is_voter() || transfer_to_ || mutated(Mutation::removed_leader_stays)) return;
   on(TransferRequested{});
   if (!transfer_to_) become_follower(promise_, {});
 }
@@ -160,6 +163,7 @@ void Raft::adopt_memberships(const std::vector<Entry>& entries) {
 
 void Raft::cut_memberships(Index from) {
   if (memberships_.size() == 1 || memberships_.back().first < from) return;
+  if (mutated(Mutation::membership_not_rolled_back)) return;
   while (memberships_.size() > 1 && memberships_.back().first >= from) memberships_.pop_back();
   membership_changed();
 }

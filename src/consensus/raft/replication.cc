@@ -133,7 +133,8 @@ void Raft::update_commit() {
     const Progress* peer = find_peer(node);
     return peer == nullptr ? 0 : peer->match().value;
   };
-  const Index reached(quorum_reached(membership(), match_of));
+  const bool late = mutated(Mutation::membership_counts_late);
+  const Index reached(quorum_reached(late ? membership_at(commit_) : membership(), match_of));
   // Only entries of the own epoch commit by counting; they take the earlier ones along (3.6.2).
   if (reached <= commit_ || (reached < own_first_ && !mutated(Mutation::older_epochs_commit))) {
     return;

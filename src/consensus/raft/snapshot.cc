@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutation.h"
 #include "consensus/raft/raft.h"
 
 namespace holdfast::consensus {
@@ -39,13 +40,14 @@ void Raft::on_snapshot(const Message& message) {
   if (message.index_epoch > message.epoch) return;
   follow(message.from);
   if (installing_) return;
+  const bool whatever = mutated(Mutation::install_over_newer_state);
   // A state never goes back: what is committed here already contains the snapshot.
-  if (message.index <= commit_) {
+  if (message.index <= commit_ && !whatever) {
     if (!recovery_) acknowledge(commit_, message.read_round);
     return;
   }
   // The log contains it: then the entries are worth more than the snapshot.
-  if (log_.epoch_at(message.index) == message.index_epoch) {
+  if (log_.epoch_at(message.index) == message.index_epoch && !whatever) {
     commit_to(message.index);
     if (!recovery_) acknowledge(message.index, message.read_round);
     return;
@@ -75,8 +77,10 @@ void Raft::on(SnapshotStored&& input) {
   writes_.cut(mark.index.next());
   writes_.raise(mark.index);
   // The membership of the snapshot rules; a later one that was in the log went with it.
+  const bool stale = mutated(Mutation::install_without_membership);
+  Membership rules = stale ? membership() : mark.membership;
   memberships_.clear();
-  memberships_.emplace_back(mark.index, mark.membership);
+  memberships_.emplace_back(mark.index, std::move(rules));
   membership_changed();
   commit_ = mark.index;
   out_->committed_up_to = mark.index;
