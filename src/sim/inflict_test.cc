@@ -306,6 +306,34 @@ TEST_F(FaultWorld, AnImageOfAnEarlierStartIsOutOfBound) {
   EXPECT_EQ(world_->host(2).disk().content("identity"), identity);
 }
 
+// What the peers do about one that they can tell apart: it is refused, and nobody counts it.
+TEST_F(FaultWorld, WhoStartsUnderAnOlderNumberIsHeardByNobody) {
+  begin();
+  ASSERT_TRUE(serves("old"));
+  const MachineId node = follower();
+  const MachineId third = 6 - node - world_->leader();
+  inflict(at("save-disk", node));
+  for (int i = 0; i < 2; ++i) {
+    inflict(at("kill", node));
+    inflict(at("start", node));
+    run_for(seconds(1));
+  }
+  ASSERT_TRUE(serves("new"));
+  come_to_rest();
+  world_->host(node).power_off();
+  ASSERT_TRUE(world_->host(node).disk().restore_image());
+  inflict(at("start", node));
+  run_for(seconds(5));
+  ASSERT_TRUE(world_->host(node).running());
+  EXPECT_TRUE(serves("newer")) << "the others are a majority";
+  EXPECT_LT(applied(node), applied(world_->leader()));
+  inflict(at("kill", third));
+  run_for(seconds(5));
+  EXPECT_EQ(world_->leader(), 0U) << "it does not make up a majority";
+  inflict(at("start", third));
+  EXPECT_TRUE(serves("again"));
+}
+
 TEST_F(FaultWorld, WhatALyingDiskForgetsIsFoundOrMadeUpFor) {
   int silent = 0;
   int found = 0;

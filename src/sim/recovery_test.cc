@@ -56,6 +56,20 @@ TEST_F(DamagedNodes, TwoOfThreeThatLoseTheirLogsStayStoppedAndSayWhy) {
   EXPECT_TRUE(on_disk(2, "damaged-2-log-0000000000000001.hfl"));
 }
 
+TEST_F(DamagedNodes, ThreeOfThreeThatLoseTheirLogsStayStoppedAndAnswerNothing) {
+  begin();
+  ASSERT_TRUE(serves());
+  come_to_rest();
+  for (MachineId id = 1; id <= 3; ++id) damage_log(id);
+  run_for(seconds(30));
+  EXPECT_EQ(world_->leader(), 0U);
+  for (MachineId id = 1; id <= 3; ++id) {
+    EXPECT_EQ(status(id).recovering_too.size(), 2U) << id;
+    EXPECT_FALSE(holds(id, "k")) << "nobody knows whether it was there";
+    EXPECT_NE(ask(id, "EXISTS k"), ":0\r\n") << "nor that it was not";
+  }
+}
+
 TEST_F(DamagedNodes, TwoOfFiveThatLoseTheirLogsRecover) {
   begin(5);
   ASSERT_TRUE(serves());
@@ -81,6 +95,41 @@ TEST_F(DamagedNodes, OfTwoNodesADamagedOneDoesNotStartAndChangesNothing) {
   inflict("start 1");
   EXPECT_TRUE(world_->host(1).running());
   EXPECT_TRUE(serves("again"));
+}
+
+TEST_F(DamagedNodes, TheOnlyNodeDoesNotStartOnADamagedLogAndChangesNothing) {
+  begin(1);
+  ASSERT_TRUE(serves());
+  come_to_rest();
+  damage_log(1);
+  EXPECT_FALSE(world_->host(1).running());
+  EXPECT_NE(last_words(1).find("log-0000000000000001.hfl"), std::string::npos) << last_words(1);
+  EXPECT_FALSE(on_disk(1, "recovering"));
+  inflict("heal-disk 1");
+  inflict("start 1");
+  EXPECT_TRUE(serves("again"));
+  EXPECT_TRUE(holds(1, "k"));
+}
+
+// The write that the power loss tore was acknowledged to nobody.
+TEST_F(DamagedNodes, TheOnlyNodeBeginsAgainBeforeATornWrite) {
+  begin(1);
+  ASSERT_TRUE(serves());
+  for (int i = 0; i < 30; ++i) {
+    const std::string key = fmt::format("k{}", i);
+    inflict(fmt::format("power-off-at 1 {}ops", 1 + i % 2));  // it writes, it syncs
+    RawClient client(world_->schedule(), world_->network(), kFirstClient + 100);
+    client.dial(world_->host(1).address());
+    run_for(milliseconds(20));
+    client.send(fmt::format("SET {} {}\r\n", key, std::string(3000, 'v')));
+    run_for(milliseconds(200));
+    const bool done = client.take() == "+OK\r\n";
+    ASSERT_FALSE(world_->host(1).running()) << i;
+    inflict("start 1");
+    ASSERT_TRUE(world_->host(1).running()) << i << ": " << last_words(1);
+    ASSERT_TRUE(serves());
+    EXPECT_TRUE(!done || holds(1, key)) << i;
+  }
 }
 
 }  // namespace
