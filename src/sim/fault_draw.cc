@@ -9,6 +9,7 @@ namespace {
 
 using K = FaultKind;
 
+constexpr std::int64_t kHangs = 1'000'000;  // so many times slower completes nothing in a run
 constexpr std::int64_t kYearMs = std::int64_t{366} * 24 * 3600 * 1000;
 
 // Repairs and preparations are drawn with what they belong to.
@@ -282,7 +283,11 @@ void Draw::draw_told(FaultKind kind) {
   const MachineId node = a_node();
   switch (kind) {
     case K::slow_disk:
-      add(now_, kind, {node}, skewed(2, 500), chance());
+      if (prng_.below(8) == 0) {
+        add(now_, kind, {node}, kHangs);
+      } else {
+        add(now_, kind, {node}, skewed(2, 500), chance());
+      }
       break;
     case K::no_space:
       add(now_, kind, {node}, skewed(0, 300'000));

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -114,6 +115,7 @@ class Run {
   std::string positions();
   // Those of the core that run as members of the cluster.
   std::set<MachineId> up();
+  std::optional<MachineId> last_recovering();
   void problem(std::string text);
 
   const Scenario& scenario_;
@@ -244,6 +246,9 @@ void Run::settle() {
   }
   if (!serves_) return;
   if (!done) problem("liveness: an operation never ended");
+  if (!wait_for(kRecovery, [this] { return !last_recovering(); })) {
+    problem(fmt::format("liveness: node {} is still recovering", *last_recovering()));
+  }
   rests_ = wait_for(kRecovery, [this] { return at_rest(); });
   if (!rests_) problem("liveness: the replicas did not reach the same entry: " + positions());
 }
@@ -325,6 +330,18 @@ std::set<MachineId> Run::up() {
     if (!node->replica()->protocol().status().recovering) members.insert(id);
   }
   return members;
+}
+
+// Who recovers needs a word of every other node. When all others are whole it has that soon.
+std::optional<MachineId> Run::last_recovering() {
+  const std::set<MachineId> members = up();
+  if (members.size() + 1 != world_.nodes()) return std::nullopt;
+  for (const MachineId id : core_) {
+    const server::Node* node = world_.host(id).node();
+    const bool here = node != nullptr && node->replica() != nullptr && !world_.host(id).paused();
+    if (here && !members.contains(id)) return id;
+  }
+  return std::nullopt;
 }
 
 bool Run::owes_service() {
@@ -470,13 +487,6 @@ void Run::judge_inside() {
     if (world_.host(id).running() || damaged_.contains(id)) continue;
     if (changes_members() && !is_listed(id)) continue;
     problem(fmt::format("liveness: node {} is down: {}", id, world_.host(id).last_words()));
-  }
-  // Who recovers needs a word of every other node, and has it within seconds.
-  const std::set<MachineId> members = up();
-  for (const MachineId id : core_) {
-    const bool alone = members.size() + 1 == world_.nodes() && !members.contains(id);
-    if (!rests_ || !alone || !world_.host(id).running()) continue;
-    problem(fmt::format("liveness: node {} is still recovering", id));
   }
   observers_.finish();
   for (const auto& one : observers_.problems()) problem(one.text());
