@@ -57,7 +57,6 @@ enum class Mutation : std::uint8_t {
   even_number_votes,
   number_given_again,
   wiped_node_taken_back,
-  older_start_heard,
   newcomer_refused,
   // replication
   older_epochs_commit,
@@ -71,13 +70,10 @@ enum class Mutation : std::uint8_t {
   whole_log_acknowledged,
   hint_taken_for_match,
   cut_write_vouches,
-  match_outlives_process,
   // recovery of a damaged replica
   recovering_node_votes,
   recovering_node_acknowledges,
   recovered_before_caught_up,
-  recovering_node_answers,
-  forgotten_by_a_quorum,
   // reads
   read_without_round,
   read_before_own_commit,

@@ -55,7 +55,7 @@ std::string Peers::State::objection(const Hello& hello) const {
         "a wiped node is a new node",
         hello.node, peer->uid, hello.folder_uid);
   }
-  if (hello.incarnation < peer->incarnation && !any && !mutated(Mutation::older_start_heard)) {
+  if (hello.incarnation < peer->incarnation && !any) {
     return fmt::format(
         "node {} says that this is its start number {}, but number {} has been seen: "
         "an older copy of its data folder, or a process that should have ended",

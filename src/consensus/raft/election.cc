@@ -192,7 +192,7 @@ void Raft::on(PeerLiveness input) {
     // What was on its way is lost with the connection; that of a snapshot has its own report.
     if (peer->state() == Progress::State::replicate) peer->become_probe();
     if (!input.alive) {
-      if (!mutated(Mutation::match_outlives_process)) peer->forget_match();
+      peer->forget_match();
       if (transfer_to_ != input.node) return;
       transfer_to_ = {};
       return continue_change();

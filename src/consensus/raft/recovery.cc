@@ -31,7 +31,7 @@ void Raft::answer_question(const Message& question) {
   Message reply = message_to(question.from, MessageKind::pre_vote_reply);
   reply.read_round = question.read_round;
   // Not refused: this replica cannot say. What it has promised since is not all that it has promised.
-  reply.refused = !recovery_ || mutated(Mutation::recovering_node_answers);
+  reply.refused = !recovery_;
   reply.hint = log_.last();
   reply.hint_epoch = log_.last_epoch();
   send_after_sync(std::move(reply));
@@ -74,7 +74,6 @@ std::set<NodeId> Raft::asked() const {
 
 // Everything that a quorum has ever decided is known to one of those who have answered.
 bool Raft::quorums_remembered() const {
-  if (mutated(Mutation::forgotten_by_a_quorum)) return true;
   const auto remembered = [this](const std::vector<NodeId>& voters) {
     const auto knows = [this](NodeId node) { return recovery_->heard.contains(node); };
     const auto known = std::count_if(voters.begin(), voters.end(), knows);
