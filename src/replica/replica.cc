@@ -254,7 +254,8 @@ void Replica::snapshot_arrived(Index index, std::string content) {
   State& s = *state_;
   s.now = std::max(s.now, s.clock.now());
   if (s.rebuild) return s.rebuild_from(index, std::move(content));
-  if (index <= s.applied || s.hold_apply || !s.leader_known()) return;  // it will be offered again
+  const bool older = index <= s.applied && !mutated(Mutation::install_over_newer_state);
+  if (older || s.hold_apply || !s.leader_known()) return;  // it will be offered again
   const auto name = storage::snapshot_name(s.options.protocol.group, index);
   const auto header = storage::read_snapshot_header(name, content);
   if (!header.ok() || header->mark.index != index) return;
