@@ -9,11 +9,21 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "storage/file_scan.h"
 #include "storage/snapshot_file.h"
 #include "storage/test_disk.h"
 
 namespace holdfast::storage {
 namespace {
+
+// Looked at piece by piece, as a running node does, it is whole exactly if it can be read.
+bool scans(std::string_view bytes, std::size_t piece) {
+  const auto scan = scan_snapshot(bytes.size());
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    if (!scan->feed(bytes.substr(at, piece)).empty()) return false;
+  }
+  return scan->finish().empty();
+}
 
 bool reads(std::string_view bytes, std::vector<std::string>& chunks) {
   chunks.clear();
@@ -23,6 +33,9 @@ bool reads(std::string_view bytes, std::vector<std::string>& chunks) {
   });
   const bool header_alone = read_snapshot_header("file", bytes).ok();
   CHECK(header_alone || !header.ok());
+  for (const std::size_t piece : {1UL, 37UL, 1'000'000UL}) {
+    CHECK(scans(bytes, piece) == header.ok() || bytes.size() > kSnapshotHeaderMax);
+  }
   return header.ok();
 }
 
