@@ -96,6 +96,8 @@ std::string Keeper::start() {
   ::pthread_sigmask(SIG_BLOCK, &all, &before);
   std::string failed;
   try {
+    // Its first step is to take this too: by then thread_ is set, which its callback may let go of.
+    const std::lock_guard guard(mutex_);
     // It keeps the keeper alive: the callback may let go of the last Mutex.
     thread_ = std::thread([self = shared_from_this()] { self->run(); });
   } catch (const std::system_error& error) {
