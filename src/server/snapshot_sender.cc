@@ -94,7 +94,7 @@ void SnapshotSender::on_turn_end(PeerLink* link, Instant now) {
 
 void SnapshotSender::begin_next(Instant now) {
   moved_ = false;
-  current_.emplace();
+  current_ = Transfer{};
   current_->id = ++next_id_;
   current_->wish = std::move(waiting_.front());
   current_->progress_at = now;
