@@ -47,6 +47,17 @@ class Upgrades(unittest.TestCase):
         process = cluster.processes.pop(node)
         return process.wait(READY_SECONDS), cluster.end_of_log(node, 5)
 
+    def only_the_newer_build_goes_on(self, cluster, node, old):
+        """The older one refuses to start and changes nothing in the folder."""
+        cluster.binary = old
+        cluster.start(node)
+        code, said = self.ends(cluster, node)
+        self.assertNotEqual(code, 0)
+        self.assertIn(f"semantics version {NEW}, this build knows 1 to {OLD}", said)
+        cluster.binary = NEXT
+        cluster.start(node)
+        cluster.wait_until_level()
+
     def test_a_rolling_upgrade_under_load_and_no_way_back(self):
         with Cluster(3) as cluster:
             old = cluster.binary
@@ -91,15 +102,7 @@ class Upgrades(unittest.TestCase):
         cluster.wait_until_level()
         self.restart(cluster, 0, NEXT)
         cluster.terminate(0)
-        cluster.binary = old
-        cluster.start(0)
-        code, said = self.ends(cluster, 0)
-        self.assertNotEqual(code, 0)
-        self.assertIn(f"semantics version {NEW}, this build knows 1 to {OLD}", said)
-        # Nothing has happened to its data: the newer build goes on with it.
-        cluster.binary = NEXT
-        cluster.start(0)
-        cluster.wait_until_level()
+        self.only_the_newer_build_goes_on(cluster, 0, old)
         self.assertEqual(cluster.connect(0).call("GET", "after"), b"1")
         self.assertEqual(self.levels(cluster), {str(NEW)})
 
@@ -127,15 +130,7 @@ class Upgrades(unittest.TestCase):
             self.restart(cluster, 0, NEXT)
             self.wait(lambda: self.levels(cluster) == {str(NEW)})
             cluster.connect(0).call("SET", "a", "1")
-            cluster.binary = old
-            cluster.start(1)
-            code, said = self.ends(cluster, 1)
-            self.assertNotEqual(code, 0)
-            self.assertIn(f"semantics version {NEW}, this build knows 1 to {OLD}", said)
-            # With the newer build the same folder goes on.
-            cluster.binary = NEXT
-            cluster.start(1)
-            cluster.wait_until_level()
+            self.only_the_newer_build_goes_on(cluster, 1, old)
             self.assertEqual(cluster.connect(1).call("GET", "a"), b"1")
 
     def wait(self, condition):
