@@ -5,22 +5,12 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
 import tempfile
 import unittest
 
+from build_tree import BUILD, run
 from nodes import ROOT
-from server import BINARY
-
-BUILD = os.path.dirname(os.path.abspath(BINARY))
-
-
-def run(*words, **options):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=250, **options)
-    if done.returncode != 0:
-        raise AssertionError(f"{words[0]}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return done.stdout
 
 
 class Package(unittest.TestCase):

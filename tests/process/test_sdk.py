@@ -11,19 +11,11 @@ import tempfile
 import unittest
 
 import nodes
+from build_tree import BUILD, run
 from nodes import ROOT, Cluster
-from server import BINARY
 
-BUILD = os.path.dirname(os.path.abspath(BINARY))
 EXAMPLES = os.path.join(ROOT, "examples", "client")
 PATIENCE = 30
-
-
-def run(*words, **options):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=250, **options)
-    if done.returncode != 0:
-        raise AssertionError(f"{words}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return done.stdout
 
 
 class Sdk(unittest.TestCase):
