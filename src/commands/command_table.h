@@ -62,6 +62,8 @@ struct CommandSpec {
   // then for one key: "RO access|OW update".
   std::string_view key_access = {};
   std::string_view tips = {};  // for clients of clusters, by ' '
+  // The level that a cluster must have (commands/levels.h) before the command may enter its log.
+  std::uint16_t semantics = 0;
 
   bool is(CommandFlag flag) const { return (flags & flag) != 0; }
 };

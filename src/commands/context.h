@@ -43,6 +43,7 @@ struct WriteContext {
   resp::ReplyWriter& reply;
   Origin origin;
   Index index;               // of the entry
+  std::uint16_t semantics = UINT16_MAX;  // that the entry is written in (commands/levels.h)
   std::uint64_t random = 0;  // from the entry
   bool resp3 = false;
   bool may_wait = true;         // false inside MULTI: act as if it would not wait

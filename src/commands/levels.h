@@ -22,6 +22,9 @@ struct Levels {
   // In force in a cluster in which nobody has said anything: the version of the first program that
   // knew of levels.
   static constexpr std::uint16_t kFirst = 2;
+  // From here on: locks in full, semaphores, elections, sessions, latches, limits, caches' leases,
+  // feeds.
+  static constexpr std::uint16_t kCoordination = 3;
 
   std::uint16_t level = kFirst;                // in force: what new entries are written in
   std::map<NodeId, std::uint16_t> nodes = {};  // the highest that each agrees to

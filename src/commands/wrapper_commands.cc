@@ -374,6 +374,16 @@ std::vector<std::size_t> wrapped_keys(Args args) {
   return positions;
 }
 
+std::uint16_t level_needed(Args args) {
+  std::uint16_t level = 0;
+  for (; !args.empty(); args = inner_words(args)) {
+    const CommandSpec* const spec = find_command(args);
+    if (spec != nullptr) level = std::max(level, spec->semantics);
+    if (!is_wrapper(spec)) break;
+  }
+  return level;
+}
+
 std::optional<std::string> fenced(const WriteContext& context, Args args) {
   for (; !args.empty() && is_wrapper(find_command(args)); args = inner_words(args)) {
     if (is_guard(args)) {
@@ -414,6 +424,7 @@ void run_once(WriteContext& context, const OnceScope& scope,
                     .reply = kept_reply,
                     .origin = context.origin,
                     .index = context.index,
+                    .semantics = context.semantics,
                     .random = context.random,
                     .resp3 = true,
                     .may_wait = false,

@@ -43,6 +43,9 @@ std::optional<std::string> refuse_wrapped(Args args);
 // Positions in args of the keys of the innermost command.
 std::vector<std::size_t> wrapped_keys(Args args);
 
+// The level that a cluster must have for these words, wrappers and what they wrap together.
+std::uint16_t level_needed(Args args);
+
 // ---- for EXEC
 
 // The error of the first guard in these words, wrapped or not, that would refuse; nothing if all

@@ -12,12 +12,12 @@ namespace {
 // Hashes what is written, in pieces, so that memory does not grow with the data.
 class Hashing {
  public:
-  Hashing() : writer_(bytes_) {}
+  explicit Hashing(std::uint8_t format) : format_(format), writer_(bytes_) {}
 
   Writer& writer() { return writer_; }
-  void item(PartKind section, std::size_t position, const SlotState& state) {
+  void item(const Section& section, std::size_t position, const SlotState& state) {
     const std::size_t before = bytes_.size();
-    encode_section_item(writer_, section, position, &state.keys, state.coordination.get());
+    section.encode(writer_, position, &state.keys, state.coordination.get(), format_);
     written(before);
   }
   void removal(std::uint32_t bucket, std::uint64_t revision) {
@@ -39,18 +39,19 @@ class Hashing {
     bytes_.clear();
   }
 
+  const std::uint8_t format_;
   std::string bytes_;
   Writer writer_;
   std::uint64_t hash_ = 0;
   std::size_t item_bytes_ = 0;
 };
 
-std::size_t size_of(const SlotState& state, PartKind section) {
-  return section_size(section, &state.keys, state.coordination.get());
+std::size_t size_of(const SlotState& state, const Section& section) {
+  return section.size(&state.keys, state.coordination.get());
 }
 
-void begin_section(Hashing& hashing, PartKind section, std::uint32_t slot, std::size_t size) {
-  hashing.writer().u8(static_cast<std::uint8_t>(section));
+void begin_section(Hashing& hashing, const Section& section, std::uint32_t slot, std::size_t size) {
+  hashing.writer().u8(static_cast<std::uint8_t>(section.kind));
   hashing.writer().varint(slot);
   hashing.writer().varint(size);
 }
@@ -71,15 +72,15 @@ DigestPart finish(Hashing& hashing, const DigestCursor& next) {
 std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) const {
   const Core& core = state_->core;
   CHECK(first_slot <= kSlotCount && count <= kSlotCount - first_slot);
-  Hashing hashing;
-  if (count == kSlotCount) encode_header(hashing.writer(), core);
+  Hashing hashing(core.format);
+  if (count == kSlotCount) encode_header(hashing.writer(), core, core.format);
   for (std::uint32_t slot = first_slot; slot < first_slot + count; ++slot) {
     // Buckets are no slots: only who asks for everything gets them.
     const std::uint64_t removal = count == kSlotCount ? core.removals.at(slot) : 0;
     if (removal != 0) hashing.removal(slot, removal);
     const SlotState* state = core.slots[slot].get();
     if (state == nullptr) continue;
-    for (const PartKind section : kSections) {
+    for (const Section& section : sections()) {
       const std::size_t size = size_of(*state, section);
       if (size == 0) continue;
       begin_section(hashing, section, slot, size);
@@ -92,8 +93,8 @@ std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) co
 DigestPart Keyspace::digest_part(const DigestCursor& from, std::size_t bytes) const {
   const Core& core = state_->core;
   CHECK(bytes > 0);
-  Hashing hashing;
-  encode_header(hashing.writer(), core);
+  Hashing hashing(core.format);
+  encode_header(hashing.writer(), core, core.format);
   write(hashing, from);
   DigestCursor at = from;
   for (; at.slot < kSlotCount; ++at.slot, at.section = 0, at.left = 0) {
@@ -104,8 +105,8 @@ DigestPart Keyspace::digest_part(const DigestCursor& from, std::size_t bytes) co
     }
     const SlotState* state = core.slots[at.slot].get();
     if (state == nullptr) continue;
-    for (; at.section < std::size(kSections); ++at.section, at.left = 0) {
-      const PartKind section = kSections[at.section];
+    for (; at.section < sections().size(); ++at.section, at.left = 0) {
+      const Section& section = sections()[at.section];
       const std::size_t size = size_of(*state, section);
       if (at.left == 0 || at.left > size) at.left = size;
       if (size != 0) begin_section(hashing, section, at.slot, size);

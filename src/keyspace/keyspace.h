@@ -159,6 +159,11 @@ class Keyspace {
   // ---- events since the last call, in order
   std::vector<WaiterEvent> take_events();
 
+  // In which format snapshots are written and digests taken from here on: 2 or, at first, 3. Format 2
+  // is what older programs read; it has no room for kinds that they do not know. REQUIRES: with 2,
+  // there are none.
+  void use_format(std::uint8_t format);
+
   // ---- snapshots (keyspace/snapshot_codec.cc). Without fork and without stopping: begin_snapshot
   // fixes the state; next_chunk encodes slot after slot; a slot that is about to change before its
   // turn is encoded first. One walk at a time.
@@ -206,7 +211,8 @@ class Keyspace {
   friend class LockTable;
   friend class GuardTable;
   friend class OnceTable;
-  bool restore_items(std::uint8_t part_kind, std::string_view body, const TimeShift& shift);
+  bool restore_items(std::uint8_t part_kind, std::string_view body, const TimeShift& shift,
+                     std::uint8_t format);
 
   struct State;
   std::unique_ptr<State> state_;

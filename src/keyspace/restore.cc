@@ -80,6 +80,21 @@ bool fit_once(Core& core, Slot slot, const TimeShift& shift) {
   return true;
 }
 
+// What was just added is made to belong here. False: it cannot.
+bool fit(Core& core, PartKind kind, Slot slot, const TimeShift& shift) {
+  switch (kind) {
+    case PartKind::keys:
+      fit_key(core, slot, shift);
+      return true;
+    case PartKind::locks:
+      return fit_lock(core, slot, shift);
+    case PartKind::once:
+      return fit_once(core, slot, shift);
+    default:
+      return false;
+  }
+}
+
 // A floor is never lowered, whoever raised it.
 bool restore_guard(Reader& reader, Keyspace& keyspace, Slot slot) {
   const std::string_view name = reader.bytes();
@@ -148,16 +163,17 @@ Result<void> Keyspace::restore_chunk(std::string_view chunk, const TimeShift& sh
   Reader reader(chunk);
   const std::uint8_t version = reader.u8();
   if (!reader.ok() || version == 0) return senseless("a part has no format version");
-  if (version > kSnapshotVersion) {
-    return senseless(fmt::format("its format {} is newer than the newest known here, {}", version,
-                                 kSnapshotVersion));
+  if (version > state_->core.format) {
+    return senseless(fmt::format("its format {} is newer than the newest that all nodes of the "
+                                 "cluster agree to, {}: upgrade them all first",
+                                 version, state_->core.format));
   }
   while (reader.left() > 0) {
     const auto kind = static_cast<PartKind>(reader.u8());
     const std::string_view body = reader.bytes();
     if (!reader.ok()) return senseless("a part of it is cut off");
     if (kind == PartKind::header || kind == PartKind::removals || kind == PartKind::end) continue;
-    if (!restore_items(static_cast<std::uint8_t>(kind), body, shift)) {
+    if (!restore_items(static_cast<std::uint8_t>(kind), body, shift, version)) {
       return senseless("a part of it makes no sense");
     }
   }
@@ -166,32 +182,19 @@ Result<void> Keyspace::restore_chunk(std::string_view chunk, const TimeShift& sh
 
 // Where an item stood is not looked at: some that came before may have ended meanwhile.
 bool Keyspace::restore_items(std::uint8_t part_kind, std::string_view body,
-                             const TimeShift& shift) {
+                             const TimeShift& shift, std::uint8_t format) {
   Core& core = state_->core;
   Reader reader(body);
   const Slot slot(reader.u16());
   reader.varint();
   const std::uint64_t count = reader.varint();
-  if (!reader.ok() || slot.value >= kSlotCount) return false;
+  const auto kind = static_cast<PartKind>(part_kind);
+  const Section* section = find_section(kind);
+  if (!reader.ok() || slot.value >= kSlotCount || section == nullptr) return false;
   for (std::uint64_t i = 0; i < count; ++i) {
-    bool sane = false;
-    switch (static_cast<PartKind>(part_kind)) {
-      case PartKind::keys:
-        sane = decode_key(reader, core, slot);
-        if (sane) fit_key(core, slot, shift);
-        break;
-      case PartKind::locks:
-        sane = decode_lock(reader, core, slot) && fit_lock(core, slot, shift);
-        break;
-      case PartKind::guards:
-        sane = restore_guard(reader, *this, slot);
-        break;
-      case PartKind::once:
-        sane = decode_once(reader, core, slot) && fit_once(core, slot, shift);
-        break;
-      default:
-        break;
-    }
+    const bool sane = kind == PartKind::guards
+                          ? restore_guard(reader, *this, slot)
+                          : section->decode(reader, core, slot, format) && fit(core, kind, slot, shift);
     if (!sane) return false;
   }
   return reader.finished();

@@ -291,7 +291,7 @@ bool decode_once(Reader& reader, Core& core, Slot slot) {
   return true;
 }
 
-void encode_header(Writer& writer, const Core& core) {
+void encode_header(Writer& writer, const Core& core, std::uint8_t format) {
   writer.varint(core.totals.keys);
   writer.varint(core.totals.locks);
   writer.varint(core.totals.guards);
@@ -302,9 +302,15 @@ void encode_header(Writer& writer, const Core& core) {
     writer.bytes(name);
     writer.bytes(value);
   }
+  if (format < kFormatOfKinds) return;
+  for (std::size_t kind = 0; kind < core.totals.later.size(); ++kind) {
+    if (core.totals.later[kind] == 0) continue;
+    writer.u8(static_cast<std::uint8_t>(kind));
+    writer.varint(core.totals.later[kind]);
+  }
 }
 
-bool decode_header(Reader& reader, Core& core, Totals& totals) {
+bool decode_header(Reader& reader, Core& core, Totals& totals, std::uint8_t format) {
   totals.keys = reader.varint();
   totals.locks = reader.varint();
   totals.guards = reader.varint();
@@ -316,6 +322,14 @@ bool decode_header(Reader& reader, Core& core, Totals& totals) {
     std::string name(reader.bytes());
     std::string value(reader.bytes());
     if (!core.settings.emplace(std::move(name), std::move(value)).second) return false;
+  }
+  if (format < kFormatOfKinds) return reader.finished();
+  for (std::size_t next = 0; reader.ok() && reader.left() > 0;) {
+    const std::size_t kind = reader.u8();
+    const std::uint64_t count = reader.varint();
+    if (kind < next || kind >= totals.later.size() || count == 0) return false;
+    totals.later[kind] = count;
+    next = kind + 1;
   }
   return reader.finished();
 }
@@ -346,39 +360,7 @@ bool decode_removals(Reader& reader, Core& core) {
   return reader.finished();
 }
 
-std::size_t section_size(PartKind section, const SlotTable<StoredObject>* keys,
-                         const Coordination* coordination) {
-  if (section == PartKind::keys) return keys == nullptr ? 0 : keys->size();
-  if (coordination == nullptr) return 0;
-  switch (section) {
-    case PartKind::locks:
-      return coordination->locks.size();
-    case PartKind::guards:
-      return coordination->guards.size();
-    case PartKind::once:
-      return mutated(Mutation::snapshot_without_once) ? 0 : coordination->once.size();
-    default:
-      break;
-  }
-  fail(__FILE__, __LINE__, "section", "not a section");
-}
-
-void encode_section_item(Writer& writer, PartKind section, std::size_t position,
-                         const SlotTable<StoredObject>* keys, const Coordination* coordination) {
-  switch (section) {
-    case PartKind::keys:
-      return encode_item(writer, keys->at(position));
-    case PartKind::locks:
-      return encode_item(writer, coordination->locks.at(position));
-    case PartKind::guards:
-      return encode_item(writer, coordination->guards.at(position));
-    case PartKind::once:
-      return encode_item(writer, coordination->once.at(position));
-    default:
-      break;
-  }
-  fail(__FILE__, __LINE__, "section", "not a section");
-}
+std::uint64_t chain_of(std::uint8_t format) { return format < kFormatOfKinds ? 0 : format; }
 
 std::uint64_t chain(std::uint64_t before, PartKind kind, std::string_view body) {
   return checksum(body, mix(before, static_cast<std::uint64_t>(kind)));

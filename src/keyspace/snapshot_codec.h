@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "base/codec.h"
@@ -14,7 +15,10 @@
 
 namespace holdfast::keyspace {
 
-inline constexpr std::uint8_t kSnapshotVersion = 2;  // 1: without removals
+// Format 1 has no removals; 3 counts kinds that 2 does not know. What is written, and what digests
+// are taken of, is Core::format: 2 or 3.
+inline constexpr std::uint8_t kSnapshotVersion = 3;
+inline constexpr std::uint8_t kFormatOfKinds = 3;
 
 // A chunk is the version byte and whole parts; a part is its kind, its length, and one of:
 enum class PartKind : std::uint8_t {
@@ -27,9 +31,23 @@ enum class PartKind : std::uint8_t {
   removals = 7,  // when keys were last removed: the second part, if any ever was
 };
 
-// A section: the items of one kind in one slot, in this order.
-inline constexpr PartKind kSections[] = {PartKind::keys, PartKind::locks, PartKind::guards,
-                                         PartKind::once};
+// A section: the items of one kind in one slot. Its row is all that a snapshot, a load and a digest
+// know of a kind.
+struct Section {
+  PartKind kind;
+  // How many items the kind has in a slot that has these; `coordination` may be null.
+  std::size_t (*size)(const SlotTable<StoredObject>* keys, const Coordination* coordination);
+  void (*encode)(Writer& writer, std::size_t position, const SlotTable<StoredObject>* keys,
+                 const Coordination* coordination, std::uint8_t format);
+  // Adds the item to the slot, indexes and schedules it. False: the bytes make no sense; the
+  // keyspace is then to be thrown away.
+  bool (*decode)(Reader& reader, Core& core, Slot slot, std::uint8_t format);
+};
+
+// In the order in which they are written, which goes up with the kinds' numbers.
+std::span<const Section> sections();
+// Null if it is no section's.
+const Section* find_section(PartKind kind);
 
 void encode_item(Writer& writer, const StoredObject& object);
 void encode_item(Writer& writer, const Lock& lock);
@@ -43,22 +61,17 @@ bool decode_lock(Reader& reader, Core& core, Slot slot);
 bool decode_guard(Reader& reader, Core& core, Slot slot);
 bool decode_once(Reader& reader, Core& core, Slot slot);
 
-void encode_header(Writer& writer, const Core& core);
+void encode_header(Writer& writer, const Core& core, std::uint8_t format);
 // Sets revision and settings, and tells the totals.
-bool decode_header(Reader& reader, Core& core, Totals& totals);
+bool decode_header(Reader& reader, Core& core, Totals& totals, std::uint8_t format);
 
 void encode_removal(Writer& writer, std::uint32_t bucket, std::uint64_t revision);
 // Those that there were. Nothing: none.
 std::string encode_removals(const Removals& removals);
 bool decode_removals(Reader& reader, Core& core);
 
-// How many items a section has in these tables.
-std::size_t section_size(PartKind section, const SlotTable<StoredObject>* keys,
-                         const Coordination* coordination);
-void encode_section_item(Writer& writer, PartKind section, std::size_t position,
-                         const SlotTable<StoredObject>* keys, const Coordination* coordination);
-
-// The hash that the end part carries, continued by one part.
+// The hash that the end part carries: as it is before the first part, and continued by one part.
+std::uint64_t chain_of(std::uint8_t format);
 std::uint64_t chain(std::uint64_t before, PartKind kind, std::string_view body);
 
 }  // namespace holdfast::keyspace

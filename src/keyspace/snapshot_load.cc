@@ -28,11 +28,16 @@ Result<void> SnapshotLoader::load(Core& core, std::string_view chunk) {
   }
   broken_ = true;
   if (!reader.ok() || version == 0) return damaged("it has no format version");
+  if (format_ == 0) {
+    format_ = version;
+    chain_ = chain_of(version);
+  }
+  if (version != format_) return damaged("its parts are of several formats");
   while (reader.left() > 0) {
     const auto kind = static_cast<PartKind>(reader.u8());
     const std::string_view body = reader.bytes();
     if (!reader.ok()) return damaged("a part of it is cut off");
-    if (!load_part(core, kind, body)) return damaged("a part of it makes no sense");
+    if (!load_part(core, kind, body, version)) return damaged("a part of it makes no sense");
   }
   broken_ = false;
   return {};
@@ -45,7 +50,8 @@ Result<void> SnapshotLoader::finish(const Core& core) const {
   return {};
 }
 
-bool SnapshotLoader::load_part(Core& core, PartKind kind, std::string_view body) {
+bool SnapshotLoader::load_part(Core& core, PartKind kind, std::string_view body,
+                               std::uint8_t format) {
   if (ended_) return false;
   const std::uint64_t before = chain_;
   chain_ = chain(chain_, kind, body);
@@ -54,59 +60,50 @@ bool SnapshotLoader::load_part(Core& core, PartKind kind, std::string_view body)
     case PartKind::header:
       if (started_) return false;
       started_ = true;
-      return decode_header(reader, core, expected_);
+      return decode_header(reader, core, expected_, format);
     case PartKind::removals:
       if (!started_ || last_ != 0) return false;
       last_ = 1;  // before every section
       return decode_removals(reader, core);
-    case PartKind::keys:
-    case PartKind::locks:
-    case PartKind::guards:
-    case PartKind::once:
-      return started_ && load_items(core, kind, body);
     case PartKind::end:
       ended_ = true;
       return started_ && reader.u64() == before && reader.finished();
+    default:
+      break;
   }
-  return false;
+  const Section* section = find_section(kind);
+  return section != nullptr && started_ && load_items(core, *section, body, format);
 }
 
-bool SnapshotLoader::load_items(Core& core, PartKind kind, std::string_view body) {
+bool SnapshotLoader::load_items(Core& core, const Section& section, std::string_view body,
+                                std::uint8_t format) {
   Reader reader(body);
   const Slot slot(reader.u16());
   const std::uint64_t first = reader.varint();
   const std::uint64_t count = reader.varint();
   if (!reader.ok() || slot.value >= kSlotCount || count == 0) return false;
-  const std::uint64_t here = std::uint64_t{slot.value} * 16 + static_cast<std::uint8_t>(kind);
+  const std::uint64_t here =
+      std::uint64_t{slot.value} * core.totals.later.size() + static_cast<std::uint8_t>(section.kind);
   if (here < last_) return false;
   last_ = here;
   SlotState& state = core.change(slot);
-  if (first != section_size(kind, &state.keys, state.coordination.get())) return false;
+  if (first != section.size(&state.keys, state.coordination.get())) return false;
 
   for (std::uint64_t i = 0; i < count; ++i) {
-    bool sane = false;
-    switch (kind) {
-      case PartKind::keys:
-        sane = decode_key(reader, core, slot);
-        break;
-      case PartKind::locks:
-        sane = decode_lock(reader, core, slot);
-        break;
-      case PartKind::guards:
-        sane = decode_guard(reader, core, slot);
-        break;
-      case PartKind::once:
-        sane = decode_once(reader, core, slot);
-        break;
-      default:
-        break;
-    }
-    if (!sane) return false;
+    if (!section.decode(reader, core, slot, format)) return false;
   }
   return reader.finished();
 }
 
 // ---- the keyspace's own part
+
+void Keyspace::use_format(std::uint8_t format) {
+  Core& core = state_->core;
+  CHECK(format == kFormatOfKinds - 1 || format == kFormatOfKinds);
+  CHECK(format == kFormatOfKinds || core.totals.later == Totals{}.later,
+        "format {} has no room for what is there", format);
+  core.format = format;
+}
 
 void Keyspace::begin_snapshot() {
   CHECK(state_->core.walk == nullptr, "a snapshot is being taken already");

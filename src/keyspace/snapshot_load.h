@@ -17,9 +17,10 @@ class SnapshotLoader {
   Result<void> finish(const Core& core) const;
 
  private:
-  bool load_part(Core& core, PartKind kind, std::string_view body);
-  bool load_items(Core& core, PartKind kind, std::string_view body);
+  bool load_part(Core& core, PartKind kind, std::string_view body, std::uint8_t format);
+  bool load_items(Core& core, const Section& section, std::string_view body, std::uint8_t format);
 
+  std::uint8_t format_ = 0;  // of every chunk; 0: none has come
   bool started_ = false;
   bool ended_ = false;
   bool broken_ = false;

@@ -188,6 +188,7 @@ TEST(Snapshot, OfVersion1KnowsOfNoRemovals) {
   keyspace.remember_removals(false);
   for (const char* name : {"a", "b"}) keyspace.put(key_named(name), Value::string("x"));
   keyspace.erase(key_named("a"));
+  keyspace.use_format(2);
   auto chunks = snapshot_of(keyspace, 1);
   for (std::string& chunk : chunks) chunk.front() = '\x01';
   Keyspace restored(2);
@@ -198,9 +199,42 @@ TEST(Snapshot, OfVersion1KnowsOfNoRemovals) {
 
 TEST(Snapshot, ANewerFormatIsRefusedByName) {
   Keyspace keyspace(1);
-  const auto loaded = keyspace.load_chunk(std::string(1, '\x03'));
+  const auto loaded = keyspace.load_chunk(std::string(1, '\x04'));
   ASSERT_FALSE(loaded.ok());
   EXPECT_NE(loaded.error().message.find("newer"), std::string::npos);
+}
+
+TEST(Snapshot, IsWrittenInTheFormatThatOlderProgramsRead) {
+  Keyspace keyspace(1);
+  Prng random(5);
+  for (std::int64_t now = 1; now < 200; ++now) change_at_random(keyspace, random, ClusterTime{now});
+  keyspace.use_format(2);
+  const auto older = snapshot_of(keyspace);
+  const std::uint64_t digest = keyspace.digest();
+  keyspace.use_format(3);
+  const auto newer = snapshot_of(keyspace);
+  for (const std::string& chunk : older) EXPECT_EQ(chunk.front(), '\x02');
+  for (const std::string& chunk : newer) EXPECT_EQ(chunk.front(), '\x03');
+
+  for (const auto& chunks : {older, newer}) {
+    Keyspace restored(2);
+    load(restored, chunks);
+    EXPECT_EQ(listing(restored), listing(keyspace));
+    restored.use_format(2);
+    EXPECT_EQ(restored.digest(), digest);
+  }
+}
+
+TEST(Snapshot, ChunksOfSeveralFormatsAreRefused) {
+  Keyspace keyspace(1);
+  Prng random(5);
+  for (std::int64_t now = 1; now < 200; ++now) change_at_random(keyspace, random, ClusterTime{now});
+  auto chunks = snapshot_of(keyspace, 100);
+  ASSERT_GT(chunks.size(), 2u);
+  chunks[1].front() = '\x02';
+  Keyspace restored(2);
+  ASSERT_TRUE(restored.load_chunk(chunks[0]).ok());
+  EXPECT_FALSE(restored.load_chunk(chunks[1]).ok());
 }
 
 TEST(Digest, IsEqualOnReplicasFedTheSameAndTellsThemApartOtherwise) {

@@ -16,11 +16,13 @@ constexpr std::size_t kPartBytes = 64 * 1024;
 // Removals are of no slot that could save them before they change: they are few enough to be
 // encoded at once.
 SnapshotWalk::SnapshotWalk(const Core& core)
-    : header_{PartKind::header, {}},
+    : format_(core.format),
+      header_{PartKind::header, {}},
       removals_{PartKind::removals, encode_removals(core.removals)},
       saved_(kSlotCount) {
   Writer writer(header_.body);
-  encode_header(writer, core);
+  encode_header(writer, core, format_);
+  chain_ = chain_of(format_);
 }
 
 void SnapshotWalk::before_change(const Core& core, Slot slot) {
@@ -46,7 +48,7 @@ void SnapshotWalk::detach_keys(Slot slot, SlotTable<StoredObject>& keys) {
 
 std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target) {
   if (end_given_) return {};
-  std::string chunk(1, static_cast<char>(kSnapshotVersion));
+  std::string chunk(1, static_cast<char>(format_));
   if (!std::exchange(header_given_, true)) {
     give(chunk, header_);
     if (!removals_.body.empty()) give(chunk, std::exchange(removals_, {}));
@@ -90,18 +92,18 @@ bool SnapshotWalk::encode_part(const Core& core, std::uint32_t slot, Place& plac
   const SlotTable<StoredObject>* keys = keys_of(core, slot);
   const SlotState* state = core.slots[slot].get();
   const Coordination* coordination = state == nullptr ? nullptr : state->coordination.get();
-  for (; place.section < std::size(kSections); ++place.section, place.item = 0) {
-    const PartKind section = kSections[place.section];
-    const std::size_t size = section_size(section, keys, coordination);
+  for (; place.section < sections().size(); ++place.section, place.item = 0) {
+    const Section& section = sections()[place.section];
+    const std::size_t size = section.size(keys, coordination);
     if (place.item == size) continue;
 
     const std::size_t first = place.item;
     std::string items;
     Writer writer(items);
     for (; place.item < size && items.size() < kPartBytes; ++place.item) {
-      encode_section_item(writer, section, place.item, keys, coordination);
+      section.encode(writer, place.item, keys, coordination, format_);
     }
-    part.kind = section;
+    part.kind = section.kind;
     Writer body(part.body);
     body.u16(static_cast<std::uint16_t>(slot));
     body.varint(first);

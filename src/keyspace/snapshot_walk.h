@@ -47,6 +47,7 @@ class SnapshotWalk {
   bool next_part(const Core& core, Part& part);
   void give(std::string& chunk, const Part& part);
 
+  const std::uint8_t format_;  // as it was in the beginning
   Part header_;
   Part removals_;
   bool header_given_ = false;

@@ -4,6 +4,7 @@
 // lets a running snapshot walk save what it has not yet encoded.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <list>
 #include <map>
@@ -122,6 +123,8 @@ struct Totals {
   std::uint64_t locks = 0;
   std::uint64_t guards = 0;
   std::uint64_t once = 0;
+  // Of the kinds that came with format 3, by the number of their part (snapshot_codec.h).
+  std::array<std::uint64_t, 32> later = {};
   bool operator==(const Totals&) const = default;
 };
 
@@ -147,6 +150,8 @@ struct Core {
   std::map<std::string, std::string, std::less<>> settings;
   std::vector<WaiterEvent> events;
   Totals totals;
+  // In which format snapshots are written and digests taken (snapshot_codec.h).
+  std::uint8_t format = 3;
   std::uint64_t revision = 0;
   std::uint64_t expired_keys = 0;
   std::size_t held = 0;

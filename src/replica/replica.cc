@@ -34,7 +34,7 @@ bool may_be_read(commands::Args args) {
 }
 
 // What came from another node must not be able to stop this one, nor, once it is in the log, all.
-bool may_be_run(const CommandRecord& record, bool write) {
+bool may_be_run(const CommandRecord& record, bool write, std::uint16_t level) {
   // An EXEC of nothing still tells whether what it watched has changed.
   if (record.commands.empty()) return record.transaction();
   if (!record.transaction() && record.commands.size() != 1) return false;
@@ -43,7 +43,10 @@ bool may_be_run(const CommandRecord& record, bool write) {
   if (under_once && !write) return false;
   return std::all_of(
       record.commands.begin() + (under_once ? 1 : 0), record.commands.end(),
-      [write](const auto& words) { return write ? may_be_written(words) : may_be_read(words); });
+      [&](const auto& words) {
+        return write ? may_be_written(words) && commands::level_needed(words) <= level
+                     : may_be_read(words);
+      });
 }
 
 std::uint64_t entry_limit(const ReplicaOptions& options) {
@@ -94,8 +97,9 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   if (!origin.ok()) return Accepted::not_leader;
   if (origin->node != s.options.protocol.self) {
     CommandRecord decoded;
-    if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write))
+    if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write, s.machine.level())) {
       return Accepted::not_leader;
+    }
   }
   if (write) {
     s.proposals.add_write(record);
@@ -301,6 +305,7 @@ ReplicaStatus Replica::status() const {
 consensus::Role Replica::role() const { return state_->engine->role(); }
 Epoch Replica::epoch() const { return state_->engine->epoch(); }
 NodeId Replica::leader() const { return state_->engine->leader(); }
+std::uint16_t Replica::level() const { return state_->machine.level(); }
 Index Replica::applied() const { return state_->applied; }
 const consensus::Protocol& Replica::protocol() const { return *state_->engine; }
 consensus::WriteId Replica::issued_write() const { return state_->last_write; }

@@ -145,6 +145,8 @@ class Replica {
   consensus::Role role() const;
   Epoch epoch() const;
   NodeId leader() const;
+  // The semantics version in force, as far as this replica has applied the log.
+  std::uint16_t level() const;
   Index applied() const;
   // Of the status, for whoever looks often.
   Agreement agreement() const;

@@ -5,6 +5,6 @@
 
 namespace holdfast::replica {
 
-const std::uint16_t kSemantics = 2;
+const std::uint16_t kSemantics = 3;
 
 }  // namespace holdfast::replica

@@ -120,6 +120,7 @@ void StateMachine::look_at_settings() {
   level_ = level_of(*keyspace_);
   const std::string objection = semantics_objection(level_);
   CHECK(objection.empty(), "after entry {} the cluster {}", index_, objection);
+  keyspace_->use_format(level_ >= commands::Levels::kCoordination ? 3 : 2);
   const std::string* restore = keyspace_->setting(commands::Restore::kSetting);
   restoring_ = false;
   if (restore == nullptr) return;
@@ -156,6 +157,7 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
                                  .reply = writer,
                                  .origin = record_.origin,
                                  .index = index_,
+                                 .semantics = header_.semantics,
                                  .random = next_random(),
                                  .resp3 = record_.resp3()};
   if (!record_.transaction() && internal_write(context, record_.commands.front())) return true;

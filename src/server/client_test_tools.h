@@ -87,6 +87,7 @@ class FakeNode final : public Services {
   Incarnation incarnation() const override { return Incarnation(5); }
   const replica::Replica* replica() const override { return nullptr; }
   std::optional<replica::ReplicaStatus> status() const override { return replica_status; }
+  std::uint16_t level() const override { return level_of_cluster; }
   std::string_view setting(std::string_view name) const override {
     return name == "requirepass-hash" ? std::string_view(password) : std::string_view();
   }
@@ -106,6 +107,7 @@ class FakeNode final : public Services {
   NodeId leads{1};
   Epoch epoch{3, NodeId(1)};
   Instant time = Instant{} + seconds(10);
+  std::uint16_t level_of_cluster = UINT16_MAX;
   std::string password;
   Config settings;
   std::optional<replica::ReplicaStatus> replica_status;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "commands/wrapper_commands.h"
 #include "replica/command_record.h"
 #include "resp/limits.h"
 #include "server/inner_command.h"
@@ -32,6 +33,17 @@ bool arity_fits(const commands::CommandSpec& spec, std::size_t words) {
 }
 
 bool is_internal(std::string_view name) { return name.starts_with('_'); }
+
+std::string too_new(std::string_view name, std::uint16_t needed, std::uint16_t now) {
+  if (now == 0) {
+    return fmt::format("NOLEADER '{}' was not done: this node is not part of a cluster yet; try again",
+                       name);
+  }
+  return fmt::format(
+      "ERR '{}' was not done: it needs level {} and the cluster is at {}. The level rises by itself "
+      "when every node runs a program that knows it (docs/guide/upgrade.md)",
+      name, needed, now);
+}
 
 }  // namespace
 
@@ -106,8 +118,13 @@ std::string Dispatch::refuse(Connection& connection, const commands::CommandSpec
   if (spec == nullptr || spec->is(commands::kInternal)) return unknown_command(words);
   if (spec->is(commands::kConnection) && row(*spec) == nullptr) return unknown_command(words);
   if (connection.needs_password() && !spec->is(commands::kNoAuth)) return std::string(kNoAuth);
+  const bool wrapper = spec->is(commands::kWrapper);
+  if (const auto level = wrapper ? commands::level_needed(words) : spec->semantics; level != 0) {
+    const std::uint16_t now = table_.services.level();
+    if (level > now) return too_new(spec->name, level, now);
+  }
   const Transaction& transaction = connection.session.transaction;
-  if (spec->is(commands::kWrapper)) return refuse_wrapper(transaction, *spec, words);
+  if (wrapper) return refuse_wrapper(transaction, *spec, words);
   if (!transaction.open) return {};
   if (spec->is(commands::kNoMulti)) return "ERR Command not allowed inside a transaction";
   if (transaction.under_once && row(*spec) != nullptr && !row(*spec)->never_queued) {

@@ -68,6 +68,8 @@ class Services {
   virtual void hand_over(NodeId /*to*/) {}
   // Removed from the cluster: no leader will be known here any more.
   virtual bool left() const { return false; }
+  // The level of the cluster (commands/levels.h) as far as this node knows; 0: not yet.
+  virtual std::uint16_t level() const { return replica() == nullptr ? 0 : replica()->level(); }
   virtual std::string_view setting(std::string_view name) const = 0;  // replicated, "" if unset
   virtual Config& config() = 0;
   // Connections from now on go by the certificates that these settings name. An error: everything

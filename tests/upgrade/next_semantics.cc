@@ -5,6 +5,6 @@
 
 namespace holdfast::replica {
 
-const std::uint16_t kSemantics = commands::Levels::kFirst + 1;
+const std::uint16_t kSemantics = commands::Levels::kCoordination + 1;
 
 }  // namespace holdfast::replica

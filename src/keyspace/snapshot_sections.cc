@@ -1,0 +1,62 @@
+// The kinds of items that a slot holds, a row each, for snapshots and digests.
+#include <algorithm>
+
+#include "base/mutation.h"
+#include "keyspace/snapshot_codec.h"
+
+namespace holdfast::keyspace {
+namespace {
+
+using Keys = SlotTable<StoredObject>;
+
+// A kind whose items lie in one of a slot's tables of coordination objects.
+template <auto kTable, auto kDecode>
+constexpr Section section_of(PartKind kind) {
+  return {kind,
+          [](const Keys*, const Coordination* coordination) {
+            return coordination == nullptr ? 0 : (coordination->*kTable).size();
+          },
+          [](Writer& writer, std::size_t position, const Keys*, const Coordination* coordination,
+             std::uint8_t) { encode_item(writer, (coordination->*kTable).at(position)); },
+          [](Reader& reader, Core& core, Slot slot, std::uint8_t) {
+            return kDecode(reader, core, slot);
+          }};
+}
+
+constexpr Section kKeys = {
+    PartKind::keys,
+    [](const Keys* keys, const Coordination*) { return keys == nullptr ? 0 : keys->size(); },
+    [](Writer& writer, std::size_t position, const Keys* keys, const Coordination*, std::uint8_t) {
+      encode_item(writer, keys->at(position));
+    },
+    [](Reader& reader, Core& core, Slot slot, std::uint8_t) {
+      return decode_key(reader, core, slot);
+    }};
+
+constexpr Section once_section() {
+  Section section = section_of<&Coordination::once, decode_once>(PartKind::once);
+  section.size = [](const Keys*, const Coordination* coordination) {
+    if (coordination == nullptr || mutated(Mutation::snapshot_without_once)) return std::size_t{0};
+    return coordination->once.size();
+  };
+  return section;
+}
+
+constexpr Section kSections[] = {
+    kKeys,
+    section_of<&Coordination::locks, decode_lock>(PartKind::locks),
+    section_of<&Coordination::guards, decode_guard>(PartKind::guards),
+    once_section(),
+};
+
+}  // namespace
+
+std::span<const Section> sections() { return kSections; }
+
+const Section* find_section(PartKind kind) {
+  const auto* found = std::find_if(std::begin(kSections), std::end(kSections),
+                                   [&](const Section& section) { return section.kind == kind; });
+  return found == std::end(kSections) ? nullptr : found;
+}
+
+}  // namespace holdfast::keyspace
