@@ -32,12 +32,17 @@ constexpr CommandSpec spec_of(const ConnectionRow& row) {
 constexpr std::uint32_t kAlways = kLoading | kStale;
 constexpr std::uint32_t kPlain = kNoScript | kAlways;
 constexpr std::uint32_t kSession = kPlain | kFast | kNoAuth | kAllowBusy;
+// In a transaction each of their names would be a reply of its own.
+constexpr std::uint32_t kListening = kPlain | kPubSub | kNoMulti;
 constexpr std::uint32_t kTransaction = kPlain | kFast | kAllowBusy;
 constexpr std::string_view kFastCategories = "@fast @connection";
 constexpr std::string_view kSlowCategories = "@slow @connection";
 constexpr std::string_view kAdminCategories = "@admin @slow @dangerous @connection";
 constexpr std::string_view kConfigCategories = "@admin @slow @dangerous";
 constexpr std::string_view kTransactionCategories = "@fast @transaction";
+constexpr std::string_view kPubSubSlow = "@pubsub @slow";
+constexpr std::string_view kPubSubFast = "@pubsub @fast";
+constexpr std::string_view kHoldfast = "holdfast 0.1";
 constexpr std::string_view kDepends = "Depends on the subcommand.";
 constexpr std::string_view kVaries = "nondeterministic_output";
 constexpr std::string_view kVariesInOrder = "nondeterministic_output_order";
@@ -99,6 +104,10 @@ constexpr ConnectionRow kConnectionRows[] = {
     {"discard", 1, kTransaction, "transactions", "2.0.0", kTransactionCategories,
      "Forget the commands since MULTI.", "O(N) for N commands"},
     {"echo", 2, kAlways | kFast, "connection", "1.0.0", kFastCategories, "Say it again."},
+    {"elect.observe", 2, kPlain | kFast | kPubSub | kNoMulti, "election", kHoldfast, kPubSubFast,
+     "Be pushed every change of an election's leader, until ELECT.UNOBSERVE; needs RESP3."},
+    {"elect.unobserve", 2, kPlain | kFast | kPubSub | kNoMulti, "election", kHoldfast, kPubSubFast,
+     "Observe an election no longer; 1 if it was observed."},
     {"exec", 1, kPlain | kSkipSlowlog, "transactions", "1.2.0", "@slow @transaction",
      "Run the commands since MULTI in one step.", "Depends on the commands."},
     {"hello", -1, kSession, "connection", "6.0.0", kFastCategories,
@@ -110,6 +119,19 @@ constexpr ConnectionRow kConnectionRows[] = {
      "Collect commands to be run in one step."},
     {"ping", -1, kFast, "connection", "1.0.0", kFastCategories, "Is the node there?", "O(1)",
      "request_policy:all_shards response_policy:all_succeeded"},
+    {"psubscribe", -2, kListening, "pubsub", "2.0.0", kPubSubSlow,
+     "Listen to all channels whose names match patterns.", "O(N) for N patterns"},
+    {"pubsub", -2, kSubcommands, "pubsub", "2.8.0", "@slow", "About channels of this node.",
+     kDepends},
+    {"pubsub|channels", -2, kAlways | kPubSub, "pubsub", "2.8.0", kPubSubSlow,
+     "Channels that somebody listens to at this node.", "O(N) for N channels"},
+    {"pubsub|help", 2, kAlways, "pubsub", "6.2.0", "@slow", "What PUBSUB can say."},
+    {"pubsub|numpat", 2, kAlways | kPubSub, "pubsub", "2.8.0", kPubSubSlow,
+     "How many patterns somebody listens to at this node."},
+    {"pubsub|numsub", -2, kAlways | kPubSub, "pubsub", "2.8.0", kPubSubSlow,
+     "How many listen to each of these channels at this node.", "O(N) for N channels"},
+    {"punsubscribe", -1, kListening, "pubsub", "2.0.0", kPubSubSlow,
+     "Listen to these patterns no longer, or to none.", "O(N) for N patterns"},
     {"quit", -1, kSession, "connection", "1.0.0", kFastCategories, "Close the connection."},
     {"readonly", 1, kAlways | kFast, "cluster", "3.0.0", kFastCategories,
      "Accepted for clients of clusters."},
@@ -121,8 +143,12 @@ constexpr ConnectionRow kConnectionRows[] = {
      "Whether this node leads, and who follows."},
     {"select", 2, kAlways | kFast, "connection", "1.0.0", kFastCategories,
      "Choose a database; there is 0."},
+    {"subscribe", -2, kListening, "pubsub", "2.0.0", kPubSubSlow, "Listen to channels.",
+     "O(N) for N channels"},
     {"time", 1, kAlways | kFast, "server", "2.6.0", "@fast", "The node's calendar time.", "O(1)",
      kVaries},
+    {"unsubscribe", -1, kListening, "pubsub", "2.0.0", kPubSubSlow,
+     "Listen to these channels no longer, or to none.", "O(N) for N channels"},
     {"unwatch", 1, kTransaction, "transactions", "2.2.0", kTransactionCategories,
      "Forget what WATCH remembered."},
     {"wait", 3, kNoScript, "generic", "3.0.0", kSlowCategories,

@@ -16,6 +16,7 @@ const keyspace::Object* WriteContext::find(std::string_view name) {
   const keyspace::Object* const object = keyspace.find(key);
   if (object == nullptr || !object->due(now.cluster)) return object;
   keyspace.erase(key);
+  happened(keyspace::KeyEvents::expired, "expired", name);
   return nullptr;
 }
 

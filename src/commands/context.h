@@ -52,6 +52,10 @@ struct WriteContext {
 
   // The key if it is there; one that is due is ended first.
   const keyspace::Object* find(std::string_view name);
+  // An event of a key, as Redis names it: for who wants to hear of it (keyspace/notice.h).
+  void happened(keyspace::KeyEvents events, std::string_view event, std::string_view name) {
+    keyspace.notices().key(events, event, name);
+  }
   ReadContext reading();
 };
 

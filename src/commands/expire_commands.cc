@@ -10,6 +10,7 @@ namespace holdfast::commands {
 namespace {
 
 using keyspace::Expiry;
+using keyspace::KeyEvents;
 using keyspace::Object;
 
 struct ExpireOptions {
@@ -69,8 +70,10 @@ void set_expiry(WriteContext& context, Args args, TimeUnit unit, TimeBase base,
   }
   if (expiry->deadline <= context.now.cluster) {
     context.keyspace.erase(key_of(args[1]));
+    context.happened(KeyEvents::generic, "del", args[1]);
   } else {
     context.keyspace.set_expiry(key_of(args[1]), *expiry);
+    context.happened(KeyEvents::generic, "expire", args[1]);
   }
   context.reply.integer(1);
 }
@@ -94,7 +97,10 @@ void pexpireat(WriteContext& context, Args args) {
 void persist(WriteContext& context, Args args) {
   const Object* const object = context.find(args[1]);
   const bool had = object != nullptr && object->expiry.set();
-  if (had) context.keyspace.set_expiry(key_of(args[1]), Expiry{});
+  if (had) {
+    context.keyspace.set_expiry(key_of(args[1]), Expiry{});
+    context.happened(KeyEvents::generic, "persist", args[1]);
+  }
   context.reply.integer(had ? 1 : 0);
 }
 

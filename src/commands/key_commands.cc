@@ -12,6 +12,7 @@ namespace holdfast::commands {
 namespace {
 
 using keyspace::Expiry;
+using keyspace::KeyEvents;
 using keyspace::Object;
 
 // ---- present or not
@@ -21,6 +22,7 @@ void del(WriteContext& context, Args args) {
   for (const std::string_view name : args.subspan(1)) {
     if (context.find(name) != nullptr) {
       context.keyspace.erase(key_of(name));
+      context.happened(KeyEvents::generic, "del", name);
       ++count;
     }
   }
@@ -88,6 +90,7 @@ void copy(WriteContext& context, Args args) {
   const Expiry expiry = from->expiry;
   if (context.find(args[2]) != nullptr && !options->replace) return context.reply.integer(0);
   place(context, args[2], std::move(value), expiry);
+  context.happened(KeyEvents::generic, "copy_to", args[2]);
   context.reply.integer(1);
 }
 
@@ -109,6 +112,8 @@ bool move_key(WriteContext& context, Args args, OnTaken taken) {
     }
     context.keyspace.erase(key_of(args[1]));
     place(context, args[2], std::move(value), expiry);
+    context.happened(KeyEvents::generic, "rename_from", args[1]);
+    context.happened(KeyEvents::generic, "rename_to", args[2]);
   } else if (taken == OnTaken::refuse) {
     context.reply.integer(0);
     return false;

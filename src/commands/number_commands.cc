@@ -9,6 +9,7 @@
 namespace holdfast::commands {
 namespace {
 
+using keyspace::KeyEvents;
 using keyspace::Object;
 
 void add_integer(WriteContext& context, std::string_view name, std::int64_t amount) {
@@ -27,6 +28,7 @@ void add_integer(WriteContext& context, std::string_view name, std::int64_t amou
   }
   if (__builtin_add_overflow(value, amount, &value)) return context.reply.error(kOverflow);
   context.keyspace.put(key_of(name), keyspace::Value::integer(value));
+  context.happened(KeyEvents::string, "incrby", name);
   context.reply.integer(value);
 }
 
@@ -55,6 +57,7 @@ void incrbyfloat(WriteContext& context, Args args) {
   const auto sum = add_decimals(*value, *amount);
   if (!sum) return context.reply.error(kNotFinite);
   context.keyspace.put(key_of(args[1]), keyspace::Value::raw(*sum));
+  context.happened(KeyEvents::string, "incrbyfloat", args[1]);
   context.reply.bulk(*sum);
 }
 

@@ -14,18 +14,22 @@ namespace holdfast::commands {
 namespace {
 
 using keyspace::Expiry;
+using keyspace::KeyEvents;
 using keyspace::Object;
 
-// Replaces value and expiry. An expiry that is over already ends the key at once.
+// Replaces value and expiry. An expiry that is over already ends the key at once. `expires`: the
+// command gave that expiry itself, so that it is an event of its own.
 void store(WriteContext& context, std::string_view name, std::string_view text,
-           const Expiry& expiry) {
+           const Expiry& expiry, bool expires = false) {
   const keyspace::Key key = key_of(name);
   if (expiry.deadline <= context.now.cluster) {
-    context.keyspace.erase(key);
+    if (context.keyspace.erase(key)) context.happened(KeyEvents::generic, "del", name);
     return;
   }
   const Object& object = context.keyspace.put_text(key, text);
   if (object.expiry != expiry) context.keyspace.set_expiry(key, expiry);
+  context.happened(KeyEvents::string, "set", name);
+  if (expires) context.happened(KeyEvents::generic, "expire", name);
 }
 
 void answer_value(resp::ReplyWriter& reply, const Object* object) {
@@ -59,7 +63,7 @@ void set(WriteContext& context, Args args) {
   } else {
     context.reply.null();
   }
-  if (wanted) store(context, args[1], args[2], expiry);
+  if (wanted) store(context, args[1], args[2], expiry, options->time.has_value());
 }
 
 void set_if_absent(WriteContext& context, Args args) {
@@ -75,7 +79,7 @@ void set_with_ttl(WriteContext& context, Args args, TimeUnit unit, std::string_v
   const auto expiry = expiry_or_error(options, command, context.now, context.reply);
   if (!expiry) return;
   context.find(args[1]);
-  store(context, args[1], args[3], *expiry);
+  store(context, args[1], args[3], *expiry, true);
   context.reply.ok();
 }
 
@@ -99,7 +103,9 @@ void get(ReadContext& context, Args args) { answer_value(context.reply, context.
 void getdel(WriteContext& context, Args args) {
   const Object* const object = context.find(args[1]);
   answer_value(context.reply, object);
-  if (object != nullptr) context.keyspace.erase(key_of(args[1]));
+  if (object == nullptr) return;
+  context.keyspace.erase(key_of(args[1]));
+  context.happened(KeyEvents::generic, "del", args[1]);
 }
 
 void getex(WriteContext& context, Args args) {
@@ -118,8 +124,10 @@ void getex(WriteContext& context, Args args) {
   const keyspace::Key key = key_of(args[1]);
   if (expiry.deadline <= context.now.cluster) {
     context.keyspace.erase(key);
+    context.happened(KeyEvents::generic, "del", args[1]);
   } else if (expiry != object->expiry) {
     context.keyspace.set_expiry(key, expiry);
+    context.happened(KeyEvents::generic, expiry.set() ? "expire" : "persist", args[1]);
   }
 }
 
@@ -168,6 +176,7 @@ void append(WriteContext& context, Args args) {
   } else {
     context.keyspace.edit_text(key_of(args[1]), [&](std::string& text) { text.append(args[2]); });
   }
+  context.happened(KeyEvents::string, "append", args[1]);
   context.reply.integer(static_cast<std::int64_t>(whole));
 }
 
@@ -195,6 +204,7 @@ void setrange(WriteContext& context, Args args) {
     text.resize(whole, '\0');
     text.replace(begin, part.size(), part);
   });
+  context.happened(KeyEvents::string, "setrange", args[1]);
   context.reply.integer(static_cast<std::int64_t>(whole));
 }
 

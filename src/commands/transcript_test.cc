@@ -21,6 +21,7 @@
 //   ! pulse                    an entry without commands
 //   ! bound N                  how much an entry may expire (100 at first)
 //   ! random N                 what RANDOMKEY gets
+//   ! notices on|off           show who else hears of what a command does (keyspace/notice.h)
 //   ! state                    what the keyspace counts
 //   ! digest NAME              whether the state is as it was at the last digest of this name
 //   ! restore                  go on with a keyspace loaded from this one's snapshot
@@ -214,6 +215,29 @@ class Story {
       say(fmt::format("[to client {} of node {}] {}", event.origin.connection.value,
                       event.origin.node.value, shown(answer_event(event, now_.cluster))));
     }
+    for (const keyspace::Notice& notice : keyspace_->notices().take()) say(noticed(notice));
+  }
+
+  static std::string noticed(const keyspace::Notice& notice) {
+    const std::string_view kind = name_of(notice.holding);
+    switch (notice.kind) {
+      case keyspace::NoticeKind::granted:
+        return fmt::format("[{} '{}' granted{} to {} with token {}]", kind, notice.name,
+                           notice.again ? " again" : "", notice.owner, notice.token);
+      case keyspace::NoticeKind::released:
+        return fmt::format("[{} '{}' released by {}, token {}]", kind, notice.name, notice.owner,
+                           notice.token);
+      case keyspace::NoticeKind::lost:
+        return fmt::format("[{} '{}' lost by {}, token {}: {}]", kind, notice.name, notice.owner,
+                           notice.token, name_of(notice.loss));
+      case keyspace::NoticeKind::key:
+        return fmt::format("[{} {}]", notice.event, notice.name);
+      case keyspace::NoticeKind::setting:
+        return fmt::format("[setting {}: {}]", notice.name, notice.value);
+      case keyspace::NoticeKind::membership:
+        break;
+    }
+    return "[membership]";
   }
 
   std::string shown(const std::string& bytes) const {
@@ -246,6 +270,9 @@ class Story {
       node_ = NodeId(static_cast<std::uint64_t>(number));
     } else if (verb == "bound") {
       bound_ = static_cast<std::size_t>(number);
+    } else if (verb == "notices") {
+      topics_ = value == "on" ? 7 : 0;
+      keyspace_->notices().want(topics_);
     } else if (verb == "random") {
       random_ = static_cast<std::uint64_t>(number);
     } else {
@@ -288,6 +315,7 @@ class Story {
     if (!finished) return say(finished.error().message);
     say(copy->digest() == keyspace_->digest() ? "the same digest" : "ANOTHER DIGEST");
     keyspace_ = std::move(copy);
+    keyspace_->notices().want(topics_);
   }
 
   static constexpr std::uint64_t kSeed = 1;
@@ -305,6 +333,7 @@ class Story {
   std::uint64_t random_ = 0;
   std::size_t bound_ = 100;
   bool in_entry_ = false;
+  std::uint8_t topics_ = 0;
   std::map<std::string, std::uint64_t> digests_;
   std::string printed_;
 };

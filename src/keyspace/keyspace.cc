@@ -40,6 +40,7 @@ StoredObject& add_key(Core& core, SlotState& state, Key key, Value value) {
   core.memory += object_memory(object);
   ++core.totals.keys;
   ++core.key_counts[key.slot.value];
+  core.notices.key(KeyEvents::fresh, "new", object.name);
   return object;
 }
 
@@ -245,6 +246,7 @@ const std::string* Keyspace::setting(std::string_view name) const {
 }
 
 void Keyspace::set_setting(std::string_view name, std::string value) {
+  state_->core.notices.setting(name, value);
   // A walk has the settings already: its header is encoded when it begins.
   state_->core.settings.insert_or_assign(std::string(name), std::move(value));
   state_->core.next_revision();
@@ -261,6 +263,8 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
     const Deadline due = *first;
     switch (due.kind) {
       case DeadlineKind::key:
+        core.notices.key(KeyEvents::expired, "expired",
+                         static_cast<StoredObject&>(*due.item).name);
         remove_key(core, core.change(due.slot), due.slot, static_cast<StoredObject&>(*due.item));
         ++core.expired_keys;
         break;
@@ -287,6 +291,8 @@ ClusterTime Keyspace::next_deadline() const {
 std::uint64_t Keyspace::expired_keys() const { return state_->core.expired_keys; }
 
 std::vector<WaiterEvent> Keyspace::take_events() { return std::exchange(state_->core.events, {}); }
+
+Notices& Keyspace::notices() { return state_->core.notices; }
 
 std::size_t Keyspace::memory() const { return state_->core.memory; }
 

@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "keyspace/lock.h"
+#include "keyspace/notice.h"
 #include "keyspace/value.h"
 
 namespace holdfast::keyspace {
@@ -158,6 +159,8 @@ class Keyspace {
 
   // ---- events since the last call, in order
   std::vector<WaiterEvent> take_events();
+  // What happened that somebody at this node wants to hear of; not part of the state.
+  Notices& notices();
 
   // In which format snapshots are written and digests taken from here on: 2 or, at first, 3. Format 2
   // is what older programs read; it has no room for kinds that they do not know. REQUIRES: with 2,

@@ -52,6 +52,7 @@ struct Terms {
   std::int64_t ttl_ms = 0;
   Origin told;  // node 0: he asked just now and gets the reply himself
   std::string once_id;
+  Origin origin;  // whose connection gets it
 };
 
 // REQUIRES: free.
@@ -74,6 +75,7 @@ const Grant& grant_to(Core& core, Lock& lock, Terms terms, ClusterTime now) {
   ++core.held;
   core.memory += lock_memory(lock);
   schedule_lock(core, lock);
+  core.notices.granted(HoldingKind::lock, lock.name, lock.hold->owner, lock.last_token, terms.origin);
   return lock.hold->grant;
 }
 
@@ -104,9 +106,20 @@ Waiter& next_in(Queue& queue) {
   return queue.order.front();
 }
 
+// Nothing: the holder gave it back.
+void tell_end(Core& core, const Lock& lock, std::optional<Loss> loss) {
+  const std::uint64_t token = lock.hold->grant.token;
+  if (loss) {
+    core.notices.lost(HoldingKind::lock, lock.name, lock.hold->owner, token, *loss);
+  } else {
+    core.notices.released(HoldingKind::lock, lock.name, lock.hold->owner, token);
+  }
+}
+
 // The one place where a hold ends, whatever ended it. The first waiter whose wait is not over gets
 // the lock in the same step.
-void hand_over(Core& core, Lock& lock, ClusterTime now) {
+void hand_over(Core& core, Lock& lock, ClusterTime now, std::optional<Loss> loss) {
+  tell_end(core, lock, loss);
   core.memory -= lock_memory(lock);
   lock.hold.reset();
   --core.held;
@@ -119,7 +132,8 @@ void hand_over(Core& core, Lock& lock, ClusterTime now) {
       continue;
     }
     const Grant grant = grant_to(
-        core, lock, {first.owner, first.value, first.ttl_ms, first.origin, first.once_id}, now);
+        core, lock,
+        {first.owner, first.value, first.ttl_ms, first.origin, first.once_id, first.origin}, now);
     tell(core, first, &grant);
     settle_once(core, lock.slot, first.once_id, &grant, now);
     leave_queue(core, first);
@@ -132,7 +146,9 @@ void hand_over(Core& core, Lock& lock, ClusterTime now) {
 // Ends a hold that is past its deadline but beyond the bound of what this entry expired, so that a
 // command never sees it.
 void end_if_due(Core& core, Lock& lock, ClusterTime now) {
-  while (lock.hold.has_value() && lock.hold->grant.deadline.passed(now)) hand_over(core, lock, now);
+  while (lock.hold.has_value() && lock.hold->grant.deadline.passed(now)) {
+    hand_over(core, lock, now, Loss::expired);
+  }
 }
 
 // The holder has shown that he knows of his grant: it cannot be withdrawn as unattended any more.
@@ -168,7 +184,7 @@ void rejoin(Core& core, Waiter& waiter, const AcquireRequest& request, ClusterTi
 // The grant that ended a wait reached nobody: its token is burnt.
 void withdraw_grant(Core& core, Lock& lock, ClusterTime now) {
   forget_wait(core, lock.slot, lock.hold->once_id, lock.hold->grant.token);
-  hand_over(core, lock, now);
+  hand_over(core, lock, now, Loss::withdrawn);
 }
 
 bool lives_at(const Origin& origin, NodeId node, Incarnation up_to) {
@@ -220,7 +236,7 @@ Waiter& enqueue(Core& core, Lock& lock, const std::function<void(Waiter&)>& fill
 void end_lock(Core& core, Lock& lock, ClusterTime now) {
   core.change(lock.slot);
   if (lock.hold.has_value()) {
-    hand_over(core, lock, now);
+    hand_over(core, lock, now, Loss::expired);
   } else {
     forget_lock(core, lock);
   }
@@ -245,7 +261,10 @@ void withdraw_wait(Core& core, Waiter& waiter) {
 void remove_lock(Core& core, Lock& lock) {
   CHECK(lock.queue == nullptr);
   core.next_revision();
-  if (lock.hold.has_value()) --core.held;
+  if (lock.hold.has_value()) {
+    tell_end(core, lock, Loss::withdrawn);
+    --core.held;
+  }
   forget_lock(core, lock);
 }
 
@@ -261,11 +280,14 @@ AcquireResult LockTable::acquire(Key name, const AcquireRequest& request, Cluste
   end_if_due(core, *lock, now);
 
   if (!lock->hold.has_value()) {
-    Terms terms{std::string(request.owner), std::string(request.value), request.ttl_ms, {}, {}};
+    Terms terms{std::string(request.owner), std::string(request.value), request.ttl_ms, {}, {},
+                request.origin};
     return {AcquireOutcome::granted, grant_to(core, *lock, std::move(terms), now)};
   }
   if (lock->hold->owner == request.owner) {
     attend(*lock);
+    core.notices.granted(HoldingKind::lock, lock->name, lock->hold->owner, lock->hold->grant.token,
+                         request.origin, true);
     return {AcquireOutcome::granted, lock->hold->grant};
   }
   if (request.wait_ms <= 0) return {AcquireOutcome::refused, {}};
@@ -315,7 +337,7 @@ ReleaseOutcome LockTable::release(Key name, std::uint64_t token, ClusterTime now
     lock->released_token = token;
     lock->released_until = now.plus_ms(kRememberedMs);
     lock->grants_since_release = 0;
-    hand_over(core, *lock, now);
+    hand_over(core, *lock, now, std::nullopt);
     return ReleaseOutcome::released;
   }
   const bool again = lock->released_token == token && !lock->released_until.passed(now);

@@ -16,6 +16,7 @@
 #include "keyspace/deadlines.h"
 #include "keyspace/guard.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/notice.h"
 #include "keyspace/once.h"
 #include "keyspace/removals.h"
 #include "keyspace/slot_table.h"
@@ -149,6 +150,7 @@ struct Core {
   Deadlines deadlines;
   std::map<std::string, std::string, std::less<>> settings;
   std::vector<WaiterEvent> events;
+  Notices notices;
   Totals totals;
   // In which format snapshots are written and digests taken (snapshot_codec.h).
   std::uint8_t format = 3;

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/time.h"
 #include "consensus/protocol.h"
+#include "keyspace/notice.h"
 
 namespace holdfast::replica {
 
@@ -21,6 +23,13 @@ enum class Verdict : std::uint8_t {
   not_done = 3,      // certainly had no effect: may be submitted again, here or elsewhere
   unknown = 4,       // may have been done: nobody can say any more
   no_space = 5,      // certainly had no effect: no majority of disks has room for it
+};
+
+// What was noticed while one entry was applied, in order.
+struct EntryNotices {
+  Index index;
+  WallTime wall;  // the entry's; 0: it has none
+  std::vector<keyspace::Notice> notices;
 };
 
 class Outbox {
@@ -58,6 +67,12 @@ class Outbox {
   // A snapshot replaced the state: commands of this node that were under way when it was installed
   // and are covered by it cannot be judged any more (unknown).
   virtual void outcomes_lost(GroupId group) = 0;
+
+  // After the outcomes of the entry, on every replica, if there was anything of the topics that
+  // Replica::want_notices named.
+  virtual void noticed(GroupId /*group*/, EntryNotices&& /*entry*/) {}
+  // A snapshot replaced the state: what happened in the entries (from, to] is not noticed here.
+  virtual void notices_missed(GroupId /*group*/, Index /*from*/, Index /*to*/) {}
 };
 
 }  // namespace holdfast::replica

@@ -268,6 +268,8 @@ void Replica::snapshot_arrived(Index index, std::string content) {
   s.arrived.clear();
 }
 
+void Replica::want_notices(std::uint8_t topics) { state_->machine.want_notices(topics); }
+
 void Replica::confirm_reads_by(consensus::ReadMode mode) { state_->read_mode = mode; }
 
 void Replica::hand_over(NodeId to) {

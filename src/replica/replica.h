@@ -135,6 +135,8 @@ class Replica {
   // ---- from the node
   // Hands leadership over, to the voter that is furthest if none is named.
   void hand_over(NodeId to = {});
+  // Topics (bits of keyspace::Topic) of which Outbox::noticed is to tell from now on; 0: of none.
+  void want_notices(std::uint8_t topics);
   // How reads are confirmed from now on, while this replica leads.
   void confirm_reads_by(consensus::ReadMode mode);
   // Ends the turn: proposes, reads, ticks, applies, flushes the log.

@@ -76,6 +76,7 @@ void Replica::State::apply_entry(const consensus::Entry& entry) {
       apply_as_follower(entry.payload.view());
     }
   }
+  deliver_notices(entry);
   note_stop();
   // After the entry itself: what was under way under an earlier epoch and is not done by now never
   // will be.
@@ -179,6 +180,18 @@ void Replica::State::deliver_events() {
     outbox.outcome(event.origin, Verdict::answered,
                    commands::answer_event(event, machine.entry().stamp), applied);
   }
+}
+
+void Replica::State::deliver_notices(const consensus::Entry& entry) {
+  keyspace::Notices& notices = machine.keyspace().notices();
+  const bool batch = entry.kind == consensus::EntryKind::batch;
+  if (entry.kind == consensus::EntryKind::config && notices.wants(keyspace::Topic::cluster)) {
+    notices.set_by({});
+    notices.membership(names(engine->membership_at(entry.index)));
+  }
+  if (notices.empty()) return;
+  outbox.noticed(options.protocol.group, {entry.index, batch ? machine.entry().wall : WallTime{},
+                                          notices.take()});
 }
 
 // ---- snapshots of our own -------------------------------------------------------------------------

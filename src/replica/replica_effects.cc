@@ -219,6 +219,7 @@ consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotM
   } else {
     snapshots.adopt(file);
   }
+  outbox.notices_missed(options.protocol.group, applied, mark.index);
   applied = mark.index;
   applied_epoch = mark.epoch;
   applied_stamp = header->stamp;

@@ -20,6 +20,8 @@ constexpr Duration kAgain = seconds(1);
 // hear that he is out.
 constexpr Duration kFarewell = seconds(3);
 
+}  // namespace
+
 std::string names(const consensus::Membership& membership) {
   std::string text;
   for (const NodeId node : membership.voters) text += fmt::format("{}{}", text.empty() ? "" : ",", node);
@@ -29,8 +31,6 @@ std::string names(const consensus::Membership& membership) {
   for (const NodeId node : membership.learners) text += fmt::format(" {}", node);
   return text;
 }
-
-}  // namespace
 
 void Replica::State::tend_membership() {
   if (!leading() || rebuild || now < tend_at) return;

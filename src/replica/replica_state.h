@@ -32,6 +32,9 @@ namespace holdfast::replica {
 // An answer to a leader, which also says whether there is room (replica_room.cc).
 bool is_reply(const consensus::Message& message);
 
+// Who takes part, for people.
+std::string names(const consensus::Membership& membership);
+
 struct Replica::State final : DurabilityView {
   State(const ReplicaOptions& options, env::Clock& clock, env::Disk& disk, storage::Log& log,
         Trace& trace, Outbox& outbox, std::uint64_t seed, ClusterTime start, Instant now);
@@ -69,6 +72,7 @@ struct Replica::State final : DurabilityView {
   bool run_turn_reads(Turn& turn);
   void deliver(const Origin& origin, std::string_view reply, Index index);
   void deliver_events();
+  void deliver_notices(const consensus::Entry& entry);
 
   // ---- snapshots
   void maybe_begin_snapshot();

@@ -110,6 +110,7 @@ StateMachine::StateMachine(std::uint64_t hash_seed, const DurabilityView& durabi
 }
 
 void StateMachine::replace(std::unique_ptr<keyspace::Keyspace> keyspace) {
+  keyspace->notices().want(keyspace_->notices().wanted());
   keyspace_ = std::move(keyspace);
   look_at_settings();
 }
@@ -137,6 +138,7 @@ void StateMachine::begin_entry(const BatchHeader& header, Index index) {
   sequence_ = 0;
   read_sequence_ = 0;
   keyspace_->remember_removals(header.semantics >= kRemovalsRemembered);
+  keyspace_->notices().set_by({});
   // What ends by time is told to whoever waits for it, and so must be agreed upon.
   if (!stopped_) keyspace_->expire_due(header.stamp, header.expire_bound);
 }
@@ -151,6 +153,7 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
   const auto decoded = decode_record(bytes, record_);
   CHECK(decoded.ok(), "entry {}: {}", index_, decoded.error().message);
   origin = record_.origin;
+  keyspace_->notices().set_by(origin);
   resp::ReplyWriter writer(reply, version_of(record_));
   commands::WriteContext context{.keyspace = *keyspace_,
                                  .now = {header_.stamp, header_.wall},

@@ -85,6 +85,8 @@ class StateMachine {
   // A backup is being restored: commands on data are answered with -LOADING.
   bool restoring() const { return restoring_; }
 
+  // Topics (bits of keyspace::Topic) that somebody at this node wants to hear of, from here on.
+  void want_notices(std::uint8_t topics) { keyspace_->notices().want(topics); }
   std::vector<keyspace::WaiterEvent> take_events() { return keyspace_->take_events(); }
   const BatchHeader& entry() const { return header_; }
   std::uint64_t commands_run() const { return commands_run_; }

@@ -49,6 +49,7 @@ void setinfo(LocalCall& call) {
 
 std::string flags_of(const Connection& client) {
   std::string flags;
+  if (client.session.subscriptions.count() != 0) flags += 'P';
   if (client.session.transaction.open) flags += 'x';
   if (client.requests.blocked()) flags += 'b';
   if (client.session.no_evict) flags += 'e';
@@ -61,11 +62,12 @@ std::string describe(Connection& client, Instant now) {
   const Transaction& transaction = session.transaction;
   const std::size_t output = client.buffered_output();
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub=0 psub=0 ssub=0 "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub={} psub={} ssub=0 "
       "multi={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll=0 omem={} "
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
       client.id(), client.address(), client.local_address(), client.id(), session.name,
       (now - session.since).ms() / 1000, (now - session.last_active).ms() / 1000, flags_of(client),
+      session.subscriptions.channels.size(), session.subscriptions.patterns.size(),
       transaction.open ? fmt::to_string(transaction.queue.size()) : "-1", client.buffered_input(),
       transaction.bytes, output,
       client.buffered_input() + output + transaction.bytes + client.requests.bytes(),
@@ -78,23 +80,31 @@ void info(LocalCall& call) {
   call.reply.verbatim(describe(call.connection, call.table.now()) + "\n");
 }
 
-// "normal", "master", "replica", "slave", "pubsub": all of ours are normal. Nothing: unknown.
-std::optional<bool> is_normal_type(std::string_view word) {
-  if (is_word(word, "normal")) return true;
-  for (const std::string_view other : {"master", "replica", "slave", "pubsub"}) {
-    if (is_word(word, other)) return false;
+// Of "master", "replica" and "slave" there are none.
+enum class ClientType : std::uint8_t { normal, pubsub, none };
+
+// Nothing: unknown.
+std::optional<ClientType> type_named(std::string_view word) {
+  if (is_word(word, "normal")) return ClientType::normal;
+  if (is_word(word, "pubsub")) return ClientType::pubsub;
+  for (const std::string_view other : {"master", "replica", "slave"}) {
+    if (is_word(word, other)) return ClientType::none;
   }
   return std::nullopt;
+}
+
+ClientType type_of(const Connection& client) {
+  return client.session.subscriptions.count() == 0 ? ClientType::normal : ClientType::pubsub;
 }
 
 void list(LocalCall& call) {
   const auto& args = call.args;
   bool all = true;
+  std::optional<ClientType> type;
   std::vector<ConnectionId> ids;
   if (args.size() == 4 && is_word(args[2], "type")) {
-    const auto normal = is_normal_type(args[3]);
-    if (!normal) return call.reply.error(fmt::format("ERR Unknown client type '{}'", args[3]));
-    all = *normal;
+    type = type_named(args[3]);
+    if (!type) return call.reply.error(fmt::format("ERR Unknown client type '{}'", args[3]));
   } else if (args.size() > 3 && is_word(args[2], "id")) {
     all = false;
     for (std::size_t i = 3; i < args.size(); ++i) {
@@ -108,6 +118,7 @@ void list(LocalCall& call) {
   std::string text;
   call.table.for_each([&](Connection& client) {
     const bool named = std::find(ids.begin(), ids.end(), client.id()) != ids.end();
+    if (type && type_of(client) != *type) return;
     if (all || named) text += describe(client, call.table.now()) + "\n";
   });
   call.reply.verbatim(text);
@@ -119,11 +130,11 @@ struct KillFilter {
   std::optional<ConnectionId> id;
   std::optional<std::string> address;
   std::optional<std::string> local_address;
-  bool normal_type = true;
+  std::optional<ClientType> type;
   bool skip_me = true;
 
   bool matches(const Connection& client) const {
-    return normal_type && (!id || *id == client.id()) &&
+    return (!type || *type == type_of(client)) && (!id || *id == client.id()) &&
            (!address || *address == client.address()) &&
            (!local_address || *local_address == client.local_address());
   }
@@ -140,9 +151,8 @@ std::optional<std::string> read_filter(const std::vector<std::string_view>& args
       if (!number || *number < 1) return "ERR client-id should be greater than 0";
       filter.id = ConnectionId(static_cast<std::uint64_t>(*number));
     } else if (is_word(args[i], "type")) {
-      const auto normal = is_normal_type(value);
-      if (!normal) return fmt::format("ERR Unknown client type '{}'", value);
-      filter.normal_type = *normal;
+      filter.type = type_named(value);
+      if (!filter.type) return fmt::format("ERR Unknown client type '{}'", value);
     } else if (is_word(args[i], "addr")) {
       filter.address = value;
     } else if (is_word(args[i], "laddr")) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "commands/context.h"
 #include "server/connection.h"
 #include "server/connection_table.h"
 #include "server/dispatch.h"
@@ -24,6 +25,13 @@ constexpr std::string_view kProtected =
     "machine only. On that machine, set one for the whole cluster with CONFIG SET requirepass and "
     "then use AUTH from here; or turn this protection off with CONFIG SET protected-mode no, if "
     "everyone who can reach this port may read and change everything.\r\n";
+
+// Whether the state knows of it; one past its deadline counts until an entry ends it.
+bool is_held(const keyspace::Keyspace& keyspace, const Holding& holding) {
+  const keyspace::Key key = commands::key_of(holding.name);
+  return holding.kind == keyspace::HoldingKind::lock &&
+         keyspace.locks().holds(key, holding.token, ClusterTime{});
+}
 
 }  // namespace
 
@@ -104,6 +112,12 @@ void Clients::forwards_lost() {
   state_->table.for_each([](Connection& connection) { connection.requests.forwards_lost(); });
 }
 
+void Clients::noticed(const replica::EntryNotices& entry) { state_->table.pushes.on_entry(entry); }
+
+void Clients::notices_missed(Index from) { state_->table.pushes.on_missed(from); }
+
+std::uint8_t Clients::topics() { return state_->table.pushes.topics(); }
+
 void Clients::settings_changed() {
   state_->password_known = state_->table.password_set();
   state_->table.for_each([](Connection& connection) { connection.settings_changed(); });
@@ -137,6 +151,10 @@ Instant Clients::State::next_sweep() const {
 
 void Clients::flush() {
   ConnectionTable& table = state_->table;
+  table.pushes.on_turn_end([&table](const Holding& holding) {
+    const replica::Replica* replica = table.services.replica();
+    return replica != nullptr && is_held(replica->keyspace(), holding);
+  });
   for (const auto& connection : table.take_flushes()) connection->flush();
   table.forget_gone();
 }

@@ -47,6 +47,12 @@ class Clients {
   // (unknown); reads are routed again. Who is blocked stays so: the queue is replicated, and this
   // node's own replica tells the grant.
   void forwards_lost();
+  // Of an entry that this node has applied: who listens is told.
+  void noticed(const replica::EntryNotices& entry);
+  // Entries after this one were not seen here: a snapshot took their place.
+  void notices_missed(Index from);
+  // Bits of keyspace::Topic: what somebody here wants to be told of.
+  std::uint8_t topics();
   // A replicated setting changed (a password was set).
   void settings_changed();
 

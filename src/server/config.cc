@@ -6,6 +6,8 @@
 #include <charconv>
 #include <optional>
 
+#include "server/key_events.h"
+
 namespace holdfast::server {
 namespace {
 
@@ -54,6 +56,13 @@ std::string get_flag(const Config& config, const Setting&) {
 template <std::string Config::*field>
 std::string get_text(const Config& config, const Setting&) {
   return config.*field;
+}
+
+Result<void> set_key_events(Config& config, const Setting& setting, std::string_view value) {
+  const auto flags = KeyEventFlags::parse(value);
+  if (!flags) return refused(setting, value);
+  config.notify_keyspace_events = flags->text();
+  return {};
 }
 
 Result<void> set_listen(Config& config, const Setting& setting, std::string_view value) {
@@ -293,6 +302,13 @@ constexpr Setting kSettings[] = {
     number("replace-after-s", &Config::replace_after_s, 0, 30 * 86'400, "0 … 2592000 seconds",
            kAtRestart,
            "of silence after which another node takes a voter's place, if there is one; 0: never"),
+    {.name = "notify-keyspace-events",
+     .range = "letters of KEAg$xnlshzetd, or nothing for none",
+     .help = "which events of keys this node publishes to those who listen at it, as in Redis",
+     .online = kOnline,
+     .quoted = true,
+     .set = set_key_events,
+     .get = get_text<&Config::notify_keyspace_events>},
     number("max-level", &Config::max_level, 0, 65535, "0 … 65535", kOnline,
            "the highest level (docs/guide/upgrade.md) that this node agrees to; 0: the newest it "
            "knows"),

@@ -48,7 +48,6 @@ constexpr std::pair<std::string_view, std::string_view> kFixed[] = {
     {"maxmemory-policy", "noeviction"},
     {"maxmemory-samples", "5"},
     {"min-replicas-to-write", "0"},
-    {"notify-keyspace-events", ""},
     {"replica-read-only", "yes"},
     {"replica-serve-stale-data", "no"},
     {"save", ""},
@@ -83,8 +82,8 @@ Values all_values(const ConnectionTable& table, const Config& config) {
   values.emplace_back("protected-mode", config.protected_mode ? "yes" : "no");
   values.emplace_back(kPassword, table.password_set() ? "*****" : "");
   values.emplace_back("client-output-buffer-limit",
-                      fmt::format("normal {0} 0 0 slave {0} 0 0 pubsub {0} 0 0",
-                                  table.limits.output_bytes));
+                      fmt::format("normal {0} 0 0 slave {0} 0 0 pubsub {1} 0 0",
+                                  table.limits.output_bytes, table.limits.push_bytes));
   values.emplace_back("output-bytes", fmt::to_string(table.limits.output_bytes));
   values.emplace_back("held-bytes", fmt::to_string(table.limits.held_bytes));
   values.emplace_back("outstanding-bytes", fmt::to_string(table.limits.outstanding_bytes));

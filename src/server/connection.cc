@@ -43,6 +43,12 @@ void Connection::set_authenticated(bool authenticated) {
   parser_.set_authenticated(authenticated);
 }
 
+void Connection::speak(resp::Version version) {
+  const bool resp3 = version == resp::Version::resp3;
+  if (resp3 != (session.version == resp::Version::resp3)) table_.pushes.count_resp3(resp3);
+  session.version = version;
+}
+
 // ---- from the network
 
 void Connection::on_bytes(std::string_view bytes) {
@@ -158,7 +164,7 @@ void Connection::sweep(Instant now) {
   requests.sweep();
   if (reading_paused_ || buffered_output() >= table_.limits.output_pause_bytes) on_attention();
   const std::int64_t timeout = table_.services.config().timeout_s;
-  if (timeout > 0 && requests.empty() && now - session.last_active >= seconds(timeout)) {
+  if (timeout > 0 && requests.empty() && session.subscriptions.count() == 0 && now - session.last_active >= seconds(timeout)) {
     kill("idle for longer than timeout");
   }
 }
@@ -176,6 +182,17 @@ void Connection::put_reply(std::string_view reply) {
                      "(client-output-buffer-limit normal)",
                      table_.limits.output_bytes));
   }
+}
+
+void Connection::push(std::string_view text) {
+  if (closed() || finishing_) return;
+  if (output_.empty()) table_.want_flush(*this);
+  output_.append(text);
+  if (buffered_output() <= table_.limits.push_bytes) return;
+  ++table_.metrics.output_limit_closed;
+  kill(fmt::format("it did not take what it listens to: more than {} bytes were waiting "
+                   "(client-output-buffer-limit pubsub)",
+                   table_.limits.push_bytes));
 }
 
 std::size_t Connection::buffered_output() const {
@@ -239,6 +256,8 @@ void Connection::kill(std::string_view reason) {
 
 void Connection::detach() {
   requests.close();
+  table_.pushes.forget(*this);
+  speak(resp::Version::resp2);
   table_.remove(id_);
 }
 

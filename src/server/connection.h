@@ -53,6 +53,9 @@ class Connection final : public env::StreamHandler,
   // A password was set or taken away.
   void settings_changed();
 
+  // Something that was not asked for. Closes a connection that does not take it.
+  void push(std::string_view text);
+
   // ---- from commands
   // Carry on with this command once everything before it is answered.
   void defer(const std::vector<std::string_view>& words);
@@ -63,6 +66,8 @@ class Connection final : public env::StreamHandler,
   // Ends it now, with what was sent (CLIENT KILL, limits). The reason goes to the log.
   void kill(std::string_view reason);
   void set_authenticated(bool authenticated);
+  // The version of the protocol from here on.
+  void speak(resp::Version version);
   // Whether commands need a password that was not given.
   bool needs_password() const { return !session.authenticated && table_.password_set(); }
   // This command was received before an UNKNOWN was said, and is to be refused.

@@ -18,7 +18,7 @@ Salt random_salt(Services& services) {
 }  // namespace
 
 ConnectionTable::ConnectionTable(Services& node)
-    : services(node), drops(node), passwords(random_salt(node)) {}
+    : services(node), drops(node), passwords(random_salt(node)), pushes(*this) {}
 
 void ConnectionTable::add(std::shared_ptr<Connection> connection) {
   const std::uint64_t id = connection->id().value;

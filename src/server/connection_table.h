@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "server/metrics.h"
 #include "server/password.h"
+#include "server/pushes.h"
 #include "server/services.h"
 #include "server/waiter_drops.h"
 
@@ -32,6 +33,7 @@ struct ClientLimits {
   std::size_t held_bytes = 256 << 20;                // of all connections, without a leader
   std::size_t output_pause_bytes = 1 << 20;          // not yet taken by the client; then no reading
   std::size_t output_bytes = 256 << 20;              // then it is closed
+  std::size_t push_bytes = 32 << 20;                 // likewise, when something is pushed to it
   std::size_t transaction_bytes = 64 << 20;          // queued between MULTI and EXEC
   std::size_t transaction_commands = 1 << 20;
 };
@@ -51,6 +53,7 @@ class ConnectionTable {
   ClientLimits limits;
   WaiterDrops drops;
   PasswordCache passwords;
+  Pushes pushes;
   Dispatch* dispatch = nullptr;  // set by the owner before the first connection
   Pause pause;
   std::size_t held_bytes = 0;

@@ -32,6 +32,13 @@ bool arity_fits(const commands::CommandSpec& spec, std::size_t words) {
   return spec.arity < 0 ? words >= wanted : words == wanted;
 }
 
+std::string only_listens(std::string_view name) {
+  return fmt::format(
+      "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
+      "in this context",
+      name);
+}
+
 bool is_internal(std::string_view name) { return name.starts_with('_'); }
 
 std::string too_new(std::string_view name, std::uint16_t needed, std::uint16_t now) {
@@ -49,7 +56,7 @@ std::string too_new(std::string_view name, std::uint16_t needed, std::uint16_t n
 
 Dispatch::Dispatch(ConnectionTable& table) : table_(table) {
   for (const auto& group : {session_commands(), client_commands(), config_commands(),
-                            information_commands(), transaction_commands()}) {
+                            information_commands(), transaction_commands(), pubsub_commands()}) {
     for (const LocalCommand& command : group) {
       // The table finds a subcommand by two words.
       std::vector<std::string_view> words;
@@ -59,7 +66,11 @@ Dispatch::Dispatch(ConnectionTable& table) : table_(table) {
       const auto* spec = commands::find_command(words);
       if (spec == nullptr || spec->name != command.name) continue;  // not a word that clients know
       Row& row = rows_[spec];
-      row = {command.run, command.after_others, false};
+      row = {command.run, command.after_others, false, false};
+      for (const std::string_view name :
+           {"subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ping", "quit", "reset"}) {
+        if (command.name == name) row.while_listening = true;
+      }
       for (const std::string_view name : {"multi", "exec", "discard", "watch", "reset", "quit"}) {
         if (command.name == name) row.never_queued = true;
       }
@@ -118,6 +129,9 @@ std::string Dispatch::refuse(Connection& connection, const commands::CommandSpec
   if (spec == nullptr || spec->is(commands::kInternal)) return unknown_command(words);
   if (spec->is(commands::kConnection) && row(*spec) == nullptr) return unknown_command(words);
   if (connection.needs_password() && !spec->is(commands::kNoAuth)) return std::string(kNoAuth);
+  if (connection.session.only_listens() && (row(*spec) == nullptr || !row(*spec)->while_listening)) {
+    return only_listens(spec->name);
+  }
   const bool wrapper = spec->is(commands::kWrapper);
   if (const auto level = wrapper ? commands::level_needed(words) : spec->semantics; level != 0) {
     const std::uint16_t now = table_.services.level();

@@ -44,6 +44,7 @@ std::vector<LocalCommand> client_commands();       // client_commands.cc
 std::vector<LocalCommand> config_commands();       // config_commands.cc
 std::vector<LocalCommand> information_commands();  // information_commands.cc
 std::vector<LocalCommand> transaction_commands();  // transactions.cc
+std::vector<LocalCommand> pubsub_commands();       // pubsub_commands.cc
 
 class Dispatch {
  public:
@@ -58,6 +59,7 @@ class Dispatch {
     LocalHandler run = nullptr;
     bool after_others = false;
     bool never_queued = false;  // MULTI, EXEC, DISCARD, WATCH, RESET, QUIT
+    bool while_listening = false;  // also in RESP2
   };
 
   // Nothing, or the error text.

@@ -146,8 +146,8 @@ void stats(const View& view, Lines& lines) {
   lines.add("evicted_keys", 0);
   lines.add("keyspace_hits", 0);
   lines.add("keyspace_misses", 0);
-  lines.add("pubsub_channels", 0);
-  lines.add("pubsub_patterns", 0);
+  lines.add("pubsub_channels", view.table.pushes.channels.channel_count());
+  lines.add("pubsub_patterns", view.table.pushes.channels.pattern_count());
   lines.add("latest_fork_usec", 0);
   lines.add("total_error_replies", metrics.error_replies);
   lines.add("total_reads_processed", metrics.input_reads);

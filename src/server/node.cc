@@ -60,6 +60,7 @@ void Node::on_turn_end() {
     continue_scrub(turn);
     replica_->confirm_reads_by(options_.config.reads == "lease" ? consensus::ReadMode::lease
                                                                 : consensus::ReadMode::quorum);
+    replica_->want_notices(clients_->topics());
     replica_->end_turn(turn);
   }
   if (!ended_) continue_recovery(turn);

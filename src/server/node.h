@@ -201,6 +201,8 @@ class Node final : public env::TurnHandler,
   void role_changed(GroupId group, const consensus::RoleChange& role) override;
   void epoch_applied(GroupId group, Epoch epoch) override;
   void outcomes_lost(GroupId group) override;
+  void noticed(GroupId group, replica::EntryNotices&& entry) override;
+  void notices_missed(GroupId group, Index from, Index to) override;
 
   NodeOptions options_;
   const PeerKeys keys_;

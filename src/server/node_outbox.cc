@@ -155,4 +155,8 @@ void Node::epoch_applied(GroupId, Epoch epoch) { clients_->epoch_applied(epoch);
 
 void Node::outcomes_lost(GroupId) { clients_->outcomes_lost(); }
 
+void Node::noticed(GroupId, replica::EntryNotices&& entry) { clients_->noticed(entry); }
+
+void Node::notices_missed(GroupId, Index from, Index) { clients_->notices_missed(from); }
+
 }  // namespace holdfast::server

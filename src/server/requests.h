@@ -99,6 +99,8 @@ class Requests {
   bool blocked() const { return blocked_ != 0; }
   // Adds those that wait for a lock.
   void add_waits(std::vector<LockWait>& waits);
+  // Whether the request of this number was answered to the client.
+  bool answered(std::uint64_t number) const { return position_of(number) < ring_.begin(); }
   // Whether something is to come without somebody else's release.
   bool pending() const { return under_way_ + held_ != 0; }
   // The newest entry that a write of this connection went into; 0: none.

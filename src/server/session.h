@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "commands/command_table.h"
 #include "resp/reply_writer.h"
+#include "server/channels.h"
 
 namespace holdfast::server {
 
@@ -56,6 +57,7 @@ struct Session {
   bool let_in_early = false;
   Transaction transaction;
   Watching watching;
+  Subscriptions subscriptions;  // changed by Channels only
   bool replies_off = false;     // CLIENT REPLY OFF
   bool skip_next_reply = false;  // CLIENT REPLY SKIP
   bool no_evict = false;
@@ -63,6 +65,11 @@ struct Session {
   const commands::CommandSpec* last_command = nullptr;
   Instant since;
   Instant last_active;
+
+  // In RESP2 messages look like replies, so a connection that listens can say little else.
+  bool only_listens() const {
+    return version == resp::Version::resp2 && subscriptions.count() != 0;
+  }
 };
 
 }  // namespace holdfast::server

@@ -20,6 +20,11 @@ constexpr std::string_view kWrongPassword =
 
 void ping(LocalCall& call) {
   if (call.args.size() > 2) return call.reply.error(commands::wrong_arity("ping"));
+  if (call.connection.session.only_listens()) {
+    call.reply.array(2);
+    call.reply.bulk("pong");
+    return call.reply.bulk(call.args.size() == 2 ? call.args[1] : std::string_view());
+  }
   if (call.args.size() == 2) return call.reply.bulk(call.args[1]);
   call.reply.simple("PONG");
 }
@@ -120,7 +125,7 @@ void hello(LocalCall& call) {
     if (!is_client_name(*wanted.name)) return call.reply.error(kBadClientName);
     session.name = *wanted.name;
   }
-  if (wanted.version) session.version = *wanted.version;
+  if (wanted.version) call.connection.speak(*wanted.version);
   std::string text;
   resp::ReplyWriter writer(text, session.version);
   LocalCall answer{call.table, call.connection, call.spec, call.args, writer};
@@ -143,6 +148,8 @@ void quit(LocalCall& call) {
 void reset(LocalCall& call) {
   Session& session = call.connection.session;
   const std::uint64_t generation = session.watching.generation + 1;
+  call.table.pushes.forget(call.connection);
+  call.connection.speak(resp::Version::resp2);
   Session fresh;
   fresh.since = session.since;
   fresh.last_active = session.last_active;

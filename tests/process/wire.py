@@ -1,7 +1,8 @@
-"""A connection that speaks RESP2, for tests: words out, values in.
+"""A connection that speaks RESP2, or RESP3 after HELLO 3, for tests: words out, values in.
 
-Strings come as bytes, integers as int, null as None, arrays as lists; an error inside an array stays in
-its place, any other is raised. What breaks a connection is OSError (a time-out included) or EOFError.
+Strings come as bytes, integers as int, null as None, arrays as lists, maps as dicts, pushes as Push; an
+error inside an array stays in its place, any other is raised. What breaks a connection is OSError (a
+time-out included) or EOFError.
 """
 
 import socket
@@ -10,6 +11,10 @@ import socket
 class ErrorReply(Exception):
     def kind(self):
         return str(self).split(" ")[0]
+
+
+class Push(list):
+    """What came unasked."""
 
 
 class Connection:
@@ -67,6 +72,10 @@ class Connection:
             return data[:-2]
         if kind == b"*" and int(rest) >= 0:
             return [self._value() for _ in range(int(rest))]
-        if line in (b"$-1", b"*-1"):
+        if kind == b">":
+            return Push(self._value() for _ in range(int(rest)))
+        if kind == b"%":
+            return dict((self._value(), self._value()) for _ in range(int(rest)))
+        if line in (b"$-1", b"*-1", b"_"):
             return None
-        raise ValueError(f"not RESP2: {line!r}")
+        raise ValueError(f"neither RESP2 nor what tests need of RESP3: {line!r}")
