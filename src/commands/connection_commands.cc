@@ -159,6 +159,12 @@ constexpr ConnectionRow kConnectionRows[] = {
 std::vector<CommandSpec> built_rows() {
   std::vector<CommandSpec> rows;
   for (const ConnectionRow& row : kConnectionRows) rows.push_back(spec_of(row));
+  // Older nodes would take what is published for noise on the link.
+  rows.push_back(spec_of({"publish", 3, kAlways | kFast | kPubSub, "pubsub", "2.0.0", kPubSubFast,
+                          "Tell a message to who listens to a channel, at any node; returns how many "
+                          "heard it at this one.",
+                          "O(N+M) for N listeners and M patterns"}));
+  rows.back().semantics = 3;
   // The one of this family that names keys.
   CommandSpec watch =
       spec_of({"watch", -2, kTransaction, "transactions", "2.2.0", kTransactionCategories,

@@ -65,6 +65,17 @@ Result<std::vector<std::string>> cluster_secrets(const server::Config& config) {
                   config.cluster_secret, secrets.error().message)};
 }
 
+// A node whose audit log cannot be written goes on, and counts what is missing there.
+std::unique_ptr<os::FileDisk> open_audit_disk(const server::Config& config, os::EventLoop& loop,
+                                              Trace& trace) {
+  if (config.audit_log.empty()) return nullptr;
+  auto disk = os::FileDisk::open(config.audit_log, loop);
+  if (disk) return *std::move(disk);
+  trace.error("the audit log cannot be written: what happens is missing there",
+              {{"folder", config.audit_log}, {"reason", disk.error().message}});
+  return nullptr;
+}
+
 // SIGHUP: what the node was told at its start may have become something else.
 void read_again(server::Node& node, Trace& trace) {
   const auto used = node.use_certificates(node.config());
@@ -96,11 +107,13 @@ int run_server(const server::Config& config) {
   if (auto begun = tls.begin(config); !begun) return say(begun.error().message);
   auto disk = os::FileDisk::open(config.data, loop);
   if (!disk) return say(disk.error().message);
+  const auto audit_disk = open_audit_disk(config, loop, trace);
   server::Node node({.config = config,
                      .seed = os::random_seed(),
                      .process_id = static_cast<std::uint64_t>(::getpid()),
                      .secrets = *std::move(secrets),
                      .entropy = os::random_seed,
+                     .audit_disk = audit_disk.get(),
                      .tls_clients = tls.clients(),
                      .tls_peers = tls.peers(),
                      .use_certificates =

@@ -43,6 +43,8 @@ class Channels {
   static constexpr std::size_t kBytesOfConnection = 8 << 20;
   static constexpr std::size_t kPatterns = 10'000;         // different ones, of the node
 
+  static constexpr std::size_t kMessageBytes = 1 << 20;    // of PUBLISH
+
   // What is the cluster's own to say: nobody else publishes there.
   static constexpr std::string_view kOwnPrefix = "__holdfast__:";
 

@@ -91,6 +91,9 @@ class FakeNode final : public Services {
   std::string_view setting(std::string_view name) const override {
     return name == "requirepass-hash" ? std::string_view(password) : std::string_view();
   }
+  void publish_elsewhere(std::string_view channel, std::string_view message) override {
+    published.push_back(std::string(channel) + " " + std::string(message));
+  }
   Config& config() override { return settings; }
   Trace& trace() override { return log; }
   Instant now() const override { return time; }
@@ -103,6 +106,7 @@ class FakeNode final : public Services {
   Instant started() const override { return Instant{} + seconds(1); }
 
   std::vector<RoutedCommand> routed;
+  std::vector<std::string> published;
   Routed answer_to_route = Routed::sent;
   NodeId leads{1};
   Epoch epoch{3, NodeId(1)};

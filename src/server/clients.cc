@@ -116,6 +116,10 @@ void Clients::noticed(const replica::EntryNotices& entry) { state_->table.pushes
 
 void Clients::notices_missed(Index from) { state_->table.pushes.on_missed(from); }
 
+void Clients::publish(std::string_view channel, std::string_view message) {
+  state_->table.pushes.channels.publish(channel, message);
+}
+
 std::uint8_t Clients::topics() { return state_->table.pushes.topics(); }
 
 void Clients::settings_changed() {

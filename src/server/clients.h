@@ -51,6 +51,8 @@ class Clients {
   void noticed(const replica::EntryNotices& entry);
   // Entries after this one were not seen here: a snapshot took their place.
   void notices_missed(Index from);
+  // A client of another node said it.
+  void publish(std::string_view channel, std::string_view message);
   // Bits of keyspace::Topic: what somebody here wants to be told of.
   std::uint8_t topics();
   // A replicated setting changed (a password was set).

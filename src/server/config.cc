@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "server/audit_lines.h"
 #include "server/key_events.h"
 
 namespace holdfast::server {
@@ -56,6 +57,12 @@ std::string get_flag(const Config& config, const Setting&) {
 template <std::string Config::*field>
 std::string get_text(const Config& config, const Setting&) {
   return config.*field;
+}
+
+Result<void> set_audit_level(Config& config, const Setting& setting, std::string_view value) {
+  if (!parse_audit_level(value)) return refused(setting, value);
+  config.audit_level = value;
+  return {};
 }
 
 Result<void> set_key_events(Config& config, const Setting& setting, std::string_view value) {
@@ -309,6 +316,24 @@ constexpr Setting kSettings[] = {
      .quoted = true,
      .set = set_key_events,
      .get = get_text<&Config::notify_keyspace_events>},
+    {.name = "audit-log",
+     .range = "the path of a folder, or nothing for none",
+     .help = "where the audit log is written, in files audit-*.jsonl; a folder of this node's own",
+     .quoted = true,
+     .set = set_text<&Config::audit_log>,
+     .get = get_text<&Config::audit_log>},
+    {.name = "audit-level",
+     .range = "changes, losses or all",
+     .help = "what is written there: members, settings, forced releases and failed logins; also every "
+             "loss; also grants and releases",
+     .online = kOnline,
+     .quoted = true,
+     .set = set_audit_level,
+     .get = get_text<&Config::audit_level>},
+    number("audit-max-bytes", &Config::audit_max_bytes, 64 * 1024, 1024 * kMebi,
+           "65536 … 1073741824 bytes", kOnline, "of one file of the audit log; then comes the next"),
+    number("audit-files", &Config::audit_files, 1, 100'000, "1 … 100000 files", kOnline,
+           "of the audit log; the oldest is removed when there are more"),
     number("max-level", &Config::max_level, 0, 65535, "0 … 65535", kOnline,
            "the highest level (docs/guide/upgrade.md) that this node agrees to; 0: the newest it "
            "knows"),

@@ -67,6 +67,10 @@ struct Config {
   std::int64_t check_walk_s = 600;  // replicas compare all they hold within it; at restart
   std::int64_t replace_after_s = 300;  // a voter silent for so long is replaced; 0: never; at restart
   std::string notify_keyspace_events;  // letters, see key_events.h; "": none; online
+  std::string audit_log;                 // folder of the audit log; "": none; at restart
+  std::string audit_level = "losses";    // changes | losses | all; online
+  std::int64_t audit_max_bytes = 64 << 20;  // of one of its files; online
+  std::int64_t audit_files = 16;            // then the oldest is removed; online
   std::int64_t max_level = 0;  // the highest semantics level that it agrees to; 0: the newest; online
   std::string cluster_secret;  // a file; empty: nodes meet on loopback only; at restart
   bool protected_mode = true;  // refuse clients from elsewhere while there is no password

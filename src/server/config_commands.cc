@@ -11,6 +11,7 @@
 #include "commands/glob.h"
 #include "commands/help.h"
 #include "replica/command_record.h"
+#include "server/audit_log.h"
 #include "server/dispatch.h"
 
 namespace holdfast::server {
@@ -202,6 +203,21 @@ void propose_password(LocalCall& call, std::string_view password) {
   requests.launch();
 }
 
+// The password is agreed by all nodes, and noted where that is applied.
+void note_settings(LocalCall& call) {
+  AuditLog* audit = call.table.services.audit();
+  if (audit == nullptr) return;
+  std::vector<std::string> names;
+  std::vector<AuditField> settings;
+  names.reserve(call.args.size());
+  for (std::size_t i = 2; i + 1 < call.args.size(); i += 2) {
+    names.push_back(lower(call.args[i]));
+    if (names.back() == kPassword) continue;
+    settings.push_back({names.back(), std::string(call.args[i + 1])});
+  }
+  audit->on_configured(call.connection.address(), settings, call.table.services.wall());
+}
+
 void set(LocalCall& call) {
   const auto& args = call.args;
   if (args.size() % 2 != 0) {
@@ -235,6 +251,7 @@ void set(LocalCall& call) {
   }
   if (password && call.connection.refusing()) return call.reply.error(kRefusedAfterUnknown);
   call.table.services.config() = std::move(changed);
+  note_settings(call);
   if (password) return propose_password(call, *password);
   call.reply.ok();
 }

@@ -164,7 +164,9 @@ void Connection::sweep(Instant now) {
   requests.sweep();
   if (reading_paused_ || buffered_output() >= table_.limits.output_pause_bytes) on_attention();
   const std::int64_t timeout = table_.services.config().timeout_s;
-  if (timeout > 0 && requests.empty() && session.subscriptions.count() == 0 && now - session.last_active >= seconds(timeout)) {
+  const bool listens = session.subscriptions.count() != 0;
+  if (timeout > 0 && requests.empty() && !listens &&
+      now - session.last_active >= seconds(timeout)) {
     kill("idle for longer than timeout");
   }
 }

@@ -1,5 +1,7 @@
 #include "server/info.h"
 
+#include "server/audit_log.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -276,6 +278,11 @@ void holdfast(const View& view, Lines& lines) {
     lines.add("holdfast_scrub_found", scrub->figures().found);
     lines.add("holdfast_scrub_repaired", scrub->figures().repaired);
     lines.add("holdfast_scrub_damaged_files", scrub->damaged().size());
+  }
+  if (const AuditLog* audit = services.audit()) {
+    lines.add("holdfast_audit", audit->figures().failing ? "failing" : "ok");
+    lines.add("holdfast_audit_lines", audit->figures().lines);
+    lines.add("holdfast_audit_dropped", audit->figures().dropped);
   }
   lines.add("holdfast_divergence", divergence_name(status.agreement));
   lines.add("holdfast_checks", status.checks);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/audit_log.h"
 #include "server/info.h"
 #include "server/session_commands.h"
 
@@ -160,6 +161,17 @@ void connections(const ConnectionTable& table, Exposition& out) {
               metrics.input_bytes);
   out.counter("holdfast_client_sent_bytes_total", "Bytes handed to the sockets of clients.",
               metrics.output_bytes);
+  out.counter("holdfast_pushes_total", "What was pushed to clients: messages of channels and elections.",
+              table.pushes.channels.pushes());
+  out.counter("holdfast_lost_pushes_total", "Holders that were told that they lost what they held.",
+              table.pushes.holders.told());
+  if (const AuditLog* audit = table.services.audit()) {
+    out.counter("holdfast_audit_lines_total", "Lines written to the audit log.",
+                audit->figures().lines);
+    out.counter("holdfast_audit_dropped_total",
+                "Lines missing in the audit log of this node: its disk was slow, full or broken.",
+                audit->figures().dropped);
+  }
   out.gauge("holdfast_held_bytes", "Commands held back because no leader is known.",
             table.held_bytes);
 }

@@ -60,8 +60,9 @@ void Node::on_turn_end() {
     continue_scrub(turn);
     replica_->confirm_reads_by(options_.config.reads == "lease" ? consensus::ReadMode::lease
                                                                 : consensus::ReadMode::quorum);
-    replica_->want_notices(clients_->topics());
+    replica_->want_notices(wanted_topics());
     replica_->end_turn(turn);
+    if (audit_) audit_->on_turn_end(turn);
   }
   if (!ended_) continue_recovery(turn);
   if (!ended_) forget_old_promises(turn);
@@ -115,6 +116,7 @@ Instant Node::wake_at() const {
   if (replica_) {
     at = std::min(at, replica_->wake_at());
     if (scrub_) at = std::min(at, scrub_->wake_at());
+    if (audit_) at = std::min(at, audit_->wake_at());
     if (replica_->role() == consensus::Role::leader) {
       at = std::min(at, departures_.wake_at(replica_->epoch()));
     }
@@ -145,6 +147,10 @@ Services::Routed Node::route(std::string_view record, bool write, Epoch under) {
   forwarded_under_ = under;
   forwarded_to_ = leads;
   return Routed::sent;
+}
+
+void Node::publish_elsewhere(std::string_view channel, std::string_view message) {
+  if (peers_) peers_->publish({channel, message});
 }
 
 void Node::hand_over(NodeId to) {

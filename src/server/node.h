@@ -28,6 +28,7 @@
 #include "env/process_figures.h"
 #include "replica/outbox.h"
 #include "replica/replica.h"
+#include "server/audit_log.h"
 #include "server/bootstrap.h"
 #include "server/clients.h"
 #include "server/config.h"
@@ -59,6 +60,9 @@ struct NodeOptions {
   // met on loopback only. With them `entropy` is needed: numbers that nobody can foresee.
   std::vector<std::string> secrets = {};
   std::function<std::uint64_t()> entropy = {};
+  // The folder that the setting audit-log names; null: it cannot be used, and what belongs there is
+  // counted. Outlives the node. Its failures are no failures of the node's.
+  env::Disk* audit_disk = nullptr;
   // Where TLS is wanted: clients are also listened for, and other nodes met, through these. Null:
   // they are not. They outlive the node.
   env::Network* tls_clients = nullptr;
@@ -111,6 +115,8 @@ class Node final : public env::TurnHandler,
   }
   Result<Image> image(ConnectionId who, Index at_least, std::uint64_t offset) override;
   void hand_over(NodeId to) override;
+  void publish_elsewhere(std::string_view channel, std::string_view message) override;
+  AuditLog* audit() override { return audit_.get(); }
   bool left() const override { return leaving_ && ending_since_.has_value(); }
   std::string_view setting(std::string_view name) const override;
   Config& config() override { return options_.config; }
@@ -172,6 +178,9 @@ class Node final : public env::TurnHandler,
   void leave_if_out();
   void ask_for_number(std::uint64_t folder_uid, const Place& place);
 
+  // ---- the audit log (node_outbox.cc)
+  void open_audit();
+  std::uint8_t wanted_topics();
   // ---- node_health.cc
   Result<void> listen_for_http();
   HttpAnswer http_answer(std::string_view path) const;
@@ -190,6 +199,7 @@ class Node final : public env::TurnHandler,
   void on_digest(NodeId from, const DigestReport& report) override;
   void on_rebuild(NodeId from, const RebuildOrder& order) override;
   void on_snapshot_wanted(NodeId by, const SnapshotRequest& request) override;
+  void on_published(const Published& published) override;
   // ---- replica::Outbox
   void send(GroupId group, const consensus::Message& message, ClusterTime stamp) override;
   void send_snapshot(GroupId group, NodeId to) override;
@@ -227,6 +237,7 @@ class Node final : public env::TurnHandler,
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<replica::Replica> replica_;
   std::unique_ptr<Clients> clients_;
+  std::unique_ptr<AuditLog> audit_;  // null: there is none
   std::unique_ptr<env::Listener> client_listener_;  // null: they speak TLS only
   std::unique_ptr<env::Listener> tls_listener_;     // null: they speak no TLS
   std::unique_ptr<env::Listener> peer_listener_;

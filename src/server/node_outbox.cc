@@ -99,6 +99,10 @@ void Node::on_snapshot_wanted(NodeId by, const SnapshotRequest& request) {
   if (replica_ && request.group == GroupId{}) replica_->snapshot_wanted(by, request.at_least);
 }
 
+void Node::on_published(const Published& published) {
+  if (clients_) clients_->publish(published.channel, published.message);
+}
+
 // ---- From the replica ---------------------------------------------------------------------------
 
 void Node::send(GroupId, const consensus::Message& message, ClusterTime stamp) {
@@ -155,8 +159,30 @@ void Node::epoch_applied(GroupId, Epoch epoch) { clients_->epoch_applied(epoch);
 
 void Node::outcomes_lost(GroupId) { clients_->outcomes_lost(); }
 
-void Node::noticed(GroupId, replica::EntryNotices&& entry) { clients_->noticed(entry); }
+void Node::noticed(GroupId, replica::EntryNotices&& entry) {
+  if (audit_) audit_->on_entry(entry);
+  clients_->noticed(entry);
+}
 
-void Node::notices_missed(GroupId, Index from, Index) { clients_->notices_missed(from); }
+void Node::notices_missed(GroupId, Index from, Index to) {
+  if (audit_) audit_->on_missed(from, to, clock_.wall());
+  clients_->notices_missed(from);
+}
+
+void Node::open_audit() {
+  if (options_.config.audit_log.empty()) return;
+  audit_ = std::make_unique<AuditLog>(options_.audit_disk, options_.config, trace_);
+  if (const auto opened = audit_->open(); !opened) {
+    trace_.error("the audit log cannot be read: lines may be repeated there",
+                 {{"folder", options_.config.audit_log}, {"reason", opened.error().message}});
+  }
+  audit_->begin(identity_.node, replica_->applied(), clock_.wall());
+}
+
+std::uint8_t Node::wanted_topics() {
+  constexpr auto kAudited = static_cast<std::uint8_t>(keyspace::Topic::holdings) |
+                            static_cast<std::uint8_t>(keyspace::Topic::cluster);
+  return static_cast<std::uint8_t>(clients_->topics() | (audit_ ? kAudited : 0));
+}
 
 }  // namespace holdfast::server

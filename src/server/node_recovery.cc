@@ -89,6 +89,7 @@ Result<void> Node::open_replica() {
       replica_ = *std::move(replica);
       storage::Scrub::Owner& owner = *this;
       scrub_ = std::make_unique<storage::Scrub>(disk_, owner, identity_.folder_uid);
+      open_audit();
       return {};
     }
     if (tries == kTriesMax || identity_.members.size() < storage::kNodesToRecoverFrom) return replica.error();

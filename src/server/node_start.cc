@@ -410,7 +410,7 @@ void Node::continue_shutdown(Instant now) {
   if (!ending_since_) return;
   const bool leads = replica_ && replica_->role() == consensus::Role::leader;
   const bool handed_over = !leads || identity_.members.size() == 1;
-  const bool idle = !clients_ || clients_->idle();
+  const bool idle = (!clients_ || clients_->idle()) && (!audit_ || audit_->idle());
   if (!end_now_ && !(handed_over && idle) && now - *ending_since_ < kDrain) return;
   ended_ = true;
   trace_.info("stopped", {{"in_order", handed_over && idle ? "yes" : "no: it took too long"}});

@@ -381,6 +381,23 @@ std::optional<RebuildOrder> decode_rebuild_order(std::string_view body) {
   return order;
 }
 
+std::string encode_published(const Published& published) {
+  std::string body;
+  Writer writer(body);
+  writer.bytes(published.channel);
+  writer.bytes(published.message);
+  return body;
+}
+
+std::optional<Published> decode_published(std::string_view body) {
+  Reader reader(body);
+  Published published;
+  published.channel = reader.bytes();
+  published.message = reader.bytes();
+  if (!reader.finished()) return std::nullopt;
+  return published;
+}
+
 std::string encode_snapshot_request(const SnapshotRequest& request) {
   std::string body;
   Writer writer(body);

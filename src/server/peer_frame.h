@@ -43,8 +43,9 @@ enum class FrameKind : std::uint8_t {
   challenge = 17,        // the answer to a hello, if the cluster has a secret
   proof = 18,            // the answer to that: peer_proof.h
   snapshot_progress = 19,  // how much of a snapshot has come, or from where it is wanted
+  published = 20,          // PUBLISH: to who listens at the receiver; from level 3 on
 };
-inline constexpr FrameKind kLastFrameKind = FrameKind::snapshot_progress;
+inline constexpr FrameKind kLastFrameKind = FrameKind::published;
 
 // A frame as it arrived; the body is its own buffer and may be kept.
 struct Frame {
@@ -224,6 +225,14 @@ struct SnapshotRequest {
   GroupId group;
   Index at_least;
 };
+// Views into the body.
+struct Published {
+  std::string_view channel;
+  std::string_view message;
+};
+std::string encode_published(const Published& published);
+std::optional<Published> decode_published(std::string_view body);
+
 std::string encode_snapshot_request(const SnapshotRequest& request);
 std::optional<SnapshotRequest> decode_snapshot_request(std::string_view body);
 

@@ -112,6 +112,7 @@ TEST(PeerFrame, GarbageNeverCrashes) {
     static_cast<void>(decode_outcome(bytes));
     static_cast<void>(decode_snapshot_begin(bytes));
     static_cast<void>(decode_snapshot_progress(bytes));
+    static_cast<void>(decode_published(bytes));
     static_cast<void>(decode_snapshot_chunk(bytes));
     static_cast<void>(decode_snapshot_end(bytes));
     static_cast<void>(decode_snapshot_result(bytes));

@@ -234,6 +234,11 @@ bool Peers::State::take_note(Peer& peer, const Frame& frame) {
       if (order) events.on_rebuild(peer.node, *order);
       return order.has_value();
     }
+    case FrameKind::published: {
+      const auto published = decode_published(body);
+      if (published) events.on_published(*published);
+      return published.has_value();
+    }
     case FrameKind::snapshot_wanted: {
       const auto request = decode_snapshot_request(body);
       if (request) events.on_snapshot_wanted(peer.node, *request);
@@ -436,6 +441,18 @@ void Peers::send_note(NodeId to, FrameKind kind, std::string_view body) {
   Peer* peer = state_->find(to);
   PeerLink* link = peer == nullptr ? nullptr : state_->data_link(*peer);
   if (link != nullptr) link->send(kind, body);
+}
+
+void Peers::publish(const Published& published) {
+  // What is agreed upon goes over the same link, and shall not wait behind what may be missed.
+  constexpr std::size_t kBacklog = 8 << 20;
+  const std::string body = encode_published(published);
+  for (const auto& [node, peer] : state_->peers) {
+    PeerLink* link = state_->data_link(*peer);
+    if (link != nullptr && link->pending() + body.size() <= kBacklog) {
+      link->send(FrameKind::published, body);
+    }
+  }
 }
 
 bool Peers::connected(NodeId node) const {

@@ -59,6 +59,8 @@ class PeerEvents {
   virtual void on_digest(NodeId from, const DigestReport& report) = 0;
   virtual void on_rebuild(NodeId from, const RebuildOrder& order) = 0;
   virtual void on_snapshot_wanted(NodeId by, const SnapshotRequest& request) = 0;
+  // A client of another node publishes. The views are valid during the call only.
+  virtual void on_published(const Published& /*published*/) {}
 };
 
 class Peers {
@@ -90,6 +92,9 @@ class Peers {
   const SnapshotTraffic& snapshot_traffic() const;
   // A small thing on the data lane, in order with the entries. Lost if there is no link.
   void send_note(NodeId to, FrameKind kind, std::string_view body);
+
+  // To all that are linked and take what is sent to them; the others miss it.
+  void publish(const Published& published);
 
   bool connected(NodeId node) const;  // commands may be forwarded to it
   bool alive(NodeId node) const;

@@ -1,4 +1,8 @@
-// Listening: SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PUBSUB, ELECT.OBSERVE ELECT.UNOBSERVE.
+// SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PUBLISH PUBSUB, ELECT.OBSERVE ELECT.UNOBSERVE.
+//
+// PUBLISH reaches who listens at any node, at most once: directly here, through the links between nodes
+// elsewhere, where a node that is not linked misses it. It answers how many heard it here, as a node of
+// a Redis cluster does.
 //
 // They are answered when everything before them is, so that in RESP2, where messages look like replies,
 // none comes between the replies to earlier commands.
@@ -65,6 +69,26 @@ void psubscribe(LocalCall& call) { listen(call, Kind::pattern, "psubscribe"); }
 void unsubscribe(LocalCall& call) { unlisten(call, Kind::channel, "unsubscribe"); }
 void punsubscribe(LocalCall& call) { unlisten(call, Kind::pattern, "punsubscribe"); }
 
+void publish(LocalCall& call) {
+  const std::string_view channel = call.args[1];
+  const std::string_view message = call.args[2];
+  if (channel.starts_with(Channels::kOwnPrefix)) {
+    return call.reply.error(fmt::format("ERR channels that begin with {} are the cluster's own to use",
+                                        Channels::kOwnPrefix));
+  }
+  if (channel.size() > Channels::kNameBytes) {
+    return call.reply.error(fmt::format(
+        "LIMIT the name of a channel has at most {} bytes (channel-bytes)", Channels::kNameBytes));
+  }
+  if (message.size() > Channels::kMessageBytes) {
+    return call.reply.error(fmt::format("LIMIT a message has at most {} bytes (message-bytes)",
+                                        Channels::kMessageBytes));
+  }
+  call.table.services.publish_elsewhere(channel, message);
+  const std::size_t heard = call.table.pushes.channels.publish(channel, message);
+  call.reply.integer(static_cast<std::int64_t>(heard));
+}
+
 // ---- PUBSUB
 
 void channel_names(LocalCall& call) {
@@ -130,6 +154,7 @@ std::vector<LocalCommand> pubsub_commands() {
           {"psubscribe", psubscribe, true},
           {"unsubscribe", unsubscribe, true},
           {"punsubscribe", punsubscribe, true},
+          {"publish", publish, true},
           {"pubsub|channels", channel_names},
           {"pubsub|numsub", listener_counts},
           {"pubsub|numpat", pattern_count},

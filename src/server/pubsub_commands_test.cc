@@ -138,6 +138,35 @@ TEST_F(PubSubTest, WhoListensIsShown) {
   EXPECT_EQ(ask(other, "PUBSUB NUMPAT"), ":0\r\n");
 }
 
+TEST_F(PubSubTest, WhatIsPublishedIsHeardHereAndSentElsewhere) {
+  TestClient listener(clients);
+  TestClient client(clients);
+  ask(listener, "SUBSCRIBE news");
+  ask(listener, "PSUBSCRIBE n*");
+  EXPECT_EQ(ask(client, "PUBLISH news hi"), ":2\r\n");
+  const std::string heard =
+      message("*", {"message", "news", "hi"}) + message("*", {"pmessage", "n*", "news", "hi"});
+  EXPECT_EQ(told(listener), heard);
+  EXPECT_EQ(node.published, (std::vector<std::string>{"news hi"}));
+  EXPECT_EQ(ask(client, "PUBLISH other hi"), ":0\r\n");
+  clients.publish("news", "hi");  // of another node
+  EXPECT_EQ(told(listener), heard);
+  EXPECT_EQ(node.published.size(), 2u) << "it is not sent on";
+}
+
+TEST_F(PubSubTest, NotEverythingMayBePublished) {
+  TestClient client(clients);
+  EXPECT_EQ(ask(client, "PUBLISH __holdfast__:lost:door lies"),
+            "-ERR channels that begin with __holdfast__: are the cluster's own to use\r\n");
+  const std::string large(Channels::kMessageBytes + 1, 'm');
+  client.handler->on_bytes(
+      fmt::format("*3\r\n$7\r\nPUBLISH\r\n$1\r\na\r\n${}\r\n{}\r\n", large.size(), large));
+  EXPECT_EQ(told(client), "-LIMIT a message has at most 1048576 bytes (message-bytes)\r\n");
+  node.level_of_cluster = 2;
+  EXPECT_TRUE(ask(client, "PUBLISH a b").starts_with("-ERR 'publish' was not done: it needs level 3"));
+  EXPECT_TRUE(node.published.empty());
+}
+
 // ---- what is lost
 
 TEST_F(PubSubTest, AHolderIsToldOnTheConnectionThatAcquired) {

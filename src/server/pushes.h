@@ -3,7 +3,8 @@
 //   push holdfast.lost {kind, name, token, reason}    to the RESP3 connection that acquired
 //   push holdfast.elect {name, event, token, who}     to RESP3 connections that observe the election
 //   channel __holdfast__:lost:<name>                  "<kind> <token> <reason>"
-//   channel __holdfast__:elect:<name>                 "elected <token> <candidate>", "vacant <token> <reason>"
+//   channel __holdfast__:elect:<name>                 "elected <token> <candidate>" or
+//                                                     "vacant <token> <reason>"
 //   channels __keyspace@0__:<key>, __keyevent@0__:<event>   as Redis does, if notify-keyspace-events says so
 //
 // kind: lock, semaphore, election, session. reason: expired, forced, session, withdrawn, or unknown:

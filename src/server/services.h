@@ -24,6 +24,8 @@ struct LockWait {
   Origin origin;
 };
 
+class AuditLog;
+
 class Services {
  public:
   virtual ~Services() = default;
@@ -66,6 +68,10 @@ class Services {
   }
   // Hands leadership over, if this node leads.
   virtual void hand_over(NodeId /*to*/) {}
+  // To the clients of the other nodes, as far as it gets there.
+  virtual void publish_elsewhere(std::string_view /*channel*/, std::string_view /*message*/) {}
+  // Null: there is none.
+  virtual AuditLog* audit() { return nullptr; }
   // Removed from the cluster: no leader will be known here any more.
   virtual bool left() const { return false; }
   // The level of the cluster (commands/levels.h) as far as this node knows; 0: not yet.

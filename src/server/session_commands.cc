@@ -7,6 +7,7 @@
 #include "commands/arguments.h"
 #include "commands/errors.h"
 #include "replica/command_record.h"
+#include "server/audit_log.h"
 #include "server/dispatch.h"
 #include "server/session_commands.h"
 
@@ -41,6 +42,9 @@ bool authenticate(LocalCall& call, std::string_view user, std::string_view passw
     call.connection.session.let_in_early = false;
   } else {
     ++call.table.metrics.password_failures;
+    if (AuditLog* audit = call.table.services.audit()) {
+      audit->on_login_failed(call.connection.address(), call.table.services.wall());
+    }
     call.table.services.trace().warning("wrong password",
                                         {{"client", call.connection.address()}});
   }

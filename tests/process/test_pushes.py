@@ -63,6 +63,14 @@ class Pushes(unittest.TestCase):
             self.assertEqual(listener.receive(), [b"message", b"__holdfast__:lost:door",
                                                   b"lock %d expired" % token])
 
+    def test_what_is_published_is_heard_at_every_node(self):
+        listeners = [self.cluster.connect(node, timeout=PATIENCE) for node in self.cluster.nodes()]
+        for listener in listeners:
+            listener.call("SUBSCRIBE", "news")
+        self.cluster.connect(self.follower()).call("PUBLISH", "news", "hi")
+        for listener in listeners:
+            self.assertEqual(listener.receive(), [b"message", b"news", b"hi"])
+
     def test_events_of_keys_are_heard_where_they_are_wanted(self):
         follower = self.follower()
         self.cluster.connect(follower).call("CONFIG", "SET", "notify-keyspace-events", "KEA")
