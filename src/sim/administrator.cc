@@ -62,6 +62,9 @@ bool Administrator::is_borne(const commands::RosterNode& one) const {
 }
 
 bool Administrator::stays(const commands::RosterNode& one) const {
+  for (const MachineId id : unreliable_) {
+    if (world_.host(id).address().text() == one.address) return false;
+  }
   const bool leaves = std::any_of(orders_.begin(), orders_.end(), [&one](const Task& task) {
     return task.node == one.node && (task.what == Order::remove || task.what == Order::drain);
   });

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/ids.h"
@@ -34,6 +35,9 @@ class Administrator {
   // happens if there is none, or nobody leads. He may not have noticed yet that a disk was lost, but
   // he never takes out the last node that is to vote and has its folder, nor all of these at once.
   void order(Order what, MachineId machine);
+  // Whose disks will not keep what they have confirmed: they may stay or go, but they are not what he
+  // leaves a cluster's data to.
+  void rely_on_none_of(std::set<MachineId> machines) { unreliable_ = std::move(machines); }
   // Whether all nodes of the leader's list are to stay as they are, and no order is under way.
   bool at_peace() const;
   // Removes whose data folder is gone, lets everybody vote again, and tells who asks in vain where
@@ -50,7 +54,7 @@ class Administrator {
     Instant until;
   };
   bool is_borne(const commands::RosterNode& one) const;
-  // It is to vote, has its folder, and no order takes it out.
+  // It is to vote, has its folder on a disk that keeps it, and no order takes it out.
   bool stays(const commands::RosterNode& one) const;
   void show_the_way();
   void add(Order what, NodeId node);
@@ -62,6 +66,7 @@ class Administrator {
   World& world_;
   Prng prng_;
   std::deque<Task> orders_;
+  std::set<MachineId> unreliable_;
   std::unique_ptr<RawClient> client_;
   bool planned_ = false;
   bool asked_ = false;

@@ -101,6 +101,17 @@ TEST_F(AdministratorTest, NeverTakesOutTheLastNodeThatHasItsFolder) {
   EXPECT_EQ(nodes(), "3 active");
 }
 
+TEST_F(AdministratorTest, LeavesTheDataToNoNodeWhoseDiskWillFail) {
+  begin(3);
+  administrator().rely_on_none_of({1});
+  order(Order::remove, 3, seconds(8));
+  EXPECT_EQ(nodes(), "1 active, 2 active");
+  order(Order::remove, 2, seconds(8));
+  EXPECT_EQ(nodes(), "1 active, 2 active");
+  order(Order::remove, 1, seconds(8));
+  EXPECT_EQ(nodes(), "2 active");
+}
+
 TEST_F(AdministratorTest, DoesNotCountANodeWhoseDiskIsLost) {
   begin(3);
   order(Order::remove, 3, seconds(8));
