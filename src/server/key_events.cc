@@ -24,7 +24,7 @@ bool KeyEventFlags::includes(keyspace::KeyEvents events) const {
 std::string KeyEventFlags::text() const {
   std::string out;
   if (generic && string && expired && others.size() == kOthers.size()) {
-    out = "A";
+    out += 'A';
   } else {
     if (generic) out += 'g';
     if (string) out += '$';
