@@ -254,18 +254,23 @@ void Replica::snapshot_sent(NodeId to, bool delivered) {
   state_->step(consensus::SnapshotSent{.to = to, .delivered = delivered});
 }
 
-void Replica::snapshot_arrived(Index index, std::string content) {
+Result<std::shared_ptr<void>> Replica::try_snapshot(Index index, std::string_view content) {
+  auto loaded = state_->load(index, content);
+  if (!loaded) return loaded.error();
+  auto kept = std::make_shared<LoadedSnapshot>(*std::move(loaded));
+  state_->tried = kept;
+  return std::shared_ptr<void>(std::move(kept));
+}
+
+void Replica::snapshot_arrived(Index index, std::string_view content) {
   State& s = *state_;
   s.now = std::max(s.now, s.clock.now());
-  if (s.rebuild) return s.rebuild_from(index, std::move(content));
+  if (s.rebuild) return s.rebuild_from(index, content);
   const bool older = index <= s.applied && !mutated(Mutation::install_over_newer_state);
   if (older || s.hold_apply || !s.leader_known()) return;  // it will be offered again
-  const auto name = storage::snapshot_name(s.options.protocol.group, index);
-  const auto header = storage::read_snapshot_header(name, content);
-  if (!header.ok() || header->mark.index != index) return;
-  s.arrived = std::move(content);
-  s.offer_snapshot(header->mark);
-  s.arrived.clear();
+  if (!s.take_arrived(index, content)) return;
+  s.offer_snapshot(consensus::SnapshotMark(s.arrived.header.mark));
+  s.arrived = {};
 }
 
 void Replica::want_notices(std::uint8_t topics) { state_->machine.want_notices(topics); }

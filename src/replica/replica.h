@@ -121,9 +121,12 @@ class Replica {
   void receive(consensus::Message message, ClusterTime stamp);
   void peer_liveness(NodeId node, bool alive);
   void snapshot_sent(NodeId to, bool delivered);
-  // A snapshot of this group has arrived from a peer and is durable under its final name, with
-  // this content. Ignored if it is of no use any more, or while no leader is known.
-  void snapshot_arrived(Index index, std::string content);
+  // A snapshot of this group has arrived from a peer, and is to get its final name: whether its state
+  // can be loaded. What comes back holds the loaded state until snapshot_arrived() takes it.
+  Result<std::shared_ptr<void>> try_snapshot(Index index, std::string_view content);
+  // It is durable under its final name, with this content. Ignored if it is of no use any more, while
+  // no leader is known, or if it cannot be loaded.
+  void snapshot_arrived(Index index, std::string_view content);
 
   // What `from` found at the check at `index`; for the leader.
   void digest_told(NodeId from, Index index, std::uint64_t hash);

@@ -187,21 +187,19 @@ void Replica::State::continue_rebuild() {
 
 // The snapshot takes the place of the state alone: log and promise are as good as they were. If the
 // log has not come so far, the engine takes the snapshot in place of both, as it always does.
-void Replica::State::rebuild_from(Index index, std::string content) {
+void Replica::State::rebuild_from(Index index, std::string_view content) {
   if (leading() || hold_apply || !leader_known() || index < rebuild->at_least) return;
-  const auto name = storage::snapshot_name(options.protocol.group, index);
-  const auto header = storage::read_snapshot_header(name, content);
-  if (!header.ok() || header->mark.index != index) return;
-  arrived = std::move(content);
-  offer_snapshot(header->mark);
+  if (!take_arrived(index, content)) return;
+  const consensus::SnapshotMark mark = arrived.header.mark;
+  offer_snapshot(mark);
   const bool continues = engine->commit() >= index && engine->log().epoch_at(index) &&
-                         *engine->log().epoch_at(index) == header->mark.epoch;
+                         *engine->log().epoch_at(index) == mark.epoch;
   if (rebuild && continues) {
-    replace_state(header->mark);
+    replace_state(mark);
     trace.info("state rebuilt from a snapshot of the majority's",
                {{"index", fmt::format("{}", index)}});
   }
-  arrived.clear();
+  arrived = {};
 }
 
 Instant Replica::State::divergence_wake_at() const {

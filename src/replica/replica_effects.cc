@@ -198,22 +198,41 @@ void Replica::State::offer_snapshot(const consensus::SnapshotMark& mark) {
   step(consensus::Received{std::move(message)});
 }
 
+Result<LoadedSnapshot> Replica::State::load(Index index, std::string_view content) {
+  const std::string name = storage::snapshot_name(options.protocol.group, index);
+  auto loaded = load_snapshot(name, content, prng.next());
+  if (loaded && loaded->header.mark.index != index) {
+    return Error{fmt::format("{}: it is one of index {}", name, loaded->header.mark.index)};
+  }
+  return loaded;
+}
+
+// False: it cannot be loaded, and the state stays as it is.
+bool Replica::State::take_arrived(Index index, std::string_view content) {
+  const auto kept = tried.lock();
+  if (kept != nullptr && kept->keyspace != nullptr && kept->header.mark.index == index) {
+    arrived = std::move(*kept);
+    return true;
+  }
+  auto loaded = load(index, content);
+  if (loaded) {
+    arrived = *std::move(loaded);
+  } else {
+    trace.error("a snapshot of another node cannot be loaded: this replica keeps the state that it has",
+                {{"reason", loaded.error().message}});
+  }
+  return arrived.keyspace != nullptr;
+}
+
 // The mark as the snapshot knows it, with its membership.
 consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotMark& mark) {
-  auto fresh = std::make_unique<keyspace::Keyspace>(prng.next());
-  const std::string name = storage::snapshot_name(options.protocol.group, mark.index);
-  const auto header = storage::read_snapshot(
-      name, arrived, [&](std::string_view chunk) { return fresh->load_chunk(chunk).ok(); });
-  CHECK(header.ok(), "{}", header.error().message);
-  const auto complete = fresh->finish_load();
-  CHECK(complete.ok(), "{}", complete.error().message);
-  const std::string objection = semantics_objection(header->semantics);
-  CHECK(objection.empty(), "the snapshot of the leader {}", objection);
-
+  CHECK(arrived.keyspace != nullptr && arrived.header.mark.index == mark.index);
+  const storage::SnapshotHeader header = arrived.header;
   snapshots.abandon(machine.keyspace());
-  if (!mutated(Mutation::install_keeps_old_state)) machine.replace(std::move(fresh));
-  time.logged(header->stamp, now);
-  const storage::SnapshotFile file{name, mark.index, arrived.size()};
+  if (!mutated(Mutation::install_keeps_old_state)) machine.replace(std::move(arrived.keyspace));
+  time.logged(header.stamp, now);
+  const storage::SnapshotFile file{storage::snapshot_name(options.protocol.group, mark.index),
+                                   mark.index, arrived.bytes};
   if (std::exchange(rebuild, std::nullopt)) {
     snapshots.adopt_only(file);
   } else {
@@ -222,11 +241,11 @@ consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotM
   outbox.notices_missed(options.protocol.group, applied, mark.index);
   applied = mark.index;
   applied_epoch = mark.epoch;
-  applied_stamp = header->stamp;
+  applied_stamp = header.stamp;
   replaced_at = mark.index;
   note_stop();
   outbox.outcomes_lost(options.protocol.group);
-  return header->mark;
+  return header.mark;
 }
 
 void Replica::State::install(const consensus::SnapshotMark& mark) {

@@ -11,35 +11,11 @@ namespace {
 
 constexpr std::uint64_t kSnapshotLimit = std::uint64_t{1} << 40;
 
-struct Loaded {
-  storage::SnapshotHeader header;
-  std::unique_ptr<keyspace::Keyspace> keyspace;
-};
-
-Result<Loaded> load(env::Disk& disk, const storage::SnapshotFile& file, std::uint64_t hash_seed) {
-  auto content = disk.read(file.name, kSnapshotLimit);
+Result<LoadedSnapshot> load(env::Disk& disk, const storage::SnapshotFile& file,
+                            std::uint64_t hash_seed) {
+  const auto content = disk.read(file.name, kSnapshotLimit);
   if (!content) return content.error();
-  Loaded loaded;
-  loaded.keyspace = std::make_unique<keyspace::Keyspace>(hash_seed);
-  std::string refused;
-  const auto header = storage::read_snapshot(file.name, *content, [&](std::string_view chunk) {
-    const auto result = loaded.keyspace->load_chunk(chunk);
-    if (!result.ok()) refused = result.error().message;
-    return result.ok();
-  });
-  if (!header) {
-    return Error{refused.empty() ? header.error().message
-                                 : fmt::format("{}: {}", header.error().message, refused)};
-  }
-  const auto complete = loaded.keyspace->finish_load();
-  if (!complete) return Error{fmt::format("{}: {}", file.name, complete.error().message)};
-  const std::string objection =
-      semantics_objection(std::max<std::uint32_t>(header->semantics, level_of(*loaded.keyspace)));
-  if (!objection.empty()) {
-    return Error{fmt::format("{} {}. No data was changed.", file.name, objection)};
-  }
-  loaded.header = *header;
-  return loaded;
+  return load_snapshot(file.name, *content, hash_seed);
 }
 
 // Entries of a newer build are found before the first of them is applied.

@@ -21,6 +21,7 @@
 #include "commands/lock_commands.h"
 #include "replica/cluster_clock.h"
 #include "replica/divergence.h"
+#include "replica/load_snapshot.h"
 #include "replica/proposals.h"
 #include "replica/replica.h"
 #include "replica/snapshots.h"
@@ -49,6 +50,8 @@ struct Replica::State final : DurabilityView {
   void send_snapshot(NodeId to);
   void offer_snapshot(const consensus::SnapshotMark& mark);
   void install(const consensus::SnapshotMark& mark);
+  Result<LoadedSnapshot> load(Index index, std::string_view content);
+  bool take_arrived(Index index, std::string_view content);
   consensus::SnapshotMark replace_state(const consensus::SnapshotMark& mark);
   void installed(const consensus::SnapshotMark& mark);
   void on_role(const consensus::RoleChange& change);
@@ -111,7 +114,7 @@ struct Replica::State final : DurabilityView {
   // `right`: one that is in the majority, if known.
   void begin_rebuild(Index check, NodeId right);
   void continue_rebuild();
-  void rebuild_from(Index index, std::string content);
+  void rebuild_from(Index index, std::string_view content);
   void repeat_orders();
   void serve_snapshot_wishes();
   Instant divergence_wake_at() const;
@@ -208,8 +211,10 @@ struct Replica::State final : DurabilityView {
   consensus::WriteId durable_write = 0;
   std::deque<std::pair<consensus::WriteId, std::vector<consensus::Message>>> waiting_messages;
 
-  // A snapshot from a peer, while the engine is asked about it.
-  std::string arrived;
+  // A snapshot from a peer: while it gets its name somebody else keeps it; then while the engine is
+  // asked about it.
+  std::weak_ptr<LoadedSnapshot> tried;
+  LoadedSnapshot arrived;
 
   // Reused buffers.
   consensus::Effects effects_buffer;

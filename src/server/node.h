@@ -194,6 +194,8 @@ class Node final : public env::TurnHandler,
                   Index index) override;
   void on_peer_liveness(NodeId node, bool alive) override;
   void on_peer_linked(NodeId node) override;
+  Result<std::shared_ptr<void>> try_snapshot(GroupId group, Index index,
+                                             std::string_view content) override;
   void on_snapshot(GroupId group, Index index, std::string content) override;
   void on_snapshot_sent(GroupId group, NodeId to, bool delivered) override;
   void on_digest(NodeId from, const DigestReport& report) override;

@@ -73,8 +73,14 @@ void Node::on_peer_linked(NodeId node) {
   if (node == replica_->leader()) clients_->leader_changed();
 }
 
+Result<std::shared_ptr<void>> Node::try_snapshot(GroupId group, Index index,
+                                                 std::string_view content) {
+  if (!replica_ || group != GroupId{}) return Error{"this node has no replica of that group"};
+  return replica_->try_snapshot(index, content);
+}
+
 void Node::on_snapshot(GroupId group, Index index, std::string content) {
-  if (replica_ && group == GroupId{}) replica_->snapshot_arrived(index, std::move(content));
+  if (replica_ && group == GroupId{}) replica_->snapshot_arrived(index, content);
 }
 
 void Node::on_snapshot_sent(GroupId group, NodeId to, bool delivered) {

@@ -70,6 +70,9 @@ Peers::State::State(Options the_options, env::Network& the_network, env::Disk& t
       events(the_events),
       receiver(
           disk, traffic, trace,
+          [this](GroupId group, Index index, std::string_view content) {
+            return events.try_snapshot(group, index, content);
+          },
           [this](GroupId group, Index index, std::string content) {
             events.on_snapshot(group, index, std::move(content));
           },

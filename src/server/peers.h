@@ -52,7 +52,11 @@ class PeerEvents {
   // Commands may (again) be forwarded to it. What was forwarded before and has no outcome yet may
   // be lost.
   virtual void on_peer_linked(NodeId /*node*/) {}
-  // A snapshot has arrived whole, verified, durable under its final name.
+  // A snapshot has arrived whole and verified: whether its state can be loaded. What comes back is
+  // kept until it is durable.
+  virtual Result<std::shared_ptr<void>> try_snapshot(GroupId group, Index index,
+                                                     std::string_view content) = 0;
+  // … and is durable under its final name.
   virtual void on_snapshot(GroupId group, Index index, std::string content) = 0;
   virtual void on_snapshot_sent(GroupId group, NodeId to, bool delivered) = 0;
   // Whether replicas hold the same: see replica/divergence.h.

@@ -18,14 +18,16 @@ struct SnapshotReceiver::Transfer {
   std::string file;
   Stage stage = Stage::receiving;
   std::string content;
+  std::shared_ptr<void> loaded;  // its state, once all of it is here
   bool asked = false;  // for the chunk that comes next
 };
 
 SnapshotReceiver::SnapshotReceiver(env::Disk& disk, SnapshotTraffic& traffic, Trace& trace,
-                                   Arrived arrived, Tell tell)
+                                   Try try_it, Arrived arrived, Tell tell)
     : disk_(disk),
       traffic_(traffic),
       trace_(trace),
+      try_(std::move(try_it)),
       arrived_(std::move(arrived)),
       tell_(std::move(tell)) {
   const auto files = disk_.list();
@@ -50,6 +52,10 @@ void SnapshotReceiver::on_begin(NodeId from, const SnapshotBegin& begin) {
     trace_.warning("snapshot refused", {{"from", fmt::to_string(from.value)},
                                         {"bytes", fmt::to_string(begin.snapshot.size)},
                                         {"limit", fmt::to_string(kSnapshotBytesMax)}});
+    return tell_(from, FrameKind::snapshot_result, encode_snapshot_result({begin.transfer, false}));
+  }
+  // The sender asks again soon; by then it may have another one, or another node leads.
+  if (unloadable_ == begin.snapshot) {
     return tell_(from, FrameKind::snapshot_result, encode_snapshot_result({begin.transfer, false}));
   }
   left_behind_ = false;
@@ -172,7 +178,22 @@ void SnapshotReceiver::on_end(NodeId from, std::uint64_t id) {
       storage::identify_snapshot({transfer->file, announced.index, content.size()}, content,
                                  content.substr(content.size() - storage::kSnapshotTrailerBytes));
   if (!arrived || *arrived != announced) return abandon("it is not the one announced");
+  auto loaded = try_(announced.group, announced.index, content);
+  if (!loaded) return refuse_again(loaded.error().message);
+  transfer->loaded = *std::move(loaded);
   store();
+}
+
+void SnapshotReceiver::refuse_again(const std::string& why) {
+  trace_.error(
+      "a snapshot that arrived whole cannot be loaded: this node keeps the data that it has, and does not "
+      "catch up until it is sent another one. Do the nodes run the same build?",
+      {{"from", fmt::to_string(current_->from.value)},
+       {"index", fmt::to_string(current_->begin.snapshot.index.value)},
+       {"reason", why}});
+  unloadable_ = current_->begin.snapshot;
+  unloadable_until_ = {};
+  abandon("it cannot be loaded");
 }
 
 // The name is given by a job of its own, once every write has reported: one that failed in the lane
@@ -213,6 +234,8 @@ void SnapshotReceiver::on_link_lost(NodeId from) {
 
 void SnapshotReceiver::on_turn_end(Instant now) {
   if (std::exchange(left_behind_, false)) give_up_at_ = now + kPartKept;
+  if (unloadable_ && unloadable_until_ == Instant{}) unloadable_until_ = now + kUnloadableFor;
+  if (now >= unloadable_until_) unloadable_.reset();
   if (now < give_up_at_) return;
   give_up_at_ = Instant::never();
   if (current_) abandon("its sender did not come back", false);

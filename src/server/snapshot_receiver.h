@@ -8,7 +8,8 @@
 //
 // A chunk out of its place changes nothing: the sender is told, once, from where on to go on. What
 // fails its checksums in the end, or could not be written, leaves nothing behind, and the sender is
-// told.
+// told. So does one whose checksums are right and whose state cannot be loaded, before it gets a name
+// under which the next start would look for a state: and the same one is not taken again for a while.
 //
 // Threads: the loop's; files are read and written on the background lane.
 #pragma once
@@ -16,12 +17,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "base/trace.h"
 #include "env/disk.h"
@@ -35,15 +38,19 @@ namespace holdfast::server {
 inline constexpr std::uint64_t kSnapshotBytesMax = std::uint64_t{1} << 40;
 // What has come so far is kept for this long without its sender.
 inline constexpr Duration kPartKept = seconds(300);
+// One that cannot be loaded is refused for this long when it is announced again.
+inline constexpr Duration kUnloadableFor = seconds(60);
 
 class SnapshotReceiver {
  public:
+  // All of it is here: whether it can be loaded. What comes back is kept until Arrived returns.
+  using Try = std::function<Result<std::shared_ptr<void>>(GroupId, Index, std::string_view content)>;
   // It is durable under its final name.
   using Arrived = std::function<void(GroupId, Index, std::string content)>;
   using Tell = std::function<void(NodeId to, FrameKind, const std::string& body)>;
   // Looks, blocking, for what an earlier process has left.
-  SnapshotReceiver(env::Disk& disk, SnapshotTraffic& traffic, Trace& trace, Arrived arrived,
-                   Tell tell);
+  SnapshotReceiver(env::Disk& disk, SnapshotTraffic& traffic, Trace& trace, Try try_it,
+                   Arrived arrived, Tell tell);
   ~SnapshotReceiver();
 
   void on_begin(NodeId from, const SnapshotBegin& begin);
@@ -71,15 +78,20 @@ class SnapshotReceiver {
   // The current transfer, if the frame belongs to it.
   Transfer* find(NodeId from, std::uint64_t id);
   void remove(const std::string& file);
+  void refuse_again(const std::string& why);
 
   env::Disk& disk_;
   SnapshotTraffic& traffic_;
   Trace& trace_;
+  Try try_;
   Arrived arrived_;
   Tell tell_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::shared_ptr<Transfer> current_;
   std::set<std::string> left_;  // by an earlier process
+  // Could not be loaded, and until when it is not taken again; Instant{}: since this turn.
+  std::optional<storage::SnapshotIdentity> unloadable_;
+  Instant unloadable_until_;
   bool left_behind_ = false;    // neither a sender nor a time that ends it
   Instant give_up_at_ = Instant::never();
 };

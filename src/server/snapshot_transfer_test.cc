@@ -46,7 +46,13 @@ class Transfers : public ::testing::Test {
     wire_.clear();
     receiver_.emplace(
         receiver_disk_, received_traffic_, trace_,
+        [this](GroupId, Index, std::string_view content) -> Result<std::shared_ptr<void>> {
+          ++tries_;
+          if (content.find(unloadable_) != std::string_view::npos) return Error{"nobody understands it"};
+          return std::shared_ptr<void>(held_ = std::make_shared<int>(0));
+        },
         [this](GroupId, Index index, std::string content) {
+          EXPECT_EQ(held_.use_count(), 2) << "what was loaded is there until now";
           arrived_.emplace_back(index.value, std::move(content));
         },
         [this](NodeId, FrameKind kind, const std::string& body) {
@@ -162,6 +168,9 @@ class Transfers : public ::testing::Test {
   std::deque<Frame> told_back_;  // the other way
   std::function<void(const Frame&)> on_the_way_;
   std::vector<std::uint64_t> chunks_;  // offsets of all that were sent
+  std::string unloadable_ = "none has this in it";
+  int tries_ = 0;
+  std::shared_ptr<int> held_;
   std::vector<bool> reported_;
   std::vector<std::pair<std::uint64_t, std::string>> arrived_;
 };
@@ -305,6 +314,38 @@ TEST_F(Transfers, row32_last_chunk_fails_to_load) {
   ASSERT_TRUE(run());
   expect_stored(file);
   EXPECT_EQ(received_traffic_.resumed, 0U);
+}
+
+// Checksums say that it is what its maker wrote; not that it makes sense here.
+TEST_F(Transfers, OneThatCannotBeLoadedGetsNoNameAndIsNotTakenAgainForAWhile) {
+  unloadable_ = "aaaa";
+  const SnapshotFile file = make(kIndex, 'a');
+  want(file);
+  EXPECT_FALSE(run());
+  EXPECT_EQ(reported_, std::vector{false});
+  EXPECT_EQ(tries_, 1);
+  EXPECT_TRUE(arrived_.empty());
+  EXPECT_TRUE(receiver_disk_.files().empty());
+
+  const std::uint64_t received = received_traffic_.received_bytes;
+  now_ = now_ + kUnloadableFor / 2;
+  reported_.clear();
+  want(file);
+  EXPECT_FALSE(run());
+  EXPECT_EQ(received_traffic_.received_bytes, received) << "not one byte of it travels again";
+
+  reported_.clear();
+  const SnapshotFile another = make(kIndex + 1, 'b');
+  want(another);
+  ASSERT_TRUE(run());
+  expect_stored(another);
+
+  now_ = now_ + kUnloadableFor;
+  turn();
+  unloadable_ = "cccc";  // a newer build
+  reported_.clear();
+  want(file);
+  EXPECT_TRUE(run());
 }
 
 TEST_F(Transfers, row32_last_chunk_fails_to_be_written) {
