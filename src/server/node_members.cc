@@ -48,9 +48,11 @@ std::string Node::founding_roster() const {
 }
 
 // After a start the log is applied again from its beginning, with lists that are older than what
-// this folder knows already: those are passed over.
+// this folder knows already: those are passed over. Whoever is to leave takes new members over as well:
+// if he is the last with the data, one of them has to take it from him first.
 void Node::take_roster() {
-  if (leaving_) return leave_if_out();
+  if (leaving_) leave_if_out();
+  if (left()) return;
   const std::string_view text = setting(Roster::kSetting);
   if (text == roster_) return;
   roster_ = text;
@@ -61,8 +63,8 @@ void Node::take_roster() {
   }
   if (roster->last < identity_.node) return;
   const commands::RosterNode* self = roster->find(identity_.node);
-  leaving_ = self == nullptr || self->state == commands::NodeState::removed;
-  if (leaving_) return leave_if_out();
+  leaving_ = leaving_ || self == nullptr || self->state == commands::NodeState::removed;
+  if (self == nullptr) return leave_if_out();
   storage::Identity next = identity_;
   next.members = members_of(*roster, identity_);
   next.roster_version = roster->version;
@@ -71,6 +73,7 @@ void Node::take_roster() {
   }
   identity_ = std::move(next);
   peers_->members_changed(identity_);
+  if (leaving_) leave_if_out();
 }
 
 // What this node agrees to is written into the log, where it counts for the level (commands/levels.h).
