@@ -61,6 +61,8 @@ constexpr MutationInfo kAll[] = {
      "a node that joins gets the number of one that has left"},
     {wiped_node_taken_back, "wiped_node_taken_back",
      "an empty folder at the address of a node gets that node's number"},
+    {older_copy_believed, "older_copy_believed",
+     "an older copy of a node's folder is believed when its start number is not lower"},
     {newcomer_refused, "newcomer_refused",
      "members that joined while a node was away are strangers to it"},
     {older_epochs_commit, "older_epochs_commit",

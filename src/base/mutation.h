@@ -57,6 +57,7 @@ enum class Mutation : std::uint8_t {
   even_number_votes,
   number_given_again,
   wiped_node_taken_back,
+  older_copy_believed,
   newcomer_refused,
   // replication
   older_epochs_commit,

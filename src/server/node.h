@@ -47,6 +47,15 @@
 
 namespace holdfast::server {
 
+// How the last words of a node begin that has found out that its folder is an older copy, and is to be
+// started again: the folder is ready for that.
+inline constexpr std::string_view kOlderCopy = "this data folder is an older copy of itself";
+inline constexpr std::string_view kTooFewToForget =
+    "A cluster of fewer than three nodes cannot do without what this one has forgotten. Its data has not "
+    "been changed. Put the newer folder back. If that is gone: a node that had no vote is removed and "
+    "joins with an empty folder; if this one voted, make a new cluster of the other's folder (holdfast "
+    "recover) or of a backup.";
+
 // Said by a node that has no place any more.
 inline constexpr std::string_view kRemoved =
     "this node was removed from the cluster: the others keep the data, and this folder is of no "
@@ -130,6 +139,8 @@ class Node final : public env::TurnHandler,
   Instant started() const override { return started_; }
 
   const storage::Identity& identity() const { return identity_; }
+  // Whether the newest start of another node's folder is known here, durably.
+  bool keeps_in_mind(const storage::Identity& other) const;
   // Of its clients, who waits for a lock.
   std::vector<LockWait> waits() const;
 
@@ -153,6 +164,7 @@ class Node final : public env::TurnHandler,
   Result<void> open_replica();
   void say_recovering(const consensus::Status& status);
   void continue_recovery(Instant now);
+  bool on_unknown_own_start(NodeId by, Incarnation met) override;
   // Makes the folder part of a cluster, durably.
   Result<void> establish(const storage::Identity& identity);
   Result<void> serve();

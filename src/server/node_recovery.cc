@@ -38,6 +38,16 @@ std::string listed(const std::vector<NodeId>& nodes) {
 Result<void> Node::open_own_log() {
   auto state = storage::folder_state(disk_);
   if (!state) return state.error();
+  if (identity_.older_than) {
+    const Incarnation met = identity_.older_than;
+    if (auto begun = begin_without(fmt::format("{}: another node has met its start {}", kOlderCopy, met));
+        !begun) {
+      return begun;
+    }
+    // Only now: until here the next start would have to do it again.
+    identity_.older_than = {};
+    return storage::store_identity(disk_, identity_);
+  }
   if (*state == storage::FolderState::setting_aside) {
     return begin_without("the node ended before its damaged files had their other names");
   }
@@ -74,6 +84,34 @@ Result<void> Node::begin_without(std::string_view damage) {
        {"files", fmt::to_string(names->size())},
        {"names", fmt::format("damaged-{}-*", identity_.incarnation)}});
   return open_log(false);
+}
+
+// What this node's log and promise say is not all that it has vouched for: nothing of it may be believed.
+// Whoever recovers has said so already, and goes on under a number that nobody has seen.
+bool Node::on_unknown_own_start(NodeId by, Incarnation met) {
+  if (ended_) return false;
+  if (recovering_ && met < identity_.incarnation) return true;
+  storage::Identity next = identity_;
+  next.older_than = met;
+  if (auto stored = storage::store_identity(disk_, next); !stored) {
+    fail(stored.error().message);
+    return false;
+  }
+  const std::string why = fmt::format(
+      "{}: node {} has met its start number {}, of which this folder, at its start number {}, knows "
+      "nothing. What it promised and acknowledged since the copy was made it has forgotten, so nothing "
+      "of it may count.", kOlderCopy, by, met, identity_.incarnation);
+  const bool few = identity_.members.size() < storage::kNodesToRecoverFrom;
+  fail(fmt::format("{} {}", why,
+                   few ? kTooFewToForget
+                       : "When it is started again it sets its log aside, takes everything from the "
+                         "other nodes, and votes for nobody until it has it. Start it again."));
+  return false;
+}
+
+bool Node::keeps_in_mind(const storage::Identity& other) const {
+  return peers_ && !other.starts.empty() &&
+         peers_->keeps_in_mind(other.node, other.incarnation, other.starts.back());
 }
 
 Result<void> Node::open_replica() {

@@ -7,6 +7,8 @@
 #include "base/mutation.h"
 #include "server/last_resort.h"
 #include "server/node.h"
+#include "storage/met_starts.h"
+#include "storage/set_aside.h"
 
 namespace holdfast::server {
 namespace {
@@ -17,7 +19,7 @@ constexpr Duration kSayAgain = seconds(30);
 bool is_ours(std::string_view name) {
   return name == "lock" || name.starts_with("identity") || name.starts_with("log-") ||
          name.starts_with("snapshot-") || name.starts_with("recovering") ||
-         name.starts_with("damaged-");
+         name.starts_with("damaged-") || name.starts_with(storage::kMetStarts);
 }
 
 bool is_wildcard(const env::Address& address) {
@@ -127,6 +129,10 @@ Result<void> Node::may_start() const {
   }
   if (!founded) return {};
   if (identity_.find(identity_.node) == nullptr) return Error{std::string(kRemoved)};
+  if (identity_.older_than && nodes < storage::kNodesToRecoverFrom) {
+    return Error{fmt::format("{}: another node has met its start number {}. {}", kOlderCopy,
+                             identity_.older_than, kTooFewToForget)};
+  }
   if (nodes == 1) return {};
   const storage::Member& member = *identity_.find(identity_.node);
   const auto address = env::Address::parse(member.address);
@@ -201,7 +207,7 @@ Result<void> Node::listen() {
 Result<void> Node::begin() {
   const bool first = identity_.incarnation.value == 0;
   if (first || !mutated(Mutation::incarnation_reused)) {
-    identity_.incarnation = Incarnation(identity_.incarnation.value + 1);
+    storage::count_start(identity_, fresh_id());
   }
   const Config& config = options_.config;
   begun_at_ = now();
@@ -370,6 +376,17 @@ replica::ReplicaOptions Node::replica_options() const {
 Result<void> Node::serve() {
   Peers::Options options;
   options.identity = identity_;
+  bool damaged = false;
+  if (auto met = storage::load_met_starts(disk_, damaged)) {
+    options.met = *std::move(met);
+  } else if (damaged) {
+    trace_.warning("the other nodes' starts are forgotten",
+                   {{"reason", met.error().message},
+                    {"meaning", "an older copy of their folders would be believed by this node until it has "
+                                "met them again"}});
+  } else {
+    return met.error();
+  }
   options.peer_timeout = std::max(seconds(1), milliseconds(3 * options_.config.election_ms));
   options.founding = founding_.get();
   options.keys = keys_;

@@ -130,6 +130,9 @@ std::string encode_hello(const Hello& hello) {
   writer.u64(hello.list_version);
   const bool fits = hello.peer_address.size() <= kGreetedAddress;
   writer.bytes(fits ? std::string_view(hello.peer_address) : std::string_view());
+  writer.u64(hello.start);
+  writer.u64(hello.met.value);
+  writer.u64(hello.met_start);
   return body;
 }
 
@@ -161,6 +164,9 @@ Result<Hello> decode_hello(std::string_view body) {
   std::copy(nonce.begin(), nonce.end(), hello.nonce.begin());
   hello.list_version = reader.u64();
   hello.peer_address = reader.bytes(kGreetedAddress);
+  hello.start = reader.u64();
+  hello.met = Incarnation(reader.u64());
+  hello.met_start = reader.u64();
   if (!reader.finished() || lane < 1 || lane > 3) {
     return Error{"a damaged greeting"};
   }

@@ -99,8 +99,8 @@ class FrameDecoder {
 
 // Raised when an older node would misunderstand a newer one. 2: frames carry checksums. 3: the
 // greeting carries a nonce. 4: it says how new the speaker's list of members is, and his address. 5: the
-// receiver of a snapshot says from where on it wants it, and how much it has.
-inline constexpr std::uint16_t kPeerVersion = 5;
+// receiver of a snapshot says from where on it wants it, and how much it has. 6: starts have ids.
+inline constexpr std::uint16_t kPeerVersion = 6;
 
 enum class PeerLane : std::uint8_t {
   control = 1,   // small and urgent
@@ -127,6 +127,11 @@ struct Hello {
   // members is, in which he stands, and where he is reached (HOST:PORT). 0 and "" on the founding lane.
   std::uint64_t list_version = 0;
   std::string peer_address = {};
+  // The random number of the speaker's start, and which start of the listener he met last: a listener
+  // who knows nothing of that one is an older copy of its folder. 0: none (founding lane, never met).
+  std::uint64_t start = 0;
+  Incarnation met = {};
+  std::uint64_t met_start = 0;
 
   bool operator==(const Hello&) const = default;
 };

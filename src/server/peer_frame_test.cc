@@ -123,7 +123,8 @@ TEST(PeerFrame, GarbageNeverCrashes) {
 }
 
 TEST(PeerFrame, GreetingsSurviveTheTrip) {
-  const Hello hello{PeerLane::data, 1, NodeId(2), 3, Incarnation(4), NodeId(5), {}, 6, "a.example:17379"};
+  const Hello hello{PeerLane::data, 1, NodeId(2),           3, Incarnation(4), NodeId(5), {},
+                    6,              "a.example:17379", 7, Incarnation(8), 9};
   const auto back = decode_hello(encode_hello(hello));
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(*back, hello);
@@ -140,15 +141,15 @@ TEST(PeerFrame, AnAddressThatNoListHoldsIsLeftOutOfAGreeting) {
 
 TEST(PeerFrame, ANewerVersionIsRefusedClearly) {
   std::string body = encode_hello({});
-  body[8] = 6;
+  body[8] = 7;
   body += "whatever a newer version adds";
   const auto refused = decode_hello(body);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(
       refused.error().message,
-      "version 6 of the peer protocol is newer than the 5 spoken here; upgrade the older node");
+      "version 7 of the peer protocol is newer than the 6 spoken here; upgrade the older node");
   body[8] = 4;
-  EXPECT_NE(decode_hello(body).error().message.find("older than the 5 spoken"), std::string::npos);
+  EXPECT_NE(decode_hello(body).error().message.find("older than the 6 spoken"), std::string::npos);
 }
 
 TEST(PeerFrame, SomethingElseIsToldApart) {

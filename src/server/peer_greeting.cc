@@ -13,6 +13,10 @@ namespace holdfast::server {
 Hello Peers::State::greeting(PeerLane lane, NodeId reaching) const {
   const storage::Identity& identity = options.identity;
   const storage::Member* self = identity.find(identity.node);
+  const storage::MetStart* met = acquaintances.of(reaching);
+  const storage::Member* member = identity.find(reaching);
+  // What another folder did under that number says nothing about this one.
+  if (met != nullptr && member != nullptr && member->uid != 0 && member->uid != met->uid) met = nullptr;
   return {.lane = lane,
           .cluster = identity.cluster_id,
           .node = identity.node,
@@ -20,7 +24,10 @@ Hello Peers::State::greeting(PeerLane lane, NodeId reaching) const {
           .incarnation = identity.incarnation,
           .reaching = reaching,
           .list_version = self == nullptr ? 0 : identity.roster_version,
-          .peer_address = self == nullptr ? std::string() : self->peer_address};
+          .peer_address = self == nullptr ? std::string() : self->peer_address,
+          .start = identity.starts.empty() ? 0 : identity.starts.back(),
+          .met = met == nullptr ? Incarnation{} : met->incarnation,
+          .met_start = met == nullptr ? 0 : met->start};
 }
 
 std::string Peers::State::objection(const Hello& hello) const {
@@ -55,13 +62,41 @@ std::string Peers::State::objection(const Hello& hello) const {
         "a wiped node is a new node",
         hello.node, peer->uid, hello.folder_uid);
   }
-  if (hello.incarnation < peer->incarnation && !any) {
+  if (is_older_copy(hello) && !any) {
+    const storage::MetStart* met = acquaintances.of(hello.node);
     return fmt::format(
         "node {} says that this is its start number {}, but number {} has been seen: "
         "an older copy of its data folder, or a process that should have ended",
-        hello.node, hello.incarnation, peer->incarnation);
+        hello.node, hello.incarnation,
+        std::max(peer->incarnation, met == nullptr ? Incarnation{} : met->incarnation));
   }
   return {};
+}
+
+bool Peers::State::is_older_copy(const Hello& hello) const {
+  const Peer* peer = find(hello.node);
+  if (peer == nullptr) return false;
+  if (hello.incarnation < peer->incarnation) return true;
+  const storage::MetStart* met = acquaintances.of(hello.node);
+  if (met == nullptr || met->uid != hello.folder_uid || mutated(Mutation::older_copy_believed)) {
+    return false;
+  }
+  return hello.incarnation < met->incarnation ||
+         (hello.incarnation == met->incarnation && hello.start != met->start);
+}
+
+bool Peers::State::knows_itself(const Hello& hello) {
+  if (hello.met_start == 0 || mutated(Mutation::older_copy_believed)) return true;
+  if (storage::knows_start(options.identity, hello.met, hello.met_start)) return true;
+  return events.on_unknown_own_start(hello.node, hello.met);
+}
+
+void Peers::State::keep_in_mind(Peer& peer, const Hello& hello) {
+  peer.start = hello.start;
+  if (hello.start == 0) return;
+  if (!acquaintances.meet({peer.node, hello.folder_uid, hello.incarnation, hello.start})) return;
+  peer.control.greet_with(greeting(PeerLane::control, peer.node));
+  peer.data.greet_with(greeting(PeerLane::data, peer.node));
 }
 
 // Who was away while others joined cannot know them, and has perhaps nobody else left who would tell
@@ -122,9 +157,11 @@ void Peers::State::on_hello(PeerLink& link, const Frame& frame) {
   const std::string reason = hello ? objection(*hello) : hello.error().message;
   if (!reason.empty()) {
     refusals.add(link.remote(), reason);
+    if (hello && is_older_copy(*hello)) link.welcome(greeting(hello->lane, hello->node));
     link.refuse(reason);
     return;
   }
+  if (!knows_itself(*hello)) return link.close(true);
   Peer& peer = peer_of(*hello);
   // The same lane again: the peer has lost the older connection, perhaps before we noticed.
   for (auto it = peer.incoming.begin(); it != peer.incoming.end(); ++it) {
@@ -183,7 +220,9 @@ bool Peer::on_welcome(const Hello& welcome) {
                                  ? owner.objection(welcome)
                                  : fmt::format("node {} answers at its address", welcome.node);
   if (reason.empty()) {
+    if (!owner.knows_itself(welcome)) return false;
     owner.meet(*this, welcome);
+    owner.keep_in_mind(*this, welcome);
     return true;
   }
   on_refused(welcome.lane, reason);

@@ -81,6 +81,7 @@ Peers::State::State(Options the_options, env::Network& the_network, env::Disk& t
             PeerLink* link = peer == nullptr ? nullptr : data_link(*peer);
             if (link != nullptr) link->send(kind, body);
           }),
+      acquaintances(disk, options.identity.cluster_id, options.met),
       refusals(trace) {
   for (const storage::Member& member : options.identity.members) {
     if (member.node == options.identity.node) continue;
@@ -121,6 +122,7 @@ void Peers::State::on_frame(PeerLink& link, Frame frame) {
     return;
   }
   peer->heard = true;
+  if (link.peer.start != peer->start) keep_in_mind(*peer, link.peer);
   declare_alive(*peer, "heard again");
   const bool understood = frame.kind == FrameKind::ping ? take_ping(*peer, link.peer.lane, frame)
                                                         : take(*peer, frame);
@@ -326,6 +328,7 @@ void Peers::State::on_turn_end(Instant now) {
     if (peer->control.link() != nullptr && now >= peer->ping_at) send_pings(*peer, now);
   }
   receiver.on_turn_end(now);
+  acquaintances.on_turn_end(now);
   send_snapshots(now);
 }
 
@@ -340,7 +343,7 @@ void Peers::State::send_snapshots(Instant now) {
 }
 
 Instant Peers::State::wake_at() const {
-  Instant at = receiver.wake_at();
+  Instant at = std::min(receiver.wake_at(), acquaintances.wake_at());
   for (const Stranger& stranger : strangers) at = std::min(at, stranger.until);
   for (const auto& [node, peer] : peers) {
     if (peer->alive) at = std::min(at, peer->last_heard + options.peer_timeout);
@@ -376,6 +379,7 @@ void Peers::members_changed(const storage::Identity& identity) {
     for (const auto& link : peer.incoming) link->close(true);
     peer.incoming.clear();
     state_->receiver.on_link_lost(peer.node);
+    state_->acquaintances.forget(peer.node);
     state_->declare_gone(peer, true, "removed from the cluster");
     one = state_->peers.erase(one);
   }
@@ -481,6 +485,11 @@ Instant Peers::last_heard(NodeId node) const {
 Incarnation Peers::incarnation(NodeId node) const {
   const Peer* peer = state_->find(node);
   return peer == nullptr ? Incarnation{} : peer->incarnation;
+}
+
+bool Peers::keeps_in_mind(NodeId node, Incarnation incarnation, std::uint64_t start) const {
+  const storage::MetStart* met = state_->acquaintances.durable(node);
+  return met != nullptr && met->incarnation == incarnation && met->start == start;
 }
 
 void Peers::on_turn_end(Instant now) { state_->on_turn_end(now); }

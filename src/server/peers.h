@@ -31,6 +31,7 @@
 #include "server/peer_link.h"
 #include "server/snapshot_sender.h"
 #include "storage/identity_file.h"
+#include "storage/met_starts.h"
 #include "storage/snapshot_file.h"
 
 namespace holdfast::server {
@@ -65,12 +66,16 @@ class PeerEvents {
   virtual void on_snapshot_wanted(NodeId by, const SnapshotRequest& request) = 0;
   // A client of another node publishes. The views are valid during the call only.
   virtual void on_published(const Published& /*published*/) {}
+  // `by` has met this start of our own folder, of which our identity knows nothing. False: this process
+  // ends and must not say another word.
+  virtual bool on_unknown_own_start(NodeId by, Incarnation met) = 0;
 };
 
 class Peers {
  public:
   struct Options {
     storage::Identity identity;
+    storage::MetStarts met;                      // what an earlier process has kept in mind
     Duration reconnect = milliseconds(100);      // first pause, doubled up to ten times as long
     Duration peer_timeout = milliseconds(1000);  // silence after which a peer counts as gone
     std::size_t output_limit = 256 << 20;  // bytes queued for one peer; beyond, its link is cut
@@ -107,6 +112,8 @@ class Peers {
   bool ended(NodeId node) const;
   Instant last_heard(NodeId node) const;       // Instant{} if never
   Incarnation incarnation(NodeId node) const;  // the newest seen; 0 if never
+  // Whether it is on our disk that this start of the node was met.
+  bool keeps_in_mind(NodeId node, Incarnation incarnation, std::uint64_t start) const;
   void on_turn_end(Instant now);
   Instant wake_at() const;
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "server/acquaintances.h"
 #include "server/hearing.h"
 #include "server/peers.h"
 #include "server/refusals.h"
@@ -42,6 +43,7 @@ struct Peer final : OutgoingLane::Events {
   bool pinged = false;  // in this turn
   std::vector<std::shared_ptr<PeerLink>> incoming;  // greeted, at most one for each lane
   Incarnation incarnation;                          // the newest seen
+  std::uint64_t start = 0;                          // the id of the start that was last kept in mind
   bool alive = false;
   bool ended = false;  // not alive, and not only silent
   bool heard = false;  // in this turn
@@ -66,6 +68,14 @@ class Peers::State final : public PeerLink::Owner {
   // ---- peer_greeting.cc
   // What is wrong with a peer's greeting, for people; empty: nothing.
   std::string objection(const Hello& hello) const;
+  // Whether it speaks for a start of its folder that is older than one we have met, or for another
+  // one of the same number: it is welcomed once more, since only that is proved to it, and learns there
+  // what we have met.
+  bool is_older_copy(const Hello& hello) const;
+  // Whether our own folder knows the start of it that the other side has met. False: we must end.
+  bool knows_itself(const Hello& hello);
+  // Heard from that start, which knew what we told it: it is what we tell its next ones.
+  void keep_in_mind(Peer& peer, const Hello& hello);
   // Whether a stranger stands in a newer list of members than ours.
   bool is_newcomer(const Hello& hello) const;
   // Its peer, made now if it is a newcomer. REQUIRES: there is no objection.
@@ -109,6 +119,7 @@ class Peers::State final : public PeerLink::Owner {
   std::map<NodeId, std::unique_ptr<Peer>> peers;
   NodeId first_to_send;  // a snapshot, in this turn
   SnapshotReceiver receiver;
+  Acquaintances acquaintances;
   Refusals refusals;
   // Accepted and not yet greeted, with the turn's end after which patience ends (0: not yet set).
   struct Stranger {

@@ -41,7 +41,9 @@
 //                                    log cannot be told from what never was, so beyond this bound
 //                                    nobody could promise anything: inflict() keeps it. The node
 //                                    has found the damage and begins again; or it has not, and
-//                                    catches up
+//                                    catches up. Back to an earlier start, it may forget anything
+//                                    if each other node keeps the later one in mind, and none of
+//                                    them recovers: it is told, and begins again
 //
 // So only the kinds from bit-flip on count as damage: draw_faults() takes at most FaultMix::damaged
 // nodes for them in a run, always the same ones.

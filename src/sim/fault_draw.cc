@@ -331,6 +331,13 @@ void Draw::draw_whole_disk(FaultKind kind) {
   const MachineId node = a_damaged();
   add(now_, K::save_disk, {node});
   Duration at = now_ + later(100, 5000);
+  // Back to the start under way, or to an earlier one.
+  for (auto starts = prng_.below(4); starts > 0; --starts) {
+    add(at, K::kill, {node});
+    at = at + later(10, 500);
+    add(at, K::start, {node});
+    at = at + later(500, 4000);
+  }
   add(at, kind, {node});
   at = at + later(10, 3000);
   add(at, K::start, {node});

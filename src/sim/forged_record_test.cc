@@ -47,6 +47,7 @@ class Forger {
     hello.node = identity.node;
     hello.folder_uid = identity.folder_uid;
     hello.incarnation = identity.incarnation;
+    hello.start = identity.starts.back();
     env::Address address = world_.host(leader_).address();
     address.port = static_cast<std::uint16_t>(address.port + server::kPeerPortOffset);
     client_.dial(address);

@@ -11,6 +11,8 @@ namespace {
 // As in os/event_loop.
 constexpr int kTurnWork = 256;
 constexpr Duration kLongestSleep = seconds(10);
+// As in deploy/holdfast.service.in.
+constexpr Duration kStartAgainAfter = seconds(1);
 
 // How a process ends that cannot go on. Thrown, because _Exit does not return either: what stands
 // behind the call must not run. The only exception that passes through the code that ships.
@@ -62,6 +64,7 @@ server::NodeOptions Host::node_options() {
           .fatal =
               [this](const std::string& message) {
                 last_words_ = message;
+                again_ = message.starts_with(server::kOlderCopy);
                 throw Death{};
               },
           .stopped = [this] { stopped_ = true; }};
@@ -74,6 +77,7 @@ void Host::start() {
   wires_ = network_.attach(id_, *this);
   ending_ = false;
   stopped_ = false;
+  again_ = false;
   busy_until_ = schedule_.now();
   const bool lives = run([this] {
     node_ = std::make_unique<server::Node>(node_options(), clock_, disk_, *wires_, trace_);
@@ -123,8 +127,15 @@ bool Host::run(const std::function<void()>& part_of_process) {
     const bool own_accord = !disk_.stands_still();
     end_process(false);
     if (own_accord) observer_.on_death(id_, last_words_);
+    if (own_accord && again_) start_again_soon();
     return false;
   }
+}
+
+void Host::start_again_soon() {
+  schedule_.after(kStartAgainAfter, [this, ended = incarnation_] {
+    if (incarnation_ == ended && !running() && on_) start();
+  });
 }
 
 void Host::end_process(bool power) {

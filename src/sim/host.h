@@ -90,6 +90,7 @@ class Host final : private Loop {
   void plan_next_turn();
   void forget_plan();
   void end_process(bool power);
+  void start_again_soon();
 
   MachineId id_;
   server::Config config_;
@@ -114,6 +115,7 @@ class Host final : private Loop {
   bool on_ = true;
   bool ending_ = false;
   bool stopped_ = false;
+  bool again_ = false;  // whoever watches over the process starts it again
   bool new_ = false;
   std::string last_words_;
 };

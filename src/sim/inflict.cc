@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "sim/fault.h"
+#include "storage/identity_file.h"
+#include "storage/set_aside.h"
 
 namespace holdfast::sim {
 namespace {
@@ -155,17 +157,37 @@ bool may_forget(World& world, MachineId forgetful) {
   return true;
 }
 
-// A process that begins again under a number that it had before is told apart by nobody: that is
-// beyond the bound as well.
-bool same_life(const Disk& disk, const std::optional<std::string>& identity) {
-  return identity.has_value() && identity == disk.content(kIdentity);
+// Whether each other node would know an older copy of this one's folder for what it is, and nobody else
+// is without his log just then: then it may forget what it likes, since it begins again and is not
+// counted (decision 0022).
+bool known_to_all(World& world, MachineId forgetful) {
+  const Host& own = world.host(forgetful);
+  if (!own.running() || own.node()->replica() == nullptr) return false;
+  for (MachineId id = 1; id <= world.nodes(); ++id) {
+    if (id == forgetful || !world.in_use(id)) continue;
+    const Host& host = world.host(id);
+    if (!host.running() || host.paused() || host.disk().hides_loss()) return false;
+    const replica::Replica* other = host.node()->replica();
+    if (other == nullptr || other->status().protocol.recovering) return false;
+    if (!host.node()->keeps_in_mind(own.node()->identity())) return false;
+  }
+  return true;
+}
+
+// Whether the node may go on with this identity, and what it then has forgotten. A copy of the start
+// under way is told apart by nobody.
+bool in_bound(World& world, MachineId id, const std::optional<std::string>& identity) {
+  if (!identity) return false;
+  const bool same_life = identity == world.host(id).disk().content(kIdentity);
+  if (same_life) return may_forget(world, id);
+  const auto older = storage::read_identity(*identity);
+  return older && older->members.size() >= storage::kNodesToRecoverFrom && known_to_all(world, id);
 }
 
 // What the disk hides comes out only within the bound; otherwise it was lucky.
 void power_off(World& world, MachineId id) {
   Disk& disk = world.host(id).disk();
-  if (disk.hides_loss() &&
-      !(same_life(disk, disk.after_power_loss(kIdentity)) && may_forget(world, id))) {
+  if (disk.hides_loss() && !in_bound(world, id, disk.after_power_loss(kIdentity))) {
     disk.keep_promises();
   }
   world.host(id).power_off();
@@ -178,10 +200,10 @@ void power_off_all(World& world) {
 
 void back_to_image(World& world, MachineId id) {
   Disk& disk = world.host(id).disk();
-  const bool in_bound = same_life(disk, disk.in_image(kIdentity)) && may_forget(world, id);
+  const bool within = in_bound(world, id, disk.in_image(kIdentity));
   disk.keep_promises();
   world.host(id).power_off();
-  if (in_bound) CHECK(disk.restore_image());
+  if (within) CHECK(disk.restore_image());
 }
 
 // ---- Processes ----------------------------------------------------------------------------------

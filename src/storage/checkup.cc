@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "storage/log_format.h"
+#include "storage/met_starts.h"
 #include "storage/recovery.h"
 #include "storage/set_aside.h"
 #include "storage/snapshot_file.h"
@@ -61,6 +62,7 @@ class Checker {
   Result<void> check(FileFinding& file) {
     const std::string_view name = file.name;
     if (name == "identity") return check_identity_file(file);
+    if (name == kMetStarts) return check_met_starts(file);
     if (name.starts_with(kDamaged)) {
       file.state = FileState::aside;
       file.what = "set aside at a start: no node reads it";
@@ -86,12 +88,21 @@ class Checker {
 
   static bool is_ours(std::string_view name) {
     return name.starts_with("log-") || name.starts_with("snapshot-") ||
-           name.starts_with("identity");
+           name.starts_with("identity") || name.starts_with(kMetStarts);
   }
 
   Result<void> check_identity_file(FileFinding& file) {
     file.state = found_.identity ? FileState::whole : FileState::damaged;
     if (!found_.identity) file.what = found_in(file.name, Error{found_.obstacle});
+    return {};
+  }
+
+  Result<void> check_met_starts(FileFinding& file) {
+    bool damaged = false;
+    const auto met = load_met_starts(disk_, damaged);
+    if (!met && !damaged) return met.error();
+    file.state = met ? FileState::whole : FileState::damaged;
+    if (!met) file.what = "which starts of the other nodes were met: the node starts without it";
     return {};
   }
 

@@ -17,7 +17,7 @@ constexpr std::size_t kAddressMax = 512;
 constexpr std::string_view kLogPrefix = "log-";
 constexpr std::string_view kSnapshotPrefix = "snapshot-";
 
-constexpr Envelope kEnvelope{0x59544e4544494648, 3, "the identity file"};  // "HFIDENTY"
+constexpr Envelope kEnvelope{0x59544e4544494648, 4, "the identity file"};  // "HFIDENTY"
 
 std::string encode(const Identity& identity) {
   std::string body;
@@ -36,6 +36,9 @@ std::string encode(const Identity& identity) {
   writer.u32(identity.founders);
   writer.u64(identity.roster_version);
   writer.u32(identity.election_ms);
+  writer.u64(identity.older_than.value);
+  writer.u32(static_cast<std::uint32_t>(identity.starts.size()));
+  for (const std::uint64_t id : identity.starts) writer.u64(id);
   return body;
 }
 
@@ -64,6 +67,13 @@ Result<Identity> decode(std::string_view body) {
   }
   // And version 2 here: it promised nobody anything.
   if (reader.left() > 0) identity.election_ms = reader.u32();
+  // And version 3 here: its starts had numbers and nothing else.
+  if (reader.left() > 0) {
+    identity.older_than = Incarnation(reader.u64());
+    const std::uint32_t starts = reader.u32();
+    if (starts > kStartsKept || starts > identity.incarnation.value) reader.fail();
+    for (std::uint32_t i = 0; i < starts && reader.ok(); ++i) identity.starts.push_back(reader.u64());
+  }
   // The checksum was right, so whoever wrote this was not us.
   if (!reader.finished() || identity.folder_uid == 0) {
     return Error{
@@ -80,6 +90,23 @@ const Member* Identity::find(NodeId member) const {
   const auto found = std::find_if(members.begin(), members.end(),
                                   [member](const Member& one) { return one.node == member; });
   return found == members.end() ? nullptr : &*found;
+}
+
+void count_start(Identity& identity, std::uint64_t id) {
+  if (identity.older_than) {
+    identity.incarnation = std::max(identity.incarnation, identity.older_than);
+    identity.starts.clear();
+  }
+  identity.incarnation = Incarnation(identity.incarnation.value + 1);
+  identity.starts.push_back(id);
+  if (identity.starts.size() > kStartsKept) identity.starts.erase(identity.starts.begin());
+}
+
+bool knows_start(const Identity& identity, Incarnation incarnation, std::uint64_t id) {
+  if (incarnation > identity.incarnation) return false;
+  const std::uint64_t since = identity.incarnation.value - incarnation.value;
+  const std::size_t kept = identity.starts.size();
+  return since >= kept || identity.starts[kept - 1 - since] == id;
 }
 
 Result<Identity> load_identity(env::Disk& disk) {
@@ -101,9 +128,13 @@ Result<Identity> load_identity(env::Disk& disk) {
   }
   auto bytes = disk.read(kName, kFileBytesMax);
   if (!bytes) return bytes.error();
-  auto body = unseal(kEnvelope, kName, *bytes);
+  return read_identity(*bytes);
+}
+
+Result<Identity> read_identity(std::string_view bytes) {
+  auto body = unseal(kEnvelope, kName, bytes);
   if (!body) return body.error();
-  if (bytes->size() != body->size() + kEnvelopeBytes) {
+  if (bytes.size() != body->size() + kEnvelopeBytes) {
     return Error{
         fmt::format("{}, offset {}: bytes follow the end of the identity file. Nothing "
                     "has been changed. Restore it from a backup.",
@@ -113,7 +144,8 @@ Result<Identity> load_identity(env::Disk& disk) {
 }
 
 Result<void> store_identity(env::Disk& disk, const Identity& identity) {
-  CHECK(identity.folder_uid != 0 && identity.members.size() <= kMembersMax);
+  CHECK(identity.folder_uid != 0 && identity.members.size() <= kMembersMax &&
+        identity.starts.size() <= kStartsKept);
   const std::string temporary(kTemporary);
   const std::vector<env::DiskOperation> operations{
       env::RemoveFile{temporary},

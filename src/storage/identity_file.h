@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -33,13 +34,29 @@ struct Identity {
   // The election time-out of the process that wrote this, or of one before it whose promises may
   // still hold; 0: none has made any (decision 0018).
   std::uint32_t election_ms = 0;
+  // A random number of each of the newest starts, the last one that of `incarnation`: what tells this
+  // folder from an older copy of it that was started as often. At most kStartsKept.
+  std::vector<std::uint64_t> starts;
+  // Not 0: a peer has met this start of the folder, of which the folder knows nothing. It is an older
+  // copy, and has forgotten what it promised since.
+  Incarnation older_than;
 
   const Member* find(NodeId member) const;
 };
 
+inline constexpr std::size_t kStartsKept = 1024;
+// A further start. That of an older copy goes on from the start that it was told of, and from then on
+// its past is not asked for: it begins again (decision 0022).
+void count_start(Identity& identity, std::uint64_t id);
+// Whether the folder can have been what somebody met under this number: it says so itself, or that
+// was before what it keeps in mind.
+bool knows_start(const Identity& identity, Incarnation incarnation, std::uint64_t id);
+
 // An identity with folder_uid 0 if the folder has no identity file. An error if the file is
 // damaged, is of a newer version, or is missing while log or snapshot files are there.
 Result<Identity> load_identity(env::Disk& disk);
+// What the file holds.
+Result<Identity> read_identity(std::string_view bytes);
 // Blocking: write, sync, rename, sync folder.
 Result<void> store_identity(env::Disk& disk, const Identity& identity);
 
