@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -98,18 +99,53 @@ int list(const Options& options) {
   return 0;
 }
 
+// Whom else to ask how it went: whoever is removed ends when that is done.
+std::vector<env::Address> others_than(const Options& options, client::Connection& server) {
+  std::vector<env::Address> others;
+  const auto asked = env::Address::parse(options.server);
+  const auto info = server.ask({"INFO", "HOLDFAST"});
+  const auto rows = gather(server);
+  if (!asked || !info || !rows) return others;
+  for (const Row& row : *rows) {
+    const auto address = other_server(*asked, parse_info(info->text), row.address);
+    if (address && row.node != fmt::to_string(options.node)) others.push_back(*address);
+  }
+  return others;
+}
+
+// The rows as this server has them, or, if it does not answer any more, as one of the others has.
+Result<std::vector<Row>> gather_somewhere(const Options& options,
+                                          std::optional<client::Connection>& server,
+                                          const std::vector<env::Address>& others) {
+  auto rows = gather(*server);
+  for (auto other = others.begin(); !rows && other != others.end(); ++other) {
+    auto next = log_in(*other, options.access, kPatience);
+    if (!next) continue;
+    server.emplace(*std::move(next));
+    rows = gather(*server);
+  }
+  return rows;
+}
+
 // Asks, then waits until the node has the role that it should have ("": it is gone).
 int change(const Options& options, const std::vector<std::string_view>& words, bool may_vote,
            bool stays) {
   auto server = reach(options);
   if (!server) return complain(server.error().message);
+  const std::vector<env::Address> others = others_than(options, *server);
   const auto reply = server->ask(words);
   if (!reply) return complain(reply.error().message);
   if (reply->is_error()) return complain(reply->text);
+  std::optional<client::Connection> answering(*std::move(server));
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(options.wait_s);
   while (std::chrono::steady_clock::now() < until) {
-    const auto rows = gather(*server);
-    if (!rows) return complain(rows.error().message);
+    const auto rows = gather_somewhere(options, answering, others);
+    if (!rows) {
+      return complain(fmt::format(
+          "the cluster has taken note of it; whether it is done is not known, since neither this node nor "
+          "another one answers any more: {}",
+          rows.error().message));
+    }
     const auto row = std::find_if(rows->begin(), rows->end(), [&](const Row& one) {
       return one.node == fmt::to_string(options.node);
     });
@@ -150,6 +186,10 @@ int transfer(const Options& options) {
     if (leads != "0" && (options.node == 0 ? leads != before : leads == to)) {
       fmt::print("node {} leads\n", leads);
       return 0;
+    }
+    const std::string outcome = now ? field(*now, "holdfast_transfer") : "";
+    if (outcome.find("given up") != std::string::npos) {
+      return complain(fmt::format("leadership stayed where it was: {}", outcome));
     }
     std::this_thread::sleep_for(kLookAgain);
   }

@@ -87,8 +87,8 @@ void nodes(LocalCall& call) {
   }
 }
 
-// HOLDFAST TRANSFER [node]: on the leader. Begun when it is answered; who leads afterwards shows in
-// HOLDFAST NODES.
+// HOLDFAST TRANSFER [node]: on the leader. Begun when it is answered; how it ended shows in INFO
+// (holdfast_transfer), and who leads in HOLDFAST NODES.
 void transfer(LocalCall& call) {
   Services& services = call.table.services;
   const auto status = services.status();

@@ -46,6 +46,7 @@ void Node::on_turn_end() {
   }
   if (replica_ && !ended_) {
     report_departures(turn);
+    report_transfer(turn);
     take_roster();
     tell_level();
     if (ended_) return turn_now_.reset();
@@ -114,7 +115,7 @@ Instant Node::wake_at() const {
   if (adopted_ || serve_soon_ || end_now_) return Instant{};
   if (peers_) at = std::min(at, peers_->wake_at());
   if (replica_) {
-    at = std::min(at, replica_->wake_at());
+    at = std::min({at, replica_->wake_at(), transfer_.wake_at()});
     if (scrub_) at = std::min(at, scrub_->wake_at());
     if (audit_) at = std::min(at, audit_->wake_at());
     if (replica_->role() == consensus::Role::leader) {
@@ -154,7 +155,18 @@ void Node::publish_elsewhere(std::string_view channel, std::string_view message)
 }
 
 void Node::hand_over(NodeId to) {
-  if (replica_) replica_->hand_over(to);
+  if (!replica_ || replica_->role() != consensus::Role::leader) return;
+  // What was ordered at the last moment still has to arrive, and an election to be won.
+  const Duration patience = milliseconds(options_.config.election_ms * 3 / 2);
+  transfer_.begin(to, replica_->epoch(), now(), patience);
+  replica_->hand_over(to);
+}
+
+// Whoever gave the order may have gone; the log says how it ended.
+void Node::report_transfer(Instant turn) {
+  if (!transfer_.look(identity_.node, replica_->leader(), replica_->epoch(), turn)) return;
+  if (transfer_.succeeded()) return trace_.info("leadership handed over", {{"outcome", transfer_.text()}});
+  trace_.warning("leadership was not handed over as ordered", {{"outcome", transfer_.text()}});
 }
 
 Result<Services::Image> Node::image(ConnectionId who, Index at_least, std::uint64_t offset) {

@@ -41,6 +41,7 @@
 #include "server/peers.h"
 #include "server/services.h"
 #include "server/node_disk.h"
+#include "server/transfer_watch.h"
 #include "storage/identity_file.h"
 #include "storage/log.h"
 #include "storage/scrub.h"
@@ -126,6 +127,7 @@ class Node final : public env::TurnHandler,
   void hand_over(NodeId to) override;
   void publish_elsewhere(std::string_view channel, std::string_view message) override;
   AuditLog* audit() override { return audit_.get(); }
+  std::string handed_over() const override { return transfer_.text(); }
   bool left() const override { return leaving_ && ending_since_.has_value(); }
   std::string_view setting(std::string_view name) const override;
   Config& config() override { return options_.config; }
@@ -146,6 +148,7 @@ class Node final : public env::TurnHandler,
 
  private:
   void report_departures(Instant turn);
+  void report_transfer(Instant turn);
   void report_unheard(Instant turn);
 
   // ---- node_start.cc
@@ -277,6 +280,7 @@ class Node final : public env::TurnHandler,
   Instant say_recovering_at_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 
+  TransferWatch transfer_;
   ForwardOrder forward_order_;
   Departures departures_;
   bool reported_own_past_ = false;

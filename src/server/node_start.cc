@@ -420,7 +420,7 @@ void Node::shut_down() {
   client_listener_.reset();
   tls_listener_.reset();
   if (clients_) clients_->drain();
-  if (replica_ && identity_.members.size() > 1) replica_->hand_over();
+  if (identity_.members.size() > 1) hand_over(NodeId());
 }
 
 void Node::continue_shutdown(Instant now) {

@@ -72,6 +72,8 @@ class Services {
   virtual void publish_elsewhere(std::string_view /*channel*/, std::string_view /*message*/) {}
   // Null: there is none.
   virtual AuditLog* audit() { return nullptr; }
+  // What became of the newest such order, for INFO (server/transfer_watch.h).
+  virtual std::string handed_over() const { return "none"; }
   // Removed from the cluster: no leader will be known here any more.
   virtual bool left() const { return false; }
   // The level of the cluster (commands/levels.h) as far as this node knows; 0: not yet.
