@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace holdfast::env {
 
@@ -12,6 +13,12 @@ struct ProcessFigures {
   std::uint64_t virtual_bytes = 0;
   std::uint64_t open_files = 0;
   std::uint64_t max_files = 0;
+};
+
+// A certificate that this process shows, as its file was last read.
+struct CertificateFigures {
+  std::string_view whom;  // "clients", "peers"
+  std::int64_t expires_s = 0;  // since 1970
 };
 
 }  // namespace holdfast::env

@@ -118,6 +118,7 @@ int run_server(const server::Config& config) {
                      .tls_peers = tls.peers(),
                      .use_certificates =
                          [&tls](const server::Config& changed) { return tls.use(changed); },
+                     .certificates = [&tls] { return tls.figures(); },
                      .fatal = end_at_once,
                      .stopped = [&loop] { loop.stop(); },
                      .process_figures = os::process_figures},

@@ -94,6 +94,13 @@ Result<void> ServerTls::use(const server::Config& config) {
   return {};
 }
 
+std::vector<env::CertificateFigures> ServerTls::figures() const {
+  std::vector<env::CertificateFigures> all;
+  if (clients_) all.push_back({"clients", clients_->context().expires().ms / 1000});
+  if (peers_) all.push_back({"peers", peers_->context().expires().ms / 1000});
+  return all;
+}
+
 void ServerTls::tell(const char* whose, const os::TlsContext& context) {
   const std::int64_t left = context.expires().ms - os::SystemClock().wall().ms;
   const std::time_t until = context.expires().ms / 1000;

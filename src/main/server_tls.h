@@ -5,9 +5,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/result.h"
 #include "base/trace.h"
+#include "env/process_figures.h"
 #include "os/event_loop.h"
 #include "os/tcp.h"
 #include "os/tls.h"
@@ -24,6 +26,9 @@ class ServerTls {
   // New connections go by what the files hold now, and by the other settings of TLS that may change
   // while a node runs; all of it, or nothing if any of it is wrong.
   Result<void> use(const server::Config& config);
+
+  // Of the certificates in use.
+  std::vector<env::CertificateFigures> figures() const;
 
   // Null: no TLS there.
   os::TlsNetwork* clients() const { return clients_.get(); }

@@ -98,6 +98,7 @@ class FakeNode final : public Services {
   Trace& trace() override { return log; }
   Instant now() const override { return time; }
   WallTime wall() const override { return {1'700'000'000'123}; }
+  std::vector<env::CertificateFigures> certificates() const override { return shown; }
   std::uint64_t random() override { return last_random += 0x9e3779b97f4a7c15; }
   std::vector<PeerView> peer_views() const override {
     return {{NodeId(2), "10.0.0.2:7379", true, {}}, {NodeId(3), "10.0.0.3:7379", true, {}}};
@@ -113,6 +114,7 @@ class FakeNode final : public Services {
   Instant time = Instant{} + seconds(10);
   std::uint16_t level_of_cluster = UINT16_MAX;
   std::string password;
+  std::vector<env::CertificateFigures> shown;
   Config settings;
   std::optional<replica::ReplicaStatus> replica_status;
   NoTrace log;

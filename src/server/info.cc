@@ -260,6 +260,9 @@ void holdfast(const View& view, Lines& lines) {
   lines.line("holdfast_cluster_id:{:016x}", services.cluster_id());
   lines.add("holdfast_address", services.config().listen.text());
   lines.add("holdfast_tls_port", services.config().tls_port);
+  for (const auto& one : services.certificates()) {
+    lines.line("holdfast_certificate_for_{}_expires_s:{}", one.whom, one.expires_s);
+  }
   lines.add("holdfast_role", role_name(view));
   lines.add("holdfast_leader", services.leader());
   lines.add("holdfast_leader_address", address_of(services, services.leader()));

@@ -288,6 +288,13 @@ void data(const replica::Replica* replica, const replica::ReplicaStatus& status,
   out.gauge("holdfast_data_bytes", "Memory that the data takes, as estimated.", keyspace.memory());
 }
 
+void certificates(const std::vector<env::CertificateFigures>& all, Exposition& out) {
+  if (all.empty()) return;
+  out.family("holdfast_certificate_expiry_timestamp_seconds", "gauge",
+             "When the certificate that this node shows is valid no more, in seconds since 1970.");
+  for (const auto& one : all) out.sample(fmt::format("for=\"{}\"", one.whom), one.expires_s);
+}
+
 void process(const env::ProcessFigures& figures, Exposition& out) {
   out.gauge("process_start_time_seconds", "When the process started, in seconds since 1970.",
             fmt::format("{:.2f}", figures.start_time_s));
@@ -316,6 +323,7 @@ std::string metrics_text(const ConnectionTable& table, const NodeFigures& figure
     if (services.snapshot_traffic() != nullptr) snapshots(*services.snapshot_traffic(), out);
   }
   peers(services, out);
+  certificates(services.certificates(), out);
   if (figures.process) process(*figures.process, out);
   return text;
 }

@@ -41,6 +41,13 @@ TEST_F(MetricsTextTest, ErrorsAreCountedByKindAndOddKindsTogether) {
   EXPECT_TRUE(has("holdfast_commands_failed_total{command=\"set\"} 3"));
 }
 
+TEST_F(MetricsTextTest, CertificatesTellHowLongTheyAreValid) {
+  EXPECT_EQ(text().find("holdfast_certificate"), std::string::npos);
+  node.shown = {{"clients", 1'800'000'000}, {"peers", 1'900'000'000}};
+  EXPECT_TRUE(has("holdfast_certificate_expiry_timestamp_seconds{for=\"clients\"} 1800000000"));
+  EXPECT_TRUE(has("holdfast_certificate_expiry_timestamp_seconds{for=\"peers\"} 1900000000"));
+}
+
 TEST_F(MetricsTextTest, ALeaderTellsTheLagOfEachReplica) {
   EXPECT_EQ(text().find("holdfast_replica_lag_entries{"), std::string::npos);
   node.replica_status.emplace();

@@ -79,6 +79,8 @@ struct NodeOptions {
   env::Network* tls_peers = nullptr;
   // Reads the certificates again that these settings name; may be empty.
   std::function<Result<void>(const Config&)> use_certificates = {};
+  // Those that these networks show; may be empty.
+  std::function<std::vector<env::CertificateFigures>()> certificates = {};
   // What this node, if it leads, has accepted and not done is bounded by this; beyond it is busy.
   std::uint64_t pending_bytes = 64 << 20;
   // The node cannot go on; `message` is for people. The process must end before anything more is
@@ -132,6 +134,9 @@ class Node final : public env::TurnHandler,
   std::string_view setting(std::string_view name) const override;
   Config& config() override { return options_.config; }
   Result<void> use_certificates(const Config& changed) override;
+  std::vector<env::CertificateFigures> certificates() const override {
+    return options_.certificates ? options_.certificates() : std::vector<env::CertificateFigures>();
+  }
   Trace& trace() override { return trace_; }
   Instant now() const override;
   WallTime wall() const override { return clock_.wall(); }

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "env/process_figures.h"
 #include "replica/replica.h"
 #include "server/config.h"
 #include "server/snapshot_sender.h"
@@ -83,6 +84,8 @@ class Services {
   // Connections from now on go by the certificates that these settings name. An error: everything
   // stays as it was.
   virtual Result<void> use_certificates(const Config& /*changed*/) { return {}; }
+  // Those in use, one for each side that speaks TLS.
+  virtual std::vector<env::CertificateFigures> certificates() const { return {}; }
   virtual Trace& trace() = 0;
   virtual Instant now() const = 0;     // of this turn
   virtual WallTime wall() const = 0;

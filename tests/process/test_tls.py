@@ -183,6 +183,8 @@ class Clients(Case):
                 self.assertEqual(connection.call("SET", "k", "v"), b"OK")
                 self.assertEqual(connection.call("CONFIG", "GET", "port"), [b"port", b"0"])
                 self.assertIn(f"tcp_port:{self.tls_port}".encode(), connection.call("INFO", "server"))
+                self.assertRegex(connection.call("INFO", "holdfast"),
+                                 rb"holdfast_certificate_for_clients_expires_s:1[0-9]{9}\r")
                 self.assertIn("speaks TLS only", self.redis_cli("PING"))
             finally:
                 server.kill()
