@@ -196,6 +196,17 @@ TEST_F(LogDamageTest, AllToTheEndOfAnEarlierSegmentIsFound) {
   }
 }
 
+// Files are allocated whole: a shorter one is no crash's work.
+TEST_F(LogDamageTest, ATruncatedFileIsFound) {
+  for (const auto& [name, bytes] : whole) {
+    for (std::size_t length = 0; length < bytes.size(); length += 37) {
+      Image image = whole;
+      image[name].resize(length);
+      EXPECT_NE(with(image), "") << name << " " << length;
+    }
+  }
+}
+
 TEST_F(LogDamageTest, AMisdirectedRecordIsFound) {
   const auto all = records();
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
