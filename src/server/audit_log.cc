@@ -15,22 +15,24 @@ constexpr std::uint64_t kTailBytes = 64 * 1024;
 constexpr std::uint64_t kWholeEntry = UINT32_MAX;
 constexpr Duration kRetry = seconds(5);
 
-std::string file_name(std::uint64_t number) { return fmt::format("audit-{:08}.jsonl", number); }
+}  // namespace
 
-std::optional<std::uint64_t> number_of_file(std::string_view name) {
-  constexpr std::string_view kBegin = "audit-";
+std::string AuditLog::file_name(std::uint64_t number) const {
+  return fmt::format("audit-{:016x}-{:08}.jsonl", cluster_, number);
+}
+
+// Nothing: it is none of this cluster's.
+std::optional<std::uint64_t> AuditLog::number_of_file(std::string_view name) const {
+  const std::string begin = fmt::format("audit-{:016x}-", cluster_);
   constexpr std::string_view kEnd = ".jsonl";
-  if (!name.starts_with(kBegin) || !name.ends_with(kEnd)) return std::nullopt;
-  if (name.size() <= kBegin.size() + kEnd.size()) return std::nullopt;
-  const std::string_view digits =
-      name.substr(kBegin.size(), name.size() - kBegin.size() - kEnd.size());
+  if (!name.starts_with(begin) || !name.ends_with(kEnd)) return std::nullopt;
+  if (name.size() <= begin.size() + kEnd.size()) return std::nullopt;
+  const std::string_view digits = name.substr(begin.size(), name.size() - begin.size() - kEnd.size());
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   return number == 0 ? std::nullopt : std::optional(number);
 }
-
-}  // namespace
 
 Result<void> AuditLog::open() {
   if (disk_ == nullptr) return {};

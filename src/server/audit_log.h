@@ -1,6 +1,7 @@
 // The audit log of a node: who was granted what and lost it, what was taken by force, who belongs to the
-// cluster, what was set, and who gave a wrong password. JSON lines, in files audit-00000001.jsonl … of a
-// folder of their own, the oldest removed when there are too many.
+// cluster, what was set, and who gave a wrong password. JSON lines, in files
+// audit-<cluster>-00000001.jsonl … of a folder of their own, the oldest removed when there are too many. The
+// cluster stands in the names since another one counts its entries anew.
 //
 // It is written of applied entries, so every node has the same lines of them, with their index
 // (audit_lines.h). It takes what it can and never stands in anybody's way: one write is under way at a
@@ -45,8 +46,8 @@ class AuditLog {
   };
 
   // Without a disk everything is dropped, and counted.
-  AuditLog(env::Disk* disk, const Config& config, Trace& trace)
-      : disk_(disk), config_(config), trace_(trace) {
+  AuditLog(env::Disk* disk, std::uint64_t cluster, const Config& config, Trace& trace)
+      : disk_(disk), cluster_(cluster), config_(config), trace_(trace) {
     figures_.failing = disk == nullptr;
   }
 
@@ -79,7 +80,11 @@ class AuditLog {
   void written(const Result<void>& result, std::size_t bytes, std::uint64_t lines, Instant now);
   Result<void> look_at(const std::vector<std::uint64_t>& numbers);
 
+  std::string file_name(std::uint64_t number) const;
+  std::optional<std::uint64_t> number_of_file(std::string_view name) const;
+
   env::Disk* disk_;
+  const std::uint64_t cluster_;
   const Config& config_;
   Trace& trace_;
   NodeId node_;

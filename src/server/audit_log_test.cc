@@ -13,6 +13,8 @@ using keyspace::Loss;
 using keyspace::Notice;
 using keyspace::NoticeKind;
 
+constexpr std::uint64_t kCluster = 0x4711;
+const std::string kFirst = "audit-0000000000004711-00000001.jsonl";
 constexpr WallTime kWall{1'700'000'000'123};
 
 Notice holding(NoticeKind kind, std::string name, std::uint64_t token, Loss loss = Loss::expired) {
@@ -39,7 +41,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 // A process of a node, as far as its audit log goes.
 struct Process {
-  Process(storage::TestDisk& disk, Config& config, std::uint64_t applied) : log(&disk, config, trace) {
+  Process(storage::TestDisk& disk, Config& config, std::uint64_t applied)
+      : log(&disk, kCluster, config, trace) {
     EXPECT_TRUE(log.open().ok());
     log.begin(NodeId(2), Index(applied), kWall);
   }
@@ -63,7 +66,7 @@ class AuditLogTest : public ::testing::Test {
     } while (!process.log.idle() && !process.log.figures().failing);
   }
   std::vector<std::string> lines(int file = 1) {
-    return lines_of(disk.content(fmt::format("audit-{:08}.jsonl", file)));
+    return lines_of(disk.content(fmt::format("audit-0000000000004711-{:08}.jsonl", file)));
   }
   // Of entries only.
   std::vector<std::string> agreed(int file = 1) {
@@ -115,7 +118,7 @@ TEST_F(AuditLogTest, LevelsLeaveLinesOutAndNumberTheOthersAlike) {
                                    holding(NoticeKind::lost, "c", 3, Loss::forced), setting}));
     process.turn();
     own.run_all();
-    std::string text = own.content("audit-00000001.jsonl");
+    std::string text = own.content(kFirst);
     EXPECT_EQ(text.find("secret"), std::string::npos);
     std::string found;
     for (const std::string& line : lines_of(text)) {
@@ -160,16 +163,16 @@ TEST_F(AuditLogTest, ALineThatWasCutOffIsWrittenAgain) {
     Process process(disk, config, 0);
     process.log.on_entry(entry(6, two));
     write(process);
-    whole = disk.content("audit-00000001.jsonl");
+    whole = disk.content(kFirst);
   }
   for (const std::string& end : {std::string("\"own"), std::string("\n"), std::string(600, '\0')}) {
-    disk.put("audit-00000001.jsonl", whole.substr(0, whole.size() - 20) + end);
+    disk.put(kFirst, whole.substr(0, whole.size() - 20) + end);
     Process process(disk, config, 0);
     process.log.on_entry(entry(6, two));
     write(process);
     const auto after = agreed();
-    ASSERT_EQ(after.size(), 2u) << disk.content("audit-00000001.jsonl");
-    EXPECT_EQ(disk.content("audit-00000001.jsonl").find('\0'), std::string::npos);
+    ASSERT_EQ(after.size(), 2u) << disk.content(kFirst);
+    EXPECT_EQ(disk.content(kFirst).find('\0'), std::string::npos);
     EXPECT_EQ(after[1] + "\n", whole.substr(whole.find("{\"index\":6,\"n\":1")));
   }
 }
@@ -243,14 +246,31 @@ TEST_F(AuditLogTest, ADiskThatHangsCostsABoundedQueueAndNothingElse) {
   process.log.on_entry(entry(++index, {holding(NoticeKind::granted, "door", index)}));
   write(process);
   const auto all = lines();
-  EXPECT_NE(disk.content("audit-00000001.jsonl").find("\"event\":\"dropped\",\"lines\":100"),
+  EXPECT_NE(disk.content(kFirst).find("\"event\":\"dropped\",\"lines\":100"),
             std::string::npos);
   EXPECT_TRUE(all.back().starts_with(fmt::format("{{\"index\":{},", index)));
 }
 
+TEST_F(AuditLogTest, AnotherClusterCountsItsEntriesAnew) {
+  {
+    Process process(disk, config, 0);
+    process.log.on_entry(entry(900, {holding(NoticeKind::granted, "a", 1)}));
+    write(process);
+  }
+  NoTrace trace;
+  AuditLog log(&disk, 0x4712, config, trace);
+  ASSERT_TRUE(log.open().ok());
+  log.begin(NodeId(2), Index(), kWall);
+  log.on_entry(entry(1, {holding(NoticeKind::granted, "a", 1)}));
+  log.on_turn_end(Instant{});
+  disk.run_all();
+  EXPECT_EQ(agreed().size(), 1u);
+  EXPECT_EQ(lines_of(disk.content("audit-0000000000004712-00000001.jsonl")).size(), 2u);
+}
+
 TEST_F(AuditLogTest, WithoutADiskEverythingIsCounted) {
   NoTrace trace;
-  AuditLog log(nullptr, config, trace);
+  AuditLog log(nullptr, kCluster, config, trace);
   EXPECT_TRUE(log.open().ok());
   log.begin(NodeId(2), Index(), kWall);
   log.on_entry(entry(1, {holding(NoticeKind::granted, "a", 1)}));

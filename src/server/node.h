@@ -88,6 +88,10 @@ struct NodeOptions {
   std::function<void(const std::string& message)> fatal;
   // The shutdown in order is complete.
   std::function<void()> stopped;
+  // Told of everything that entries do, whoever else listens; for observers, may be empty, like the next:
+  // a snapshot took the place of entries.
+  std::function<void(const replica::EntryNotices&)> noticed = {};
+  std::function<void()> notices_missed = {};
   // Asked when somebody wants the metrics; may be empty.
   std::function<env::ProcessFigures()> process_figures = {};
 };

@@ -166,18 +166,21 @@ void Node::epoch_applied(GroupId, Epoch epoch) { clients_->epoch_applied(epoch);
 void Node::outcomes_lost(GroupId) { clients_->outcomes_lost(); }
 
 void Node::noticed(GroupId, replica::EntryNotices&& entry) {
+  if (options_.noticed) options_.noticed(entry);
   if (audit_) audit_->on_entry(entry);
   clients_->noticed(entry);
 }
 
 void Node::notices_missed(GroupId, Index from, Index to) {
+  if (options_.notices_missed) options_.notices_missed();
   if (audit_) audit_->on_missed(from, to, clock_.wall());
   clients_->notices_missed(from);
 }
 
 void Node::open_audit() {
   if (options_.config.audit_log.empty()) return;
-  audit_ = std::make_unique<AuditLog>(options_.audit_disk, options_.config, trace_);
+  audit_ = std::make_unique<AuditLog>(options_.audit_disk, identity_.cluster_id, options_.config,
+                                      trace_);
   if (const auto opened = audit_->open(); !opened) {
     trace_.error("the audit log cannot be read: lines may be repeated there",
                  {{"folder", options_.config.audit_log}, {"reason", opened.error().message}});
@@ -188,6 +191,7 @@ void Node::open_audit() {
 std::uint8_t Node::wanted_topics() {
   constexpr auto kAudited = static_cast<std::uint8_t>(keyspace::Topic::holdings) |
                             static_cast<std::uint8_t>(keyspace::Topic::cluster);
+  if (options_.noticed) return kAudited | static_cast<std::uint8_t>(keyspace::Topic::keys);
   return static_cast<std::uint8_t>(clients_->topics() | (audit_ ? kAudited : 0));
 }
 

@@ -67,7 +67,10 @@ server::NodeOptions Host::node_options() {
                 again_ = message.starts_with(server::kOlderCopy);
                 throw Death{};
               },
-          .stopped = [this] { stopped_ = true; }};
+          .stopped = [this] { stopped_ = true; },
+          .noticed =
+              [this](const replica::EntryNotices& entry) { observer_.on_noticed(id_, entry); },
+          .notices_missed = [this] { observer_.on_notices_missed(id_); }};
 }
 
 void Host::start() {

@@ -31,6 +31,9 @@ class HostObserver {
   virtual void on_turn(MachineId machine) = 0;  // a turn ended; the node may be looked at
   // Of its own accord, with what it said; refusing to start is one.
   virtual void on_death(MachineId machine, const std::string& why) = 0;
+  // What the entry did that who listens is told; and that a snapshot took the place of some entries.
+  virtual void on_noticed(MachineId /*machine*/, const replica::EntryNotices& /*entry*/) {}
+  virtual void on_notices_missed(MachineId /*machine*/) {}
 };
 
 class Host final : private Loop {

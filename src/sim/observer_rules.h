@@ -12,6 +12,7 @@
 #include "sim/observer_elections.h"
 #include "sim/observer_logs.h"
 #include "sim/observer_members.h"
+#include "sim/observer_notices.h"
 #include "sim/observer_snapshots.h"
 
 namespace holdfast::sim {
@@ -33,6 +34,11 @@ class Rules {
   void acknowledged(Instant at, std::span<const std::string> words) {
     acknowledged_.acknowledged(at, words, problems_);
   }
+
+  void noticed(MachineId machine, std::uint64_t process, const replica::EntryNotices& entry, Instant at) {
+    if (memory_.data_trusted(machine)) notices_agree_.noticed(machine, process, entry, at, problems_);
+  }
+  void notices_missed(MachineId machine) { notices_agree_.missed(machine); }
 
   Memory& memory() { return memory_; }
   const std::vector<Problem>& problems() const { return problems_.all(); }
@@ -65,6 +71,7 @@ class Rules {
   ReplicaEquality replica_equality_;
   AcknowledgedIsCommitted acknowledged_{committed_};
   SnapshotsAreStates snapshots_are_states_;
+  NoticesAgree notices_agree_;
   LeaderVotes leader_votes_;
   OneFolder one_folder_;
   WaitersAreQueued waiters_are_queued_{committed_};

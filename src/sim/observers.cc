@@ -202,12 +202,21 @@ void Observers::on_death(MachineId machine, const std::string& why) {
   if (other_ != nullptr) other_->on_death(machine, why);
 }
 
+void Observers::on_noticed(MachineId machine, const replica::EntryNotices& entry) {
+  World* world = state_->world;
+  if (world == nullptr) return;
+  state_->rules.noticed(machine, world->host(machine).incarnation(), entry, world->now());
+}
+
+void Observers::on_notices_missed(MachineId machine) { state_->rules.notices_missed(machine); }
+
 void Observers::acknowledged(Instant at, std::span<const std::string> words) {
   state_->rules.acknowledged(at, words);
 }
 
 void Observers::distrust_disk(MachineId machine) { state_->rules.memory().distrust_disk(machine); }
 void Observers::distrust_data(MachineId machine) {
+  state_->rules.notices_missed(machine);
   state_->rules.memory().trust_data(machine, false);
 }
 void Observers::trust_data(MachineId machine) { state_->rules.memory().trust_data(machine, true); }

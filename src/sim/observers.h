@@ -31,6 +31,7 @@
 //   replica equality       same index, same data                              observer_data.h
 //   acknowledged           what a client was told is done is committed        observer_data.h
 //   snapshots              what a snapshot holds is the state after its entry observer_snapshots.h
+//   notices                all tell the same of an entry, and nothing twice   observer_notices.h
 //   waiters                who is let wait for a lock is in its queue         observer_data.h
 //
 // Beside them the engine's own invariants are asked whenever a role or an epoch changes; what is
@@ -65,6 +66,8 @@ class Observers final : public HostObserver {
 
   void on_turn(MachineId machine) override;
   void on_death(MachineId machine, const std::string& why) override;
+  void on_noticed(MachineId machine, const replica::EntryNotices& entry) override;
+  void on_notices_missed(MachineId machine) override;
 
   // A client was told that this write is done: these words, as it sent them.
   void acknowledged(Instant at, std::span<const std::string> words);
