@@ -123,6 +123,12 @@ enum class Mutation : std::uint8_t {
   waiter_forgotten,
   guard_ignores_grant,
   deadline_ties_open,
+  // sessions
+  sessions_timed_from_opening,
+  keeping_forgotten,
+  keeping_unconfirmed,
+  kept_after_end_proposed,
+  bound_keys_survive,
   // snapshots
   applied_twice,
   install_keeps_old_state,

@@ -7,6 +7,7 @@
 #include "commands/errors.h"
 #include "commands/lock_commands.h"
 #include "commands/rows.h"
+#include "commands/session_commands.h"
 #include "commands/wrapper_commands.h"
 #include "resp/limits.h"
 
@@ -23,7 +24,7 @@ struct Table {
   Table() {
     for (const auto family : {string_rows(), number_rows(), key_rows(), expire_rows(),
                               connection_rows(), lock_rows(), wrapper_rows(), node_rows(),
-                              restore_rows(), level_rows()}) {
+                              restore_rows(), level_rows(), session_rows()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),

@@ -31,6 +31,8 @@ struct ReadContext {
   resp::ReplyWriter& reply;
   std::uint64_t random = 0;   // for RANDOMKEY
   bool inside_entry = false;  // run while an entry is applied
+  // Set if the leader answers and nothing remembers the answer: sessions may be kept.
+  class KeepAlive* keep_alive = nullptr;
   bool escalate = false;      // out: met a due key outside an entry; the reply is to be dropped
 
   // The key if it is there and not due.

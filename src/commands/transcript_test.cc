@@ -37,6 +37,7 @@
 #include <vector>
 
 #include "commands/command_table.h"
+#include "commands/keep_alive.h"
 #include "commands/lock_commands.h"
 #include "commands/rows.h"
 #include "commands/wrapper_commands.h"
@@ -133,6 +134,13 @@ std::string printed(const Reply& reply, std::size_t indent) {
 
 // ---- the world of a transcript
 
+// As if each had been kept a moment ago.
+class JustKept final : public KeepAlive {
+ public:
+  std::optional<std::int64_t> keep(std::uint64_t, std::int64_t ttl_ms) override { return ttl_ms; }
+  std::int64_t remaining(std::uint64_t, std::int64_t ttl_ms) const override { return ttl_ms; }
+};
+
 class Story {
  public:
   // All that the line prints, with line ends.
@@ -198,7 +206,11 @@ class Story {
 
   void run_reading(const CommandSpec& spec, Args words, resp::ReplyWriter& reply,
                    const std::string& bytes) {
-    ReadContext context{.keyspace = *keyspace_, .now = now_, .reply = reply, .random = random_};
+    ReadContext context{.keyspace = *keyspace_,
+                        .now = now_,
+                        .reply = reply,
+                        .random = random_,
+                        .keep_alive = &kept_};
     run_read(spec, context, words);
     say(context.escalate ? "(escalates)" : shown(bytes));
   }
@@ -335,6 +347,7 @@ class Story {
   bool in_entry_ = false;
   std::uint8_t topics_ = 0;
   std::map<std::string, std::uint64_t> digests_;
+  JustKept kept_;
   std::string printed_;
 };
 

@@ -105,7 +105,8 @@ std::uint64_t hash_of(Args words, std::uint64_t seed) {
 OnceScope scope_of(Args args) {
   OnceScope scope;
   scope.id = args[1];
-  scope.slot = slots_of(innermost(args)).front();
+  const std::vector<Slot> slots = slots_of(innermost(args));
+  scope.slot = slots.empty() ? key_of(scope.id).slot : slots.front();
   scope.command_hash = hash_of(inner_words(args), 0);
   return scope;
 }
@@ -357,7 +358,9 @@ std::optional<std::string> refuse_wrapped(Args args) {
   if (auto refused = refuse_words(words)) return refused;
   const CommandSpec& spec = *find_command(words);
   const bool blocks = spec.is(kBlocking) && spec.name != "lock.acquire";
-  if (!spec.is(kWrite) || blocks || key_positions(spec, words).empty()) {
+  // What opens or closes a session has no key; its record lies in the slot of the request id.
+  const bool keyless = key_positions(spec, words).empty() && spec.group != "session";
+  if (!spec.is(kWrite) || blocks || keyless) {
     return fmt::format(
         "ERR GUARD and ONCE wrap commands that write keys and do not block, {} is none",
         quoted(words[0]));

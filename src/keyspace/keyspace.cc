@@ -21,16 +21,6 @@ namespace {
 // 2^53 because some clients read it as a floating-point number.
 constexpr std::uint64_t kCursorLimit = std::uint64_t{1} << 53;
 
-// Counts one revision. REQUIRES: the object is in the slot's table.
-void remove_key(Core& core, SlotState& state, Slot slot, StoredObject& object) {
-  core.removals.note(object.name, core.next_revision());
-  core.deadlines.cancel(object, DeadlineKind::key);
-  core.memory -= object_memory(object);
-  --core.totals.keys;
-  --core.key_counts[slot.value];
-  state.keys.remove(object);
-}
-
 StoredObject& add_key(Core& core, SlotState& state, Key key, Value value) {
   auto fresh = std::make_unique<StoredObject>();
   fresh->name = key.name;
@@ -52,6 +42,17 @@ StoredObject& existing(SlotState& state, Key key) {
 }
 
 }  // namespace
+
+void remove_key(Core& core, Slot slot, StoredObject& object) {
+  SlotState& state = core.change(slot);
+  loosen(core, object);
+  core.removals.note(object.name, core.next_revision());
+  core.deadlines.cancel(object, DeadlineKind::key);
+  core.memory -= object_memory(object);
+  --core.totals.keys;
+  --core.key_counts[slot.value];
+  state.keys.remove(object);
+}
 
 Core::Core(std::uint64_t seed) : hash_seed(seed), slots(kSlotCount), key_counts(kSlotCount) {}
 Core::~Core() = default;
@@ -94,6 +95,7 @@ Keyspace::Keyspace(std::uint64_t hash_seed) : state_(std::make_unique<State>(has
   state_->locks = std::make_unique<LockTable>(*this);
   state_->guards = std::make_unique<GuardTable>(*this);
   state_->once = std::make_unique<OnceTable>(*this);
+  state_->sessions = std::make_unique<SessionTable>(*this);
 }
 Keyspace::~Keyspace() = default;
 
@@ -157,8 +159,7 @@ void Keyspace::set_expiry(Key key, Expiry expiry) {
 bool Keyspace::erase(Key key) {
   if (find(key) == nullptr) return false;
   Core& core = state_->core;
-  SlotState& slot = core.change(key.slot);
-  remove_key(core, slot, key.slot, existing(slot, key));
+  remove_key(core, key.slot, existing(core.change(key.slot), key));
   return true;
 }
 
@@ -173,6 +174,7 @@ void Keyspace::clear() {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       core.memory -= object_memory(keys.at(i));
       core.removals.note(keys.at(i).name, revision);
+      loosen(core, keys.at(i));
     }
     SlotTable<StoredObject> old = std::exchange(keys, SlotTable<StoredObject>(core.hash_seed));
     if (core.walk != nullptr) core.walk->detach_keys(Slot(static_cast<std::uint16_t>(number)), old);
@@ -239,6 +241,8 @@ GuardTable& Keyspace::guards() { return *state_->guards; }
 const GuardTable& Keyspace::guards() const { return *state_->guards; }
 OnceTable& Keyspace::once() { return *state_->once; }
 const OnceTable& Keyspace::once() const { return *state_->once; }
+SessionTable& Keyspace::sessions() { return *state_->sessions; }
+const SessionTable& Keyspace::sessions() const { return *state_->sessions; }
 
 const std::string* Keyspace::setting(std::string_view name) const {
   const auto found = state_->core.settings.find(name);
@@ -265,7 +269,7 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
       case DeadlineKind::key:
         core.notices.key(KeyEvents::expired, "expired",
                          static_cast<StoredObject&>(*due.item).name);
-        remove_key(core, core.change(due.slot), due.slot, static_cast<StoredObject&>(*due.item));
+        remove_key(core, due.slot, static_cast<StoredObject&>(*due.item));
         ++core.expired_keys;
         break;
       case DeadlineKind::lock:

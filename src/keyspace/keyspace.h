@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "keyspace/lock.h"
 #include "keyspace/notice.h"
+#include "keyspace/session.h"
 #include "keyspace/value.h"
 
 namespace holdfast::keyspace {
@@ -136,13 +137,15 @@ class Keyspace {
   // The n-th key in slot order, n < size(). For RANDOMKEY.
   const Object& nth(std::size_t n) const;
 
-  // ---- coordination; keyspace/lock.h, keyspace/guard.h, keyspace/once.h say what they mean
+  // ---- coordination; keyspace/lock.h, guard.h, once.h, session.h say what they mean
   LockTable& locks();
   const LockTable& locks() const;
   class GuardTable& guards();
   const class GuardTable& guards() const;
   class OnceTable& once();
   const class OnceTable& once() const;
+  SessionTable& sessions();
+  const SessionTable& sessions() const;
 
   // ---- replicated settings of the shard (a password's hash, limits): small, few
   const std::string* setting(std::string_view name) const;
@@ -214,6 +217,7 @@ class Keyspace {
   friend class LockTable;
   friend class GuardTable;
   friend class OnceTable;
+  friend class SessionTable;
   bool restore_items(std::uint8_t part_kind, std::string_view body, const TimeShift& shift,
                      std::uint8_t format);
 

@@ -80,11 +80,25 @@ bool fit_once(Core& core, Slot slot, const TimeShift& shift) {
   return true;
 }
 
+// Nobody has kept the sessions of a backup: their keys ended with them.
+bool ended_with_session(Core& core, Slot slot) {
+  const auto& keys = core.change(slot).keys;
+  StoredObject& object = keys.at(keys.size() - 1);
+  if (object.binding == nullptr) return false;
+  core.unbound.clear();
+  core.memory -= object_memory(object);
+  core.deadlines.cancel(object, DeadlineKind::key);
+  --core.totals.keys;
+  --core.key_counts[slot.value];
+  core.change(slot).keys.remove(object);
+  return true;
+}
+
 // What was just added is made to belong here. False: it cannot.
 bool fit(Core& core, PartKind kind, Slot slot, const TimeShift& shift) {
   switch (kind) {
     case PartKind::keys:
-      fit_key(core, slot, shift);
+      if (!ended_with_session(core, slot)) fit_key(core, slot, shift);
       return true;
     case PartKind::locks:
       return fit_lock(core, slot, shift);
@@ -128,8 +142,13 @@ bool Keyspace::clear_coordination(std::size_t bound) {
       forget_once(core, slot, coordination->once.at(coordination->once.size() - 1));
       --bound;
     }
+    while (coordination != nullptr && !coordination->sessions.empty() && bound > 0) {
+      const auto& sessions = coordination->sessions;
+      state_->sessions->end(sessions.at(sessions.size() - 1).id, bound, {}, Loss::withdrawn);
+    }
   }
-  return core.totals.locks == 0 && core.totals.once == 0;
+  const auto sessions = static_cast<std::size_t>(PartKind::sessions);
+  return core.totals.locks == 0 && core.totals.once == 0 && core.totals.later[sessions] == 0;
 }
 
 void Keyspace::drop_waits() {
@@ -189,6 +208,7 @@ bool Keyspace::restore_items(std::uint8_t part_kind, std::string_view body,
   reader.varint();
   const std::uint64_t count = reader.varint();
   const auto kind = static_cast<PartKind>(part_kind);
+  if (kind == PartKind::sessions) return true;
   const Section* section = find_section(kind);
   if (!reader.ok() || slot.value >= kSlotCount || section == nullptr) return false;
   for (std::uint64_t i = 0; i < count; ++i) {

@@ -14,6 +14,9 @@ namespace {
 enum class ValueKind : std::uint8_t { integer = 1, text = 2, raw = 3 };
 
 // Flags of a lock.
+// Flags of a key.
+enum KeyFlag : std::uint8_t { kExpires = 1, kBound = 2 };
+
 enum LockFlag : std::uint8_t { kHeld = 1 };
 
 void encode_origin(Writer& writer, const Origin& origin) {
@@ -155,11 +158,16 @@ void encode_item(Writer& writer, const StoredObject& object) {
   encode_value(writer, object.value);
   writer.varint(object.created);
   writer.varint(object.modified);
-  if (mutated(Mutation::snapshot_without_deadlines)) return writer.u8(0);
-  writer.u8(object.expiry.set() ? 1 : 0);
-  if (!object.expiry.set()) return;
-  writer.i64(object.expiry.deadline.ms);
-  writer.i64(object.expiry.wall.ms);
+  const bool expires = object.expiry.set() && !mutated(Mutation::snapshot_without_deadlines);
+  const bool bound = object.binding != nullptr;
+  writer.u8(static_cast<std::uint8_t>((expires ? kExpires : 0) | (bound ? kBound : 0)));
+  if (expires) {
+    writer.i64(object.expiry.deadline.ms);
+    writer.i64(object.expiry.wall.ms);
+  }
+  if (!bound) return;
+  writer.varint(object.binding->session);
+  writer.varint(object.binding->bound_at);
 }
 
 bool decode_key(Reader& reader, Core& core, Slot slot) {
@@ -168,19 +176,26 @@ bool decode_key(Reader& reader, Core& core, Slot slot) {
   if (!decode_value(reader, fresh->value)) return false;
   fresh->created = reader.varint();
   fresh->modified = reader.varint();
-  const std::uint8_t has_expiry = reader.u8();
-  if (has_expiry == 1) {
+  const std::uint8_t flags = reader.u8();
+  if ((flags & kExpires) != 0) {
     fresh->expiry.deadline.ms = reader.i64();
     fresh->expiry.wall.ms = reader.i64();
     if (!fresh->expiry.set()) return false;
   }
-  if (!reader.ok() || has_expiry > 1) return false;
+  if ((flags & kBound) != 0) {
+    const std::uint64_t session = reader.varint();
+    const std::uint64_t bound_at = reader.varint();
+    if (!counted(core, session) || !counted(core, bound_at)) return false;
+    fresh->binding = std::make_unique<Binding>(Binding{session, bound_at});
+  }
+  if (!reader.ok() || flags > (kExpires | kBound)) return false;
   if (!counted(core, fresh->modified) || !counted(core, fresh->created)) return false;
   if (fresh->created > fresh->modified) return false;
 
   SlotState& state = core.change(slot);
   if (state.keys.find(fresh->name) != nullptr) return false;
   StoredObject& object = state.keys.add(std::move(fresh));
+  if (object.binding != nullptr) core.unbound.emplace_back(&object, slot);
   core.schedule_key(object, slot);
   core.memory += object_memory(object);
   ++core.key_counts[slot.value];

@@ -29,6 +29,7 @@ enum class PartKind : std::uint8_t {
   once = 5,
   end = 6,       // a hash over all parts before it: the last part
   removals = 7,  // when keys were last removed: the second part, if any ever was
+  sessions = 8,
 };
 
 // A section: the items of one kind in one slot. Its row is all that a snapshot, a load and a digest

@@ -139,6 +139,7 @@ Result<void> Keyspace::finish_load() {
   Core& core = state_->core;
   if (core.loader == nullptr) return damaged("it is empty");
   const auto loader = std::move(core.loader);
+  if (!bind_loaded_keys(core)) return damaged("a key of it is bound to a session that is not there");
   return loader->finish(core);
 }
 

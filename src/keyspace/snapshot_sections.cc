@@ -47,6 +47,7 @@ constexpr Section kSections[] = {
     section_of<&Coordination::locks, decode_lock>(PartKind::locks),
     section_of<&Coordination::guards, decode_guard>(PartKind::guards),
     once_section(),
+    section_of<&Coordination::sessions, decode_session>(PartKind::sessions),
 };
 
 }  // namespace

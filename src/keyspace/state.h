@@ -10,7 +10,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "keyspace/deadlines.h"
@@ -19,6 +21,8 @@
 #include "keyspace/notice.h"
 #include "keyspace/once.h"
 #include "keyspace/removals.h"
+#include "keyspace/session.h"
+#include "keyspace/session_parts.h"
 #include "keyspace/slot_table.h"
 
 namespace holdfast::keyspace {
@@ -28,6 +32,7 @@ class SnapshotLoader;
 
 struct StoredObject : Object, Timed {
   std::uint32_t position = 0;
+  std::unique_ptr<Binding> binding;  // null: it ends with no session
 };
 
 struct Lock;
@@ -104,11 +109,12 @@ struct OnceEntry : Timed {
 // Coordination objects of a slot. Most slots have none.
 struct Coordination {
   explicit Coordination(std::uint64_t hash_seed)
-      : locks(hash_seed), guards(hash_seed), once(hash_seed) {}
+      : locks(hash_seed), guards(hash_seed), once(hash_seed), sessions(hash_seed) {}
 
   SlotTable<Lock> locks;
   SlotTable<GuardFloor> guards;
   SlotTable<OnceEntry> once;
+  SlotTable<Session> sessions;
 };
 
 struct SlotState {
@@ -151,6 +157,9 @@ struct Core {
   std::map<std::string, std::string, std::less<>> settings;
   std::vector<WaiterEvent> events;
   Notices notices;
+  std::set<std::uint64_t> sessions_ending;
+  std::vector<SessionChange> session_changes;
+  std::vector<std::pair<StoredObject*, Slot>> unbound;  // while a snapshot is loaded
   Totals totals;
   // In which format snapshots are written and digests taken (snapshot_codec.h).
   std::uint8_t format = 3;
@@ -170,7 +179,11 @@ struct Keyspace::State {
   std::unique_ptr<LockTable> locks;
   std::unique_ptr<GuardTable> guards;
   std::unique_ptr<OnceTable> once;
+  std::unique_ptr<SessionTable> sessions;
 };
+
+// Counts one revision. REQUIRES: the object is in the slot's table.
+void remove_key(Core& core, Slot slot, StoredObject& object);
 
 std::size_t object_memory(const StoredObject& object);
 std::size_t lock_memory(const Lock& lock);
