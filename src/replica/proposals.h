@@ -42,6 +42,9 @@ struct Turn {
   SharedBytes payload;
   Index index;
   Epoch epoch;
+  // If it has reads: they came in between these two.
+  ClusterTime since = {};
+  ClusterTime asked = {};
   // A turn without entry, once its reads were requested:
   consensus::ReadTicket ticket = 0;
   bool readable = false;

@@ -30,7 +30,7 @@ bool may_be_read(commands::Args args) {
   if (is_internal_read(args)) return true;
   const auto* spec = commands::find_command(args);
   return spec != nullptr && spec->read != nullptr && !spec->is(commands::kWrapper) &&
-         !commands::refuse_words(args);
+         (spec->is(commands::kInternal) || !commands::refuse_words(args));
 }
 
 // What came from another node must not be able to stop this one, nor, once it is in the log, all.
@@ -74,7 +74,9 @@ Replica::State::State(const ReplicaOptions& settings, env::Clock& world_clock, e
       last_stamp_logged(begin),
       divergence({.self = settings.protocol.self,
                   .walk = settings.check_walk,
-                  .bytes = settings.check_bytes}) {}
+                  .bytes = settings.check_bytes}) {
+  machine.keep_sessions_by(&keeper);
+}
 
 Replica::Replica(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Replica::~Replica() = default;
@@ -137,6 +139,10 @@ void Replica::State::propose_gathered() {
   while (!turns.empty()) {
     Turn turn = std::move(turns.front());
     turns.pop_front();
+    if (!turn.reads.empty() && turn.asked == ClusterTime{}) {
+      turn.since = turn_before;
+      turn.asked = time.at(std::max(now, clock.now()));
+    }
     // Once one is refused those behind it are, too, or they would take effect before it.
     refused = refused || !leading();
     if (refused) {
@@ -151,6 +157,13 @@ void Replica::State::propose_gathered() {
       // A lease may have ended since the turn began, and the reads have come in since: the time is read
       // as late as can be. Who is stopped behind this line answers late, and what was right here.
       if (read_mode == consensus::ReadMode::lease) now = std::max(now, clock.now());
+      const auto& under_way = proposals.running().back();
+      if (mutated(Mutation::keeping_unconfirmed) &&
+          under_way.reads.find("SESSION.KEEP") != std::string::npos) {
+        proposals.running().back().readable = true;
+        proposals.running().back().readable_at = applied;
+        continue;
+      }
       step(consensus::ReadRequest{ticket, read_mode});
     }
   }
@@ -191,6 +204,7 @@ void Replica::end_turn(Instant now) {
   s.tend_membership();
   s.tend_room();
   s.tend_priority();
+  s.tend_sessions();
   s.propose_gathered();
   if (s.engine->wake_at() <= s.now) s.step(consensus::Tick{});
   s.apply_committed();
@@ -205,6 +219,8 @@ void Replica::end_turn(Instant now) {
   s.maybe_begin_snapshot();
   s.snapshots.advance(s.machine.keyspace());
   s.log.flush();
+  s.turn_before = s.time.at(s.now);
+  s.turn_promised = s.keeper.next_due() == ClusterTime::never() ? Instant::never() : wake_at();
 }
 
 Instant Replica::wake_at() const {
@@ -219,7 +235,7 @@ Instant Replica::wake_at() const {
     wake = std::min(wake, std::max(s.pulse_again, s.now + s.time.until(next, s.now)));
     wake = std::min(wake, s.last_stamp_logged + kStampInterval);
   }
-  if (s.leading()) wake = std::min(wake, s.tend_at);
+  if (s.leading()) wake = std::min({wake, s.tend_at, s.sessions_wake_at()});
   if (s.snapshot_again > s.now) wake = std::min(wake, s.snapshot_again);
   return std::min(wake, s.divergence_wake_at());
 }

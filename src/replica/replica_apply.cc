@@ -91,7 +91,7 @@ void Replica::State::apply_as_follower(std::string_view payload) {
     Origin origin;
     const bool answered = machine.apply(record, reply, origin);
     if (const auto checked = machine.take_check()) on_check(*checked);
-    if (ours(origin) && origin.connection != kOwnConnection) {
+    if (ours(origin) && !by_itself(origin)) {
       outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply, applied);
     }
     deliver_events();
@@ -108,14 +108,17 @@ void Replica::State::apply_own(const Turn& turn) {
       answered = machine.apply(turn.record(item), reply, origin);
       if (const auto checked = machine.take_check()) {
         on_check(*checked);
+      } else if (origin.connection == kSessionsConnection) {
+        ends_under_way.clear();
       } else if (origin.connection == kOwnConnection) {
         divergence.on_refused(now);  // too old to be looked at: the next one will be
       }
     } else {
+      keeper.tell_time(turn.asked, time.at(now));
       machine.read_in_entry(turn.record(item), reply, origin);
       ++reads_by_entry;
     }
-    if (origin.connection != kOwnConnection) {
+    if (!by_itself(origin)) {
       outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply,
                      item.write ? applied : Index());
     }
@@ -128,6 +131,7 @@ void Replica::State::run_reads_in_entry() {
   auto& running = proposals.running();
   while (!running.front().entry) {
     const Turn turn = proposals.pop();
+    keeper.tell_time(turn.asked, time.at(now));
     for (const auto& item : turn.items) {
       reply.clear();
       Origin origin;
@@ -156,6 +160,7 @@ void Replica::State::run_ready_reads() {
 
 bool Replica::State::run_turn_reads(Turn& turn) {
   const commands::Stamp stamp{time.at(now), clock.wall()};
+  keeper.tell_time(turn.asked, stamp.cluster);
   for (std::size_t i = 0; i < turn.items.size(); ++i) {
     reply.clear();
     Origin origin;
@@ -175,6 +180,7 @@ bool Replica::State::run_turn_reads(Turn& turn) {
 // Somebody else's wait has ended: told by the leader to whoever it is, and by each replica to the
 // connections of its own node.
 void Replica::State::deliver_events() {
+  note_sessions();
   for (const auto& event : machine.take_events()) {
     if (!leading() && !ours(event.origin)) continue;
     outbox.outcome(event.origin, Verdict::answered,

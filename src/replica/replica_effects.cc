@@ -126,6 +126,7 @@ void Replica::State::on_role(const consensus::RoleChange& change) {
     intended.reset();
     divergence.begin_leading(now);
   }
+  begin_sessions();
   trace.info("role", {{"group", fmt::format("{}", options.protocol.group)},
                       {"role", change.role == consensus::Role::leader      ? "leader"
                                : change.role == consensus::Role::candidate ? "candidate"
@@ -157,7 +158,9 @@ void Replica::State::tell_not_done(const Turn& turn, bool writes_too) {
     if (item.write && !writes_too) continue;
     const auto origin = decode_origin(turn.record(item));
     CHECK(origin.ok());
-    if (origin->connection == kOwnConnection) {
+    if (origin->connection == kSessionsConnection) {
+      session_ends_refused();
+    } else if (origin->connection == kOwnConnection) {
       own_record_refused();
     } else {
       outbox.outcome(*origin, Verdict::not_done, {}, Index());

@@ -6,6 +6,7 @@
 //   replica_membership.cc  the leader brings the membership into line with the roster
 //   replica_room.cc     full disks: this replica's and the others'
 //   replica_priority.cc  who is to lead last, and hands over when another can
+//   replica_sessions.cc  when sessions were last kept, and which have to end
 //   replica_divergence.cc  checks that replicas hold the same, and what follows when they do not
 #pragma once
 
@@ -24,6 +25,7 @@
 #include "replica/load_snapshot.h"
 #include "replica/proposals.h"
 #include "replica/replica.h"
+#include "replica/session_keeper.h"
 #include "replica/snapshots.h"
 #include "replica/state_machine.h"
 #include "replica/steward.h"
@@ -102,6 +104,16 @@ struct Replica::State final : DurabilityView {
   NodeId better_leader() const;
   void tend_priority();
 
+  // ---- sessions (replica_sessions.cc)
+  void begin_sessions();
+  void note_sessions();
+  void walk_sessions();
+  void tend_sessions();
+  bool may_end_sessions() const;
+  ClusterTime read_up_to() const;
+  void session_ends_refused();
+  Instant sessions_wake_at() const;
+
   // ---- divergence (replica_divergence.cc)
   Origin own_origin() const;
   bool compares() const;
@@ -162,6 +174,11 @@ struct Replica::State final : DurabilityView {
   // Whether the replicas hold the same. The records that this replica writes by itself bear this
   // connection: nobody waits for their outcome.
   static constexpr ConnectionId kOwnConnection{UINT64_MAX - 1};
+  // The same of those by which sessions end.
+  static constexpr ConnectionId kSessionsConnection{UINT64_MAX - 2};
+  static bool by_itself(const Origin& origin) {
+    return origin.connection == kOwnConnection || origin.connection == kSessionsConnection;
+  }
   struct Rebuild {
     Index at_least;  // of the snapshot that it waits for
     NodeId right;    // one that holds what the majority holds; 0: not known
@@ -205,6 +222,14 @@ struct Replica::State final : DurabilityView {
   bool stopped_told = false;
   bool restoring_told = false;
   Index replaced_at;  // a peer's snapshot of this index took the place of the state
+
+  // Leader: sessions.
+  SessionKeeper keeper;
+  std::optional<std::uint64_t> session_walk;  // how far the keeper was told of all; nothing: of all
+  std::vector<std::uint64_t> ends_under_way;  // proposed, and not yet applied
+  ClusterTime turn_before;                    // what had come in by then was read
+  Instant turn_promised = Instant::never();   // when the next turn was asked for
+  Instant settled_at;                         // before that no end is proposed
 
   // Writes issued and not yet durable, and the messages that wait for them.
   consensus::WriteId last_write = 0;

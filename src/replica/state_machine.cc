@@ -260,7 +260,8 @@ void StateMachine::read_in_entry(std::string_view bytes, std::string& reply, Ori
                                 .now = {header_.stamp, header_.wall},
                                 .reply = writer,
                                 .random = next_random_of_read(),
-                                .inside_entry = true};
+                                .inside_entry = true,
+                                .keep_alive = keep_alive_};
   run_read(context);
 }
 
@@ -270,8 +271,11 @@ ReadOutcome StateMachine::read(std::string_view bytes, commands::Stamp now, std:
   CHECK(decoded.ok(), "{}", decoded.error().message);
   origin = record_.origin;
   resp::ReplyWriter writer(reply, version_of(record_));
-  commands::ReadContext context{
-      .keyspace = *keyspace_, .now = now, .reply = writer, .random = random};
+  commands::ReadContext context{.keyspace = *keyspace_,
+                                .now = now,
+                                .reply = writer,
+                                .random = random,
+                                .keep_alive = keep_alive_};
   run_read(context);
   return context.escalate ? ReadOutcome::escalate : ReadOutcome::answered;
 }

@@ -18,6 +18,7 @@
 
 #include "base/ids.h"
 #include "commands/context.h"
+#include "commands/keep_alive.h"
 #include "keyspace/keyspace.h"
 #include "replica/batch.h"
 #include "replica/command_record.h"
@@ -74,6 +75,9 @@ class StateMachine {
   ReadOutcome read(std::string_view record, commands::Stamp now, std::uint64_t random,
                    std::string& reply, Origin& origin);
 
+  // Who is told that a session is kept, by reads that no entry holds; null: nobody can be.
+  void keep_sessions_by(commands::KeepAlive* keep_alive) { keep_alive_ = keep_alive; }
+
   // Whether a check is worth its work. That is this replica's affair: a check changes nothing.
   void look_at_checks(bool look) { look_at_checks_ = look; }
   // What the record just applied found, if it was a check that was looked at.
@@ -109,6 +113,7 @@ class StateMachine {
   bool restoring_ = false;  // likewise
   std::uint16_t level_ = 0;  // likewise
   bool look_at_checks_ = true;
+  commands::KeepAlive* keep_alive_ = nullptr;
   std::optional<Checked> check_;
   BatchHeader header_;
   Index index_;
