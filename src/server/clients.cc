@@ -86,6 +86,8 @@ void Clients::outcome(const Origin& origin, replica::Verdict verdict, std::strin
   ConnectionTable& table = state_->table;
   if (origin.connection == WaiterDrops::kSelf) {
     table.drops.on_outcome(origin.request, verdict);
+  } else if (origin.connection == KeptSessions::kConnection) {
+    table.kept.on_outcome(origin.request, verdict, reply);
   } else if (Connection* connection = table.find(origin.connection)) {
     connection->requests.outcome(origin.request, verdict, reply, index);
   }
@@ -135,6 +137,7 @@ void Clients::on_turn_end(Instant now) {
   state.now = now;
   if (table.password_set() != state.password_known) settings_changed();
   table.drops.on_turn_end(now);
+  table.kept.on_turn_end(now);
   if (now >= state.next_sweep()) state.sweep();
   for (const auto& connection : table.take_attention()) connection->on_attention();
   table.metrics.on_turn(now);
@@ -166,7 +169,7 @@ void Clients::flush() {
 Instant Clients::wake_at() const {
   const State& state = *state_;
   if (state.table.anything_wanted()) return state.now;
-  return std::min(state.next_sweep(), state.table.drops.wake_at());
+  return std::min({state.next_sweep(), state.table.drops.wake_at(), state.table.kept.wake_at()});
 }
 
 void Clients::drain() {

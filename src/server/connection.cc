@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/attach_commands.h"
 #include "server/dispatch.h"
 #include "server/transactions.h"
 
@@ -257,6 +258,7 @@ void Connection::kill(std::string_view reason) {
 }
 
 void Connection::detach() {
+  detach_all(session, table_);
   requests.close();
   table_.pushes.forget(*this);
   speak(resp::Version::resp2);

@@ -18,7 +18,11 @@ Salt random_salt(Services& services) {
 }  // namespace
 
 ConnectionTable::ConnectionTable(Services& node)
-    : services(node), drops(node), passwords(random_salt(node)), pushes(*this) {}
+    : services(node),
+      drops(node),
+      kept(node),
+      passwords(random_salt(node)),
+      pushes(*this) {}
 
 void ConnectionTable::add(std::shared_ptr<Connection> connection) {
   const std::uint64_t id = connection->id().value;

@@ -15,6 +15,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "server/kept_sessions.h"
 #include "server/metrics.h"
 #include "server/password.h"
 #include "server/pushes.h"
@@ -52,6 +53,7 @@ class ConnectionTable {
   Metrics metrics;
   ClientLimits limits;
   WaiterDrops drops;
+  KeptSessions kept;
   PasswordCache passwords;
   Pushes pushes;
   Dispatch* dispatch = nullptr;  // set by the owner before the first connection

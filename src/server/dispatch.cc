@@ -9,6 +9,7 @@
 #include "commands/wrapper_commands.h"
 #include "replica/command_record.h"
 #include "resp/limits.h"
+#include "server/attach_commands.h"
 #include "server/inner_command.h"
 
 namespace holdfast::server {
@@ -56,7 +57,8 @@ std::string too_new(std::string_view name, std::uint16_t needed, std::uint16_t n
 
 Dispatch::Dispatch(ConnectionTable& table) : table_(table) {
   for (const auto& group : {session_commands(), client_commands(), config_commands(),
-                            information_commands(), transaction_commands(), pubsub_commands()}) {
+                            information_commands(), transaction_commands(), pubsub_commands(),
+                            attach_commands()}) {
     for (const LocalCommand& command : group) {
       // The table finds a subcommand by two words.
       std::vector<std::string_view> words;

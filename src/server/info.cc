@@ -271,6 +271,9 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_applied_index", status.applied);
   lines.add("holdfast_snapshot_index", status.snapshot);
   lines.add("holdfast_transfer", services.handed_over());
+  if (const replica::Replica* replica = services.replica()) {
+    lines.add("holdfast_sessions", replica->keyspace().sessions().size());
+  }
   lines.add("holdfast_priority", services.config().priority);
   lines.add("holdfast_reads", services.config().reads);
   lines.add("holdfast_reads_by_lease", status.reads_by_lease);

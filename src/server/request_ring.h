@@ -35,6 +35,7 @@ struct Request {
     exec,      // a transaction; local answers may have to be put in
     wait,      // _DURABLE for WAIT: asked again until enough replicas have it
     password,  // _SETTING for CONFIG SET requirepass
+    attach,    // _SESSION.KEEP for SESSION.ATTACH, of the session `generation`
   };
 
   State state = State::held;

@@ -58,6 +58,7 @@ struct Session {
   Transaction transaction;
   Watching watching;
   Subscriptions subscriptions;  // changed by Channels only
+  std::vector<std::uint64_t> attached;  // sessions that it keeps alive (kept_sessions.h)
   bool replies_off = false;     // CLIENT REPLY OFF
   bool skip_next_reply = false;  // CLIENT REPLY SKIP
   bool no_evict = false;

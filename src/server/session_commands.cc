@@ -7,6 +7,7 @@
 #include "commands/arguments.h"
 #include "commands/errors.h"
 #include "replica/command_record.h"
+#include "server/attach_commands.h"
 #include "server/audit_log.h"
 #include "server/dispatch.h"
 #include "server/session_commands.h"
@@ -151,6 +152,7 @@ void quit(LocalCall& call) {
 
 void reset(LocalCall& call) {
   Session& session = call.connection.session;
+  detach_all(session, call.table);
   const std::uint64_t generation = session.watching.generation + 1;
   call.table.pushes.forget(call.connection);
   call.connection.speak(resp::Version::resp2);

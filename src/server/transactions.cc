@@ -7,6 +7,7 @@
 
 #include "replica/command_record.h"
 #include "resp/number.h"
+#include "server/attach_commands.h"
 #include "server/dispatch.h"
 
 namespace holdfast::server {
@@ -232,6 +233,7 @@ std::string translate_answer(Connection& connection, ConnectionTable& table, Req
   switch (request.kind) {
     case Request::Kind::watch: return watched(connection.session, request, answer);
     case Request::Kind::exec: return with_local_answers(connection, table, request, answer);
+    case Request::Kind::attach: return attached(connection, table, request, answer);
     case Request::Kind::password:
       return answer.starts_with('-') ? std::string(answer) : std::string("+OK\r\n");
     case Request::Kind::plain:
