@@ -116,6 +116,7 @@ void BenchKeys::add(const workload::History& history) {
       case Op::look:
         break;  // a lock is no key
       default:
+        if (workload::on_session(operation.op)) break;  // its key is judged by what was seen
         keys_.emplace(operation.key, Kind::plain);
     }
   }

@@ -45,7 +45,8 @@ std::vector<Row> rows_of(Scenario& s) {
         {"insert", &m.insert},
         {"read_all", &m.read_all},
         {"write_ttl", &m.write_ttl},
-        {"lock", &m.lock}}},
+        {"lock", &m.lock},
+        {"session", &m.session}}},
       {"clients",
        {{"clients", &m.clients},
         {"keys", &m.keys},
@@ -250,7 +251,7 @@ Result<void> make_sense(const Scenario& scenario) {
     return Error{"keys, locks and pipeline are at least 1"};
   }
   if (mix.read + mix.write + mix.cas + mix.erase + mix.add + mix.once_add + mix.insert +
-          mix.read_all + mix.write_ttl + mix.lock ==
+          mix.read_all + mix.write_ttl + mix.lock + mix.session ==
       0) {
     return Error{"the mix has no operation in it"};
   }
@@ -275,6 +276,7 @@ workload::Mix every_kind() {
   mix.write = 3;
   mix.cas = mix.erase = mix.add = mix.once_add = mix.insert = mix.read_all = mix.write_ttl = 1;
   mix.lock = 2;
+  mix.session = 1;
   return mix;
 }
 

@@ -23,6 +23,8 @@ Meaning meaning_of(const resp::Reply& reply) {
   const std::string_view word = field(reply.text, 0);
   if (word == "UNKNOWN") return Meaning::unknown;
   if (word == "LOST" || word == "FENCED") return Meaning::denied;
+  // Not before every node runs a program that knows the command.
+  if (reply.text.find(" it needs level ") != std::string::npos) return Meaning::not_done;
   const bool not_done = std::find(kNotDone.begin(), kNotDone.end(), word) != kNotDone.end();
   return not_done || reply.text.starts_with(kFull) ? Meaning::not_done : Meaning::nonsense;
 }
@@ -78,13 +80,16 @@ void Journal::end(std::size_t which, Ended ended, std::string ret, Instant now) 
 void Journal::settle(std::size_t which, const Answer& answer, ReadAnswer read) {
   const Operation& operation = history_[which];
   const bool looks = only_looks(operation.op);
+  // Keeping a session is a read to the nodes, though not without effect.
+  const bool reads =
+      looks || operation.op == Op::keep_session || operation.op == Op::attach_session;
   const auto no_promise = [&] {
     problem(fmt::format("{} {} {} was answered by {}", name_of(operation.op), operation.key,
                         operation.arg, show(*answer.reply)));
   };
   switch (answer.meaning) {
     case Meaning::not_done:
-      if (!looks && !answer.broken() && was_overtaken(*answer.reply)) no_promise();
+      if (!reads && !answer.broken() && was_overtaken(*answer.reply)) no_promise();
       return end(which, Ended::failed, {}, answer.now);
     case Meaning::unknown:
       // A look has no effect; a node that does not know its answer has to ask again.

@@ -9,6 +9,7 @@
 #include "workload/counters.h"
 #include "workload/locks.h"
 #include "workload/registers.h"
+#include "workload/sessions.h"
 #include "workload/sets.h"
 
 namespace holdfast::workload {
@@ -20,7 +21,10 @@ constexpr std::size_t kLasting = 4;
 // How many things altogether, however long a pipeline may be.
 constexpr std::size_t kMostAtOnce = 256;
 
-bool lasts(Op op) { return op == Op::cas || op == Op::write_ttl || op == Op::acquire; }
+bool lasts(Op op) {
+  return op == Op::cas || op == Op::write_ttl || op == Op::acquire ||
+         op == Op::open_session;
+}
 
 // The key of a read: mostly of a register, but of whatever else there is as well.
 std::string key_to_read(const Mix& mix, const Names& names, Prng& prng) {
@@ -51,10 +55,12 @@ Actor::~Actor() = default;
 
 std::optional<Op> Actor::choose() {
   constexpr Op kKinds[] = {Op::read,     Op::write,  Op::cas,      Op::erase,     Op::add,
-                           Op::once_add, Op::insert, Op::read_all, Op::write_ttl, Op::acquire};
+                           Op::once_add, Op::insert, Op::read_all, Op::write_ttl, Op::acquire,
+                           Op::open_session};
   std::array<std::uint32_t, std::size(kKinds)> shares = {
       mix_.read,     mix_.write,  mix_.cas,      mix_.erase,     mix_.add,
-      mix_.once_add, mix_.insert, mix_.read_all, mix_.write_ttl, mix_.lock};
+      mix_.once_add, mix_.insert, mix_.read_all, mix_.write_ttl, mix_.lock,
+      mix_.session};
   const auto lasting = std::count_if(activities_.begin(), activities_.end(),
                                      [](const Begun& begun) { return begun.lasts; });
   const bool full = static_cast<std::size_t>(lasting) >= kLasting;
@@ -107,6 +113,8 @@ std::unique_ptr<Activity> Actor::begin(Op kind) {
     case Op::write_ttl:
       return std::make_unique<ShortLived>(journal_, names_.short_lived(journal_.client(), key),
                                           fresh, prng_.between(30, 1500));
+    case Op::open_session:
+      return std::make_unique<SessionLife>(journal_, names_, SessionLife::draw(prng_));
     default:
       break;
   }

@@ -53,6 +53,12 @@ void FakeStore::advance(Instant now) {
   for (auto& [key, value] : values_) {
     if (value.ends < now_ && !value.text.empty()) set(key, "");
   }
+  while (!tenancies_.empty()) {
+    const auto due = std::find_if(tenancies_.begin(), tenancies_.end(),
+                                  [&](const auto& one) { return one.second.ends < now_; });
+    if (due == tenancies_.end()) break;
+    end(std::string(due->first));
+  }
   for (auto& [name, lock] : locks_) {
     for (std::size_t i = 0; i < lock.queue.size();) {
       if (lock.queue[i].ends >= now_) {
@@ -71,6 +77,7 @@ Instant FakeStore::next_due() const {
   for (const auto& [key, value] : values_) {
     if (!value.text.empty()) due = std::min(due, value.ends);
   }
+  for (const auto& [id, tenancy] : tenancies_) due = std::min(due, tenancy.ends);
   for (const auto& [name, lock] : locks_) {
     if (!lock.owner.empty()) due = std::min(due, lock.ends);
     for (const Waiter& waiter : lock.queue) due = std::min(due, waiter.ends);
@@ -104,6 +111,7 @@ std::optional<Reply> FakeStore::run(Session& session, const Words& words, Ticket
     return simple("OK");
   }
   if (name.starts_with("LOCK.")) return run_lock(words, ticket);
+  if (name.starts_with("SESSION.")) return run_session(session, words);
   return run_plain(words);
 }
 
@@ -169,6 +177,35 @@ std::map<std::string, std::string, std::less<>> FakeStore::values() const {
     if (!value.text.empty()) values[key] = value.text;
   }
   return values;
+}
+
+// ---- sessions
+
+void FakeStore::end(const std::string& id) {
+  for (const std::string& key : tenancies_.at(id).keys) set(key, "");
+  tenancies_.erase(id);
+}
+
+Reply FakeStore::run_session(Session& session, const Words& words) {
+  const std::string& name = words[0];
+  if (name == "SESSION.OPEN") {
+    const std::int64_t ttl_ms = number(words[2]);
+    tenancies_[fmt::format("{}", ++revision_)] = {ttl_ms, now_ + milliseconds(ttl_ms), {}};
+    return integer(revision_);
+  }
+  const std::string& id = words[1];
+  const auto found = tenancies_.find(id);
+  const bool there = found != tenancies_.end();
+  if (name == "SESSION.DETACH") return integer(session.attached.erase(id) != 0 ? 1 : 0);
+  if (name == "SESSION.CLOSE") {
+    if (there) end(id);
+    return integer(there ? 1 : 0);
+  }
+  if (!there) return fake_error("LOST");
+  if (name == "SESSION.BIND") return integer(found->second.keys.insert(words[2]).second ? 1 : 0);
+  if (name == "SESSION.ATTACH") session.attached.insert(id);
+  found->second.ends = now_ + milliseconds(found->second.ttl_ms);
+  return integer(found->second.ttl_ms);
 }
 
 // ---- locks

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class FakeStore {
     std::map<std::string, std::uint64_t> watched;
     bool in_transaction = false;
     std::vector<Words> queue;
+    std::set<std::string> attached;
   };
 
   // `maps`: answers records as RESP3 does.
@@ -51,6 +53,12 @@ class FakeStore {
     std::string text;
     Instant ends = Instant::never();
   };
+  // Of SESSION.OPEN.
+  struct Tenancy {
+    std::int64_t ttl_ms = 0;
+    Instant ends;
+    std::set<std::string> keys;
+  };
   struct Waiter {
     std::string owner;
     std::int64_t ttl_ms = 0;
@@ -67,7 +75,9 @@ class FakeStore {
     std::deque<Waiter> queue;
   };
 
+  void end(const std::string& id);
   resp::Reply run_plain(const Words& words);
+  resp::Reply run_session(Session& session, const Words& words);
   std::optional<resp::Reply> run_lock(const Words& words, Ticket ticket);
   std::optional<resp::Reply> acquire(Lock& lock, const Words& words, Ticket ticket);
   resp::Reply look(const Lock& lock) const;
@@ -86,6 +96,7 @@ class FakeStore {
   std::map<std::string, std::uint64_t> revisions_;  // of every key that ever was
   std::map<std::string, resp::Reply> once_;
   std::map<std::string, Lock> locks_;
+  std::map<std::string, Tenancy> tenancies_;  // by id
   std::vector<std::pair<Ticket, resp::Reply>> completed_;
 };
 

@@ -222,6 +222,7 @@ Mix mix_of_all() {
           .read_all = 2,
           .write_ttl = 2,
           .lock = 3,
+          .session = 3,
           .keys = 3,
           .locks = 2,
           .pipeline = 4,

@@ -9,7 +9,9 @@ namespace holdfast::workload {
 std::string_view name_of(Op op) {
   static constexpr std::array<std::string_view, kOps> kNames = {
       "read",     "write",   "cas",   "add",     "once_add", "erase", "write_ttl",    "insert",
-      "read_all", "acquire", "renew", "release", "check",    "look",  "guarded_write"};
+      "read_all", "acquire", "renew", "release", "check",    "look",  "guarded_write",
+      "open_session",  "keep_session",  "attach_session", "detach_session", "close_session",
+      "set_ephemeral", "bind_ephemeral", "read_ephemeral"};
   return kNames.at(static_cast<std::size_t>(op));
 }
 
@@ -40,7 +42,24 @@ std::int64_t number_field(std::string_view words, std::size_t number) {
 }
 
 bool only_looks(Op op) {
-  return op == Op::read || op == Op::read_all || op == Op::check || op == Op::look;
+  return op == Op::read || op == Op::read_all || op == Op::check || op == Op::look ||
+         op == Op::read_ephemeral;
+}
+
+bool on_session(Op op) {
+  switch (op) {
+    case Op::open_session:
+    case Op::keep_session:
+    case Op::attach_session:
+    case Op::detach_session:
+    case Op::close_session:
+    case Op::set_ephemeral:
+    case Op::bind_ephemeral:
+    case Op::read_ephemeral:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace holdfast::workload

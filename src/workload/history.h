@@ -33,8 +33,17 @@ enum class Op : std::uint8_t {
   look,       // LOCK.INFO                       ret: "token owner:queued_at owner:queued_at …",
               //   the token 0 if it is free, the waiters in order
   guarded_write,  // GUARD key token SET: arg "token key value"  ret: OK, "" if fenced
+  // Of a session, whose key is the ephemeral one of the operation, bound or not:
+  open_session,    // SESSION.OPEN: arg ttl            ret: the id
+  keep_session,    // SESSION.KEEP: arg "id ttl"       ret: what is left, "" if it has ended
+  attach_session,  // SESSION.ATTACH: likewise
+  detach_session,  // SESSION.DETACH: arg id           ret: 1 or 0
+  close_session,   // SESSION.CLOSE: arg id            ret: 1 or 0
+  set_ephemeral,   // SET key id                       ret: OK
+  bind_ephemeral,  // SESSION.BIND: arg id             ret: 1 or 0, "" if it has ended
+  read_ephemeral,  // GET key                          ret: value, "" if none
 };
-inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::guarded_write) + 1;
+inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::read_ephemeral) + 1;
 
 enum class Ended : std::uint8_t { ok, failed, unknown };
 
@@ -67,6 +76,9 @@ std::string_view name_of(Ended ended);
 std::string_view field(std::string_view words, std::size_t number);
 // The same as a number; -1 if it is none.
 std::int64_t number_field(std::string_view words, std::size_t number);
+
+// Whether it is one of a session's.
+bool on_session(Op op);
 
 // Whether the operation leaves everything as it is, however it ends.
 bool only_looks(Op op);

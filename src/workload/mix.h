@@ -15,6 +15,7 @@ struct Mix {
   std::uint32_t insert = 0, read_all = 0;                 // sets
   std::uint32_t write_ttl = 0;                            // keys that end by themselves
   std::uint32_t lock = 0;  // acquire … renew, check, look, guarded_write … release, or let it end
+  std::uint32_t session = 0;  // open … bind, keep … close, or let it end
   std::uint32_t keys = 4;  // of each kind
   std::uint32_t locks = 2;
   std::uint32_t pipeline = 1;  // commands in one go, at most (chance decides how many)

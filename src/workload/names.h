@@ -32,6 +32,8 @@ class Names {
   std::string short_lived(std::uint64_t client, std::uint64_t number) const {
     return fmt::format("{}t{}.{}", prefix_, client, number);
   }
+  // A key for one session, never used again.
+  std::string ephemeral() { return fmt::format("{}e{}", prefix_, fresh_name()); }
   // A set that has grown large is left for a new one, which each client finds by itself.
   std::string set(std::uint64_t number) const {
     return fmt::format("{}s{}.{}", prefix_, number, generations_.at(number));

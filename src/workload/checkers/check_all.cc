@@ -7,6 +7,7 @@
 #include "workload/checkers/linearizable.h"
 #include "workload/checkers/locks.h"
 #include "workload/checkers/session.h"
+#include "workload/checkers/tenancies.h"
 
 namespace holdfast::workload {
 
@@ -22,6 +23,7 @@ std::vector<Verdict> check_all(const History& history, const std::vector<Finals>
   ask(check_counters(whole));
   ask(check_locks(whole, options));
   ask(check_sessions(history));
+  ask(check_tenancies(history, options));
   ask(check_expiry(history, options));
   ask(check_linearizable(whole, options.budget));
   return objections;
