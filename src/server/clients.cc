@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "commands/context.h"
@@ -26,11 +27,11 @@ constexpr std::string_view kProtected =
     "then use AUTH from here; or turn this protection off with CONFIG SET protected-mode no, if "
     "everyone who can reach this port may read and change everything.\r\n";
 
-// Whether the state knows of it; one past its deadline counts until an entry ends it.
-bool is_held(const keyspace::Keyspace& keyspace, const Holding& holding) {
-  const keyspace::Key key = commands::key_of(holding.name);
-  return holding.kind == keyspace::HoldingKind::lock &&
-         keyspace.locks().holds(key, holding.token, ClusterTime{});
+// Whether the state knows of it; one past its deadline counts until an entry ends it. Nothing of what
+// cannot be asked for by a token.
+std::optional<bool> is_held(const keyspace::Keyspace& keyspace, const Holding& holding) {
+  if (holding.kind != keyspace::HoldingKind::lock) return std::nullopt;
+  return keyspace.locks().holds(commands::key_of(holding.name), holding.token, ClusterTime{});
 }
 
 }  // namespace
@@ -158,9 +159,10 @@ Instant Clients::State::next_sweep() const {
 
 void Clients::flush() {
   ConnectionTable& table = state_->table;
-  table.pushes.on_turn_end([&table](const Holding& holding) {
+  table.pushes.on_turn_end([&table](const Holding& holding) -> std::optional<bool> {
     const replica::Replica* replica = table.services.replica();
-    return replica != nullptr && is_held(replica->keyspace(), holding);
+    if (replica == nullptr) return false;
+    return is_held(replica->keyspace(), holding);
   });
   for (const auto& connection : table.take_flushes()) connection->flush();
   table.forget_gone();

@@ -85,15 +85,20 @@ void Holders::forget(ConnectionId id) {
   }
 }
 
-void Holders::compare(const std::function<bool(const Holding&)>& still_held) {
+std::set<ConnectionId> Holders::compare(const StillHeld& still_held) {
   std::vector<Holding> gone;
+  std::set<ConnectionId> doubtful;
   for (const auto& [holding, listeners] : holdings_) {
-    if (!still_held(holding)) gone.push_back(holding);
+    const auto held = still_held(holding);
+    if (held && !*held) gone.push_back(holding);
+    if (held) continue;
+    for (const auto& [id, request] : listeners) doubtful.insert(id);
   }
   for (const Holding& holding : gone) {
     const auto found = holdings_.find(holding);
     if (found != holdings_.end()) end(found, "unknown");
   }
+  return doubtful;
 }
 
 }  // namespace holdfast::server

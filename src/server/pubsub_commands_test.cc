@@ -1,4 +1,5 @@
 #include "server/client_test_tools.h"
+#include "server/connection.h"
 #include "server/pushes.h"
 
 namespace holdfast::server::testing {
@@ -297,6 +298,31 @@ TEST_F(PubSubTest, WhatWasMissedIsToldToHoldersAndClosesListeners) {
   EXPECT_TRUE(listener.stream->closed);
   EXPECT_FALSE(reader.stream->closed);
   EXPECT_TRUE(answered.stream->closed);
+}
+
+TEST(Holders, WhoseHoldingCannotBeAskedForIsNamed) {
+  FakeNode node;
+  ConnectionTable table(node);
+  FakeStream stream("127.0.0.1:50000");
+  auto connection = std::make_shared<Connection>(table, stream, table.next_id());
+  table.add(connection);
+  connection->speak(resp::Version::resp3);
+  Notice notice;
+  notice.name = "permits";
+  notice.token = 5;
+  notice.holding = HoldingKind::semaphore;
+  notice.origin = {NodeId(1), Incarnation(5), connection->id(), 0};
+  Holders& holders = table.pushes.holders;
+  holders.granted(notice);
+  notice.holding = HoldingKind::lock;
+  holders.granted(notice);
+  const auto doubtful = holders.compare([](const Holding& holding) -> std::optional<bool> {
+    if (holding.kind == HoldingKind::semaphore) return std::nullopt;
+    return true;
+  });
+  EXPECT_EQ(doubtful, std::set<ConnectionId>{connection->id()});
+  EXPECT_EQ(holders.size(), 2u);
+  EXPECT_EQ(holders.told(), 0u);
 }
 
 // ---- elections

@@ -105,10 +105,12 @@ void Pushes::on_missed(Index from) {
   missed_from_ = missed_from_ ? std::min(*missed_from_, from) : from;
 }
 
-void Pushes::on_turn_end(const std::function<bool(const Holding&)>& still_held) {
+void Pushes::on_turn_end(const Holders::StillHeld& still_held) {
   if (const auto from = std::exchange(missed_from_, std::nullopt)) {
     channels.close_own(kMissed);
-    holders.compare(still_held);
+    for (const ConnectionId id : holders.compare(still_held)) {
+      if (Connection* connection = table_.find(id)) connection->kill(kMissed);
+    }
     // The leader may have answered an acquire that is among the entries not seen, and its end be among
     // them too.
     table_.for_each([&](Connection& connection) {

@@ -40,7 +40,7 @@ class Pushes {
   // The entries after this one, up to the present state, were not seen here.
   void on_missed(Index from);
   // Once a turn, not from inside the replica; `still_held` asks the present state.
-  void on_turn_end(const std::function<bool(const Holding&)>& still_held);
+  void on_turn_end(const Holders::StillHeld& still_held);
   // The connection ends, or begins anew (RESET).
   void forget(Connection& connection);
   // For connections that speak RESP3: how many there are.
