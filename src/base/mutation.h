@@ -129,6 +129,12 @@ enum class Mutation : std::uint8_t {
   keeping_unconfirmed,
   kept_after_end_proposed,
   bound_keys_survive,
+  ifrev_compares_created,
+  throttle_counts_refused,
+  latch_counts_owner_twice,
+  latch_forgets_waiters,
+  feed_splits_transaction,
+  feed_without_expiry,
   // snapshots
   applied_twice,
   install_keeps_old_state,

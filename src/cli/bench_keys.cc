@@ -114,7 +114,12 @@ void BenchKeys::add(const workload::History& history) {
       case Op::release:
       case Op::check:
       case Op::look:
-        break;  // a lock is no key
+      case Op::throttle:
+      case Op::latch_down:
+      case Op::latch_wait:
+      case Op::pair_write:
+      case Op::feed_read:
+        break;  // no key of a value
       default:
         if (workload::on_session(operation.op)) break;  // its key is judged by what was seen
         keys_.emplace(operation.key, Kind::plain);

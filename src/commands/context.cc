@@ -15,7 +15,7 @@ const keyspace::Object* WriteContext::find(std::string_view name) {
   const keyspace::Key key = key_of(name);
   const keyspace::Object* const object = keyspace.find(key);
   if (object == nullptr || !object->due(now.cluster)) return object;
-  keyspace.erase(key);
+  keyspace.erase(key, true);
   happened(keyspace::KeyEvents::expired, "expired", name);
   return nullptr;
 }

@@ -7,6 +7,7 @@
 
 #include "commands/arguments.h"
 #include "commands/errors.h"
+#include "keyspace/latch.h"
 
 namespace holdfast::commands {
 namespace {
@@ -211,7 +212,10 @@ void drop_waiter(WriteContext& context, Args args) {
   const Origin origin{NodeId(numbers[0]), Incarnation(numbers[1]), ConnectionId(numbers[2]),
                       numbers[3]};
   LockTable& locks = context.keyspace.locks();
-  const bool dropped = locks.drop_waiter(key_of(args[1]), origin, context.now.cluster);
+  const keyspace::Key name = key_of(args[1]);
+  // What it waits for is told by the origin alone.
+  const bool dropped = locks.drop_waiter(name, origin, context.now.cluster) ||
+                       context.keyspace.latches().drop_waiter(name, origin);
   context.reply.integer(dropped ? 1 : 0);
 }
 
@@ -220,8 +224,11 @@ void drop_node(WriteContext& context, Args args) {
   std::uint64_t numbers[3];
   if (!read_numbers(context, args, 1, numbers)) return;
   const ClusterTime since{static_cast<std::int64_t>(numbers[2])};
-  const std::size_t dropped = context.keyspace.locks().drop_node(
-      NodeId(numbers[0]), Incarnation(numbers[1]), since, context.now.cluster);
+  const NodeId node(numbers[0]);
+  const Incarnation up_to(numbers[1]);
+  std::size_t dropped =
+      context.keyspace.locks().drop_node(node, up_to, since, context.now.cluster);
+  dropped += context.keyspace.latches().drop_node(node, up_to);
   context.reply.integer(static_cast<std::int64_t>(dropped));
 }
 
@@ -262,7 +269,9 @@ std::span<const CommandSpec> lock_rows() { return kRows; }
 std::string answer_event(const keyspace::WaiterEvent& event, ClusterTime now) {
   std::string out;
   resp::ReplyWriter reply(out, event.resp3 ? resp::Version::resp3 : resp::Version::resp2);
-  if (event.granted) {
+  if (event.kind == keyspace::WaitKind::latch) {
+    reply.integer(event.granted ? 1 : 0);
+  } else if (event.granted) {
     answer_grant(reply, event.grant, event.grant.deadline.ms - now.ms);
   } else {
     reply.null_array();

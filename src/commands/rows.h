@@ -15,6 +15,9 @@ std::span<const CommandSpec> expire_rows();
 std::span<const CommandSpec> node_rows();
 std::span<const CommandSpec> restore_rows();
 std::span<const CommandSpec> level_rows();
+std::span<const CommandSpec> throttle_rows();
+std::span<const CommandSpec> latch_rows();
+std::span<const CommandSpec> feed_rows();
 // Answered by server/, which knows connections and the node; COMMAND by answer_command below.
 std::span<const CommandSpec> connection_rows();
 

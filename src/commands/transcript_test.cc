@@ -18,6 +18,7 @@
 //   ! client N                 who speaks from here on (client 1 at first, of node 1)
 //   ! node N                   at which node
 //   ! entry  … ! end           the commands between are one entry
+//   ! exec  … ! end            likewise, and they are one transaction
 //   ! pulse                    an entry without commands
 //   ! bound N                  how much an entry may expire (100 at first)
 //   ! random N                 what RANDOMKEY gets
@@ -200,6 +201,7 @@ class Story {
                          .random = random_,
                          .resp3 = version_ == resp::Version::resp3};
     run_in_entry(spec, context, words);
+    if (!in_exec_) keyspace_->end_step();
     say(context.blocked ? "(waits)" : shown(bytes));
     tell_events();
   }
@@ -293,11 +295,13 @@ class Story {
   }
 
   void act(const std::string& verb, const std::string& value) {
-    if (verb == "entry" || verb == "pulse") {
+    if (verb == "entry" || verb == "exec" || verb == "pulse") {
       begin_entry();
-      in_entry_ = verb == "entry";
+      in_entry_ = verb != "pulse";
+      in_exec_ = verb == "exec";
     } else if (verb == "end") {
-      in_entry_ = false;
+      in_entry_ = in_exec_ = false;
+      keyspace_->end_step();
     } else if (verb == "state") {
       say(fmt::format("keys {}, with a deadline {}, locks held {}, waiting {}", keyspace_->size(),
                       keyspace_->expiring(), keyspace_->locks().held(),
@@ -346,6 +350,7 @@ class Story {
   std::size_t bound_ = 100;
   bool in_entry_ = false;
   std::uint8_t topics_ = 0;
+  bool in_exec_ = false;
   std::map<std::string, std::uint64_t> digests_;
   JustKept kept_;
   std::string printed_;

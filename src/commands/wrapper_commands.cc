@@ -8,6 +8,7 @@
 #include "base/mutation.h"
 #include "commands/arguments.h"
 #include "commands/errors.h"
+#include "commands/levels.h"
 #include "commands/lock_commands.h"
 #include "keyspace/guard.h"
 #include "keyspace/once.h"
@@ -27,6 +28,7 @@ constexpr std::size_t kAnswerFrame = 64;
 constexpr std::size_t kDeepest = 8;
 
 bool is_guard(Args args) { return is_word(args[0], "guard") || is_word(args[0], "hf.guard"); }
+bool is_ifrev(Args args) { return is_word(args[0], "ifrev"); }
 bool is_once(Args args) { return is_word(args[0], "once") || is_word(args[0], "hf.once"); }
 
 bool is_wrapper(const CommandSpec* spec) { return spec != nullptr && spec->is(kWrapper); }
@@ -86,6 +88,40 @@ void raise_floors(WriteContext& context, Args args) {
 void guard(WriteContext& context, Args args) {
   if (const auto refused = fenced_by(context, args)) return context.reply.error(*refused);
   raise_floors(context, args);
+  const Args inner = inner_words(args);
+  run_in_entry(*find_command(inner), context, inner);
+}
+
+// ---- IFREV
+
+// A revision in a client's words.
+std::optional<std::uint64_t> parse_revision(std::string_view word) {
+  const auto revision = parse_unsigned(word);
+  return revision && *revision < keyspace::kRevisionLimit ? revision : std::nullopt;
+}
+
+constexpr std::string_view kBadRevision = "ERR revision is not an integer or out of range";
+
+// Why this one IFREV would refuse now.
+std::optional<std::string> changed_since(const WriteContext& context, Args args) {
+  const auto wanted = parse_revision(args[2]);
+  if (!wanted) return std::string(kBadRevision);
+  const keyspace::Object* const object = context.keyspace.find(key_of(args[1]));
+  const bool there = object != nullptr && !object->due(context.now.cluster);
+  const bool created = mutated(Mutation::ifrev_compares_created);
+  const std::uint64_t present = !there ? 0 : created ? object->created : object->modified;
+  if (present == *wanted) return std::nullopt;
+  return fmt::format(
+      "CHANGED nothing was done: the key {} is at revision {}{}, not at {}; read it again and decide "
+      "anew",
+      quoted(args[1]), present, there ? "" : " (absent)", *wanted);
+}
+
+void ifrev(WriteContext& context, Args args) {
+  // EXEC has compared all revisions before it ran anything, as it has asked all guards.
+  if (!context.guards_checked) {
+    if (const auto refused = changed_since(context, args)) return context.reply.error(*refused);
+  }
   const Args inner = inner_words(args);
   run_in_entry(*find_command(inner), context, inner);
 }
@@ -272,6 +308,8 @@ void rev(ReadContext& context, Args args) {
 
 constexpr std::string_view kSince = "holdfast 0.1";
 constexpr std::string_view kGuardSummary = "Run a write only while a token holds a lock.";
+constexpr std::string_view kIfrevSummary =
+    "Run a write only if a key is still at a revision; 0: only if it is absent.";
 constexpr std::string_view kOnceSummary =
     "Run a write at most once per request id; a repeat returns the first answer.";
 constexpr std::string_view kRevSummary =
@@ -279,7 +317,7 @@ constexpr std::string_view kRevSummary =
 constexpr std::uint32_t kWraps = kWrite | kWrapper | kMovableKeys;
 
 constexpr CommandSpec wrapper(std::string_view name, int arity, WriteHandler write,
-                              std::string_view summary) {
+                              std::string_view summary, std::uint16_t level = 0) {
   return {name,
           arity,
           kWraps,
@@ -295,7 +333,8 @@ constexpr CommandSpec wrapper(std::string_view name, int arity, WriteHandler wri
           summary,
           "That of the command inside.",
           "RW access update",
-          ""};
+          "",
+          level};
 }
 
 constexpr CommandSpec revision(std::string_view name) {
@@ -307,6 +346,7 @@ constexpr CommandSpec revision(std::string_view name) {
 constexpr CommandSpec kRows[] = {
     wrapper("guard", -4, guard, kGuardSummary),
     wrapper("hf.guard", -4, guard, kGuardSummary),
+    wrapper("ifrev", -4, ifrev, kIfrevSummary, Levels::kCoordination),
     wrapper("once", -2, once, kOnceSummary),
     wrapper("hf.once", -2, once, kOnceSummary),
     revision("rev"),
@@ -320,6 +360,10 @@ std::optional<std::string> refuse_layer(Args words, bool inside_once) {
     if (!token || *token == 0) return "ERR token is not an integer or out of range";
     return std::nullopt;
   }
+  if (is_ifrev(words)) {
+    if (!parse_revision(words[2])) return std::string(kBadRevision);
+    return std::nullopt;
+  }
   if (inside_once) return "ERR ONCE does not go inside ONCE";
   if (words[1].empty()) return "ERR a request id must not be empty";
   if (words[1].size() <= kIdBytes) return std::nullopt;
@@ -331,7 +375,7 @@ std::optional<std::string> refuse_layer(Args words, bool inside_once) {
 std::span<const CommandSpec> wrapper_rows() { return kRows; }
 
 Args inner_words(Args args) {
-  std::size_t own = 2;
+  std::size_t own = is_ifrev(args) ? 3 : 2;
   if (is_guard(args)) own = args.size() > 3 && is_word(args[3], "strict") ? 4 : 3;
   return args.size() <= own ? Args{} : args.subspan(own);
 }
@@ -362,7 +406,7 @@ std::optional<std::string> refuse_wrapped(Args args) {
   const bool keyless = key_positions(spec, words).empty() && spec.group != "session";
   if (!spec.is(kWrite) || blocks || keyless) {
     return fmt::format(
-        "ERR GUARD and ONCE wrap commands that write keys and do not block, {} is none",
+        "ERR GUARD, ONCE and IFREV wrap commands that write keys and do not block, {} is none",
         quoted(words[0]));
   }
   return std::nullopt;
@@ -374,6 +418,12 @@ std::vector<std::size_t> wrapped_keys(Args args) {
   if (spec == nullptr) return {};
   std::vector<std::size_t> positions = key_positions(*spec, words);
   for (std::size_t& position : positions) position += args.size() - words.size();
+  // What IFREV looks at is a key like those that are written.
+  std::size_t at = 0;
+  for (Args outer = args; outer.size() > words.size(); outer = inner_words(outer)) {
+    if (is_ifrev(outer)) positions.insert(positions.begin() + static_cast<std::ptrdiff_t>(at++),
+                                          args.size() - outer.size() + 1);
+  }
   return positions;
 }
 
@@ -391,6 +441,8 @@ std::optional<std::string> fenced(const WriteContext& context, Args args) {
   for (; !args.empty() && is_wrapper(find_command(args)); args = inner_words(args)) {
     if (is_guard(args)) {
       if (auto refused = fenced_by(context, args)) return refused;
+    } else if (is_ifrev(args)) {
+      if (auto refused = changed_since(context, args)) return refused;
     } else if (!inner_words(args).empty() && live_record(context, scope_of(args)) != nullptr) {
       return std::nullopt;  // a repeat: it is told what was answered, and nothing is written
     }

@@ -1,13 +1,15 @@
-// GUARD and ONCE, which wrap a write, and REV.
+// GUARD, IFREV and ONCE, which wrap a write, and REV.
 //
 //   GUARD name token [STRICT] COMMAND args…    only while the token holds the lock, else -FENCED
+//   IFREV key revision COMMAND args…           only if the key is at that revision, else -CHANGED
 //   ONCE  request-id COMMAND args…             at most once per id; a repeat gets the first answer
 //
-// Both wrap any command that writes keys, LOCK.ACQUIRE (its WAIT included) and each other; not what
-// only reads, nor what the connection itself answers. In MULTI a guard that fails lets nothing of
-// the EXEC run, and `ONCE id` alone, as the first queued word, covers the whole EXEC.
+// They wrap any command that writes keys, LOCK.ACQUIRE (its WAIT included) and each other; not what
+// only reads, nor what the connection itself answers. In MULTI a guard or an IFREV that fails lets
+// nothing of the EXEC run: all are asked before anything of it is done. `ONCE id` alone, as the
+// first queued word, covers the whole EXEC.
 //
-// How EXEC does both (in replica/):
+// How EXEC does all that (in replica/):
 //
 //   const auto run_all = [&](WriteContext& inner) {
 //     … watched keys …
@@ -48,7 +50,7 @@ std::uint16_t level_needed(Args args);
 
 // ---- for EXEC
 
-// The error of the first guard in these words, wrapped or not, that would refuse; nothing if all
+// The error of the first guard or IFREV in these words, wrapped or not, that would refuse; nothing if all
 // would let pass. Changes nothing.
 std::optional<std::string> fenced(const WriteContext& context, Args args);
 inline bool guards_pass(const WriteContext& context, Args args) {

@@ -87,6 +87,25 @@ TEST_F(WrapperTest, AFailingGuardLetsNothingOfAnExecRun) {
   EXPECT_EQ(keyspace_.digest(), digest);
 }
 
+TEST_F(WrapperTest, AFailingIfrevLetsNothingOfAnExecRun) {
+  run({"SET", "a", "1"});
+  const std::uint64_t digest = keyspace_.digest();
+  EXPECT_TRUE(exec({{"SET", "b", "9"}, {"IFREV", "a", "7", "SET", "a", "9"}}).starts_with("-CHANGED"));
+  EXPECT_TRUE(exec({{"SET", "b", "9"}, {"ONCE", "x", "IFREV", "a", "0", "SET", "a", "9"}})
+                  .starts_with("-CHANGED"));
+  EXPECT_EQ(keyspace_.digest(), digest);
+}
+
+TEST_F(WrapperTest, AllRevisionsAreComparedBeforeAnExecRuns) {
+  run({"SET", "a", "1"});
+  // The first changes what the second has compared.
+  EXPECT_EQ(exec({{"IFREV", "a", "1", "SET", "a", "2"}, {"IFREV", "a", "1", "INCR", "a"}}),
+            "*2\r\n+OK\r\n:3\r\n");
+  EXPECT_EQ(exec({{"ONCE", "x"}, {"IFREV", "a", "3", "SET", "a", "4"}}), "*2\r\n+OK\r\n+OK\r\n");
+  EXPECT_EQ(exec({{"ONCE", "x"}, {"IFREV", "a", "3", "SET", "a", "4"}}), "*2\r\n+OK\r\n+OK\r\n");
+  EXPECT_EQ(value_of("a"), "4");
+}
+
 TEST_F(WrapperTest, AGuardIsAskedOnceForTheWholeExec) {
   run({"LOCK.ACQUIRE", "l", "me", "TTL", "1000"});
   EXPECT_EQ(exec({{"LOCK.RELEASE", "l", "1"}, {"GUARD", "l", "1", "INCR", "n"}}),

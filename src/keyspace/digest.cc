@@ -73,7 +73,10 @@ std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) co
   const Core& core = state_->core;
   CHECK(first_slot <= kSlotCount && count <= kSlotCount - first_slot);
   Hashing hashing(core.format);
-  if (count == kSlotCount) encode_header(hashing.writer(), core, core.format);
+  if (count == kSlotCount) {
+    encode_header(hashing.writer(), core, core.format);
+    encode_feeds(hashing.writer(), core);
+  }
   for (std::uint32_t slot = first_slot; slot < first_slot + count; ++slot) {
     // Buckets are no slots: only who asks for everything gets them.
     const std::uint64_t removal = count == kSlotCount ? core.removals.at(slot) : 0;
@@ -95,6 +98,7 @@ DigestPart Keyspace::digest_part(const DigestCursor& from, std::size_t bytes) co
   CHECK(bytes > 0);
   Hashing hashing(core.format);
   encode_header(hashing.writer(), core, core.format);
+  encode_feeds(hashing.writer(), core);
   write(hashing, from);
   DigestCursor at = from;
   for (; at.slot < kSlotCount; ++at.slot, at.section = 0, at.left = 0) {

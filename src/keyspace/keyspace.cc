@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/mutation.h"
 #include "keyspace/guard.h"
+#include "keyspace/latch_state.h"
 #include "keyspace/lock_queue.h"
 #include "keyspace/once.h"
 #include "keyspace/sizes.h"
@@ -31,6 +32,7 @@ StoredObject& add_key(Core& core, SlotState& state, Key key, Value value) {
   ++core.totals.keys;
   ++core.key_counts[key.slot.value];
   core.notices.key(KeyEvents::fresh, "new", object.name);
+  if (!core.feeds.empty()) note_set(core, object);
   return object;
 }
 
@@ -43,16 +45,22 @@ StoredObject& existing(SlotState& state, Key key) {
 
 }  // namespace
 
-void remove_key(Core& core, Slot slot, StoredObject& object) {
+void remove_key(Core& core, Slot slot, StoredObject& object, bool ended) {
   SlotState& state = core.change(slot);
   loosen(core, object);
   core.removals.note(object.name, core.next_revision());
+  if (!core.feeds.empty()) {
+    note_removal(core, object.name, ended ? FeedOperation::expired : FeedOperation::del);
+  }
   core.deadlines.cancel(object, DeadlineKind::key);
   core.memory -= object_memory(object);
   --core.totals.keys;
   --core.key_counts[slot.value];
   state.keys.remove(object);
 }
+
+Latch::Latch() = default;
+Latch::~Latch() = default;
 
 Core::Core(std::uint64_t seed) : hash_seed(seed), slots(kSlotCount), key_counts(kSlotCount) {}
 Core::~Core() = default;
@@ -96,6 +104,8 @@ Keyspace::Keyspace(std::uint64_t hash_seed) : state_(std::make_unique<State>(has
   state_->guards = std::make_unique<GuardTable>(*this);
   state_->once = std::make_unique<OnceTable>(*this);
   state_->sessions = std::make_unique<SessionTable>(*this);
+  state_->latches = std::make_unique<LatchTable>(*this);
+  state_->feeds = std::make_unique<FeedTable>(*this);
 }
 Keyspace::~Keyspace() = default;
 
@@ -122,6 +132,7 @@ const Object& Keyspace::put(Key key, Value value) {
   std::swap(object->value, value);  // not a move: a short string would leave the old memory there
   core.memory += object->value.memory();
   object->modified = core.next_revision();
+  if (!core.feeds.empty()) note_set(core, *object);
   return *object;
 }
 
@@ -134,6 +145,7 @@ const Object& Keyspace::put_text(Key key, std::string_view text) {
   object->value.assign(text);
   core.memory += object->value.memory();
   object->modified = core.next_revision();
+  if (!core.feeds.empty()) note_set(core, *object);
   return *object;
 }
 
@@ -144,22 +156,25 @@ void Keyspace::edit_text(Key key, const std::function<void(std::string&)>& edit)
   edit(object.value.edit());
   core.memory += object.value.memory();
   object.modified = core.next_revision();
+  if (!core.feeds.empty()) note_set(core, object);
 }
 
 void Keyspace::set_expiry(Key key, Expiry expiry) {
   Core& core = state_->core;
   StoredObject& object = existing(core.change(key.slot), key);
   core.memory -= object_memory(object);
+  const bool changes = object.expiry.set() || expiry.set();
   object.expiry = expiry.set() ? expiry : Expiry{};
   core.memory += object_memory(object);
   core.schedule_key(object, key.slot);
   object.modified = core.next_revision();
+  if (changes && !core.feeds.empty()) note_expiry(core, object);
 }
 
-bool Keyspace::erase(Key key) {
+bool Keyspace::erase(Key key, bool ended) {
   if (find(key) == nullptr) return false;
   Core& core = state_->core;
-  remove_key(core, key.slot, existing(core.change(key.slot), key));
+  remove_key(core, key.slot, existing(core.change(key.slot), key), ended);
   return true;
 }
 
@@ -181,6 +196,7 @@ void Keyspace::clear() {
     core.key_counts[number] = 0;
   }
   core.totals.keys = 0;
+  if (!core.feeds.empty()) note_flush(core);
 }
 
 std::uint64_t Keyspace::modified(Key key) const {
@@ -243,6 +259,14 @@ OnceTable& Keyspace::once() { return *state_->once; }
 const OnceTable& Keyspace::once() const { return *state_->once; }
 SessionTable& Keyspace::sessions() { return *state_->sessions; }
 const SessionTable& Keyspace::sessions() const { return *state_->sessions; }
+LatchTable& Keyspace::latches() { return *state_->latches; }
+const LatchTable& Keyspace::latches() const { return *state_->latches; }
+FeedTable& Keyspace::feeds() { return *state_->feeds; }
+const FeedTable& Keyspace::feeds() const { return *state_->feeds; }
+
+void Keyspace::end_step() {
+  if (!state_->core.feeds.empty()) end_feed_step(state_->core);
+}
 
 const std::string* Keyspace::setting(std::string_view name) const {
   const auto found = state_->core.settings.find(name);
@@ -269,7 +293,8 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
       case DeadlineKind::key:
         core.notices.key(KeyEvents::expired, "expired",
                          static_cast<StoredObject&>(*due.item).name);
-        remove_key(core, due.slot, static_cast<StoredObject&>(*due.item));
+        remove_key(core, due.slot, static_cast<StoredObject&>(*due.item), true);
+        end_step();
         ++core.expired_keys;
         break;
       case DeadlineKind::lock:
@@ -280,6 +305,9 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
         break;
       case DeadlineKind::once:
         forget_once(core, due.slot, static_cast<OnceEntry&>(*due.item));
+        break;
+      case DeadlineKind::latch_wait:
+        end_latch_wait(core, static_cast<Wait&>(*due.item));
         break;
     }
   }

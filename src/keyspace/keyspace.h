@@ -61,13 +61,18 @@ struct TimeShift {
   std::int64_t wall_ms = 0;
 };
 
+// What somebody waits for.
+enum class WaitKind : std::uint8_t { lock, latch };
+
 // What happened to somebody who is not the sender of the command being applied: a waiter was
-// granted its lock, or its wait has ended. Told in the order in which it happened.
+// granted its lock, its latch has opened, or its wait has ended. Told in the order in which it
+// happened.
 struct WaiterEvent {
   Origin origin;
   bool resp3 = false;
-  bool granted = false;  // false: the wait ended without a grant
-  Grant grant;           // valid if granted
+  bool granted = false;  // false: the wait ended without what it was for
+  Grant grant;           // of a lock, valid if granted
+  WaitKind kind = WaitKind::lock;
 };
 
 // How far a walk of digests has come: in a slot, in one of its sections (keys, locks, guards, once
@@ -114,8 +119,8 @@ class Keyspace {
   void edit_text(Key key, const std::function<void(std::string&)>& edit);
   // REQUIRES: the key exists. Expiry{} removes it. Counts one revision.
   void set_expiry(Key key, Expiry expiry);
-  // False if absent. Counts one revision if present.
-  bool erase(Key key);
+  // False if absent. Counts one revision if present. `ended`: by time, not by a command.
+  bool erase(Key key, bool ended = false);
   // All keys, not the coordination objects. Counts one revision if there was any.
   void clear();
   // Revision of the last change of the key, 0 if absent.
@@ -146,6 +151,12 @@ class Keyspace {
   const class OnceTable& once() const;
   SessionTable& sessions();
   const SessionTable& sessions() const;
+  class LatchTable& latches();  // keyspace/latch.h
+  const class LatchTable& latches() const;
+  class FeedTable& feeds();  // keyspace/feed.h
+  const class FeedTable& feeds() const;
+  // What has changed since the last end belongs together: the command of an entry, or a transaction.
+  void end_step();
 
   // ---- replicated settings of the shard (a password's hash, limits): small, few
   const std::string* setting(std::string_view name) const;
@@ -218,6 +229,8 @@ class Keyspace {
   friend class GuardTable;
   friend class OnceTable;
   friend class SessionTable;
+  friend class LatchTable;
+  friend class FeedTable;
   bool restore_items(std::uint8_t part_kind, std::string_view body, const TimeShift& shift,
                      std::uint8_t format);
 

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/latch_state.h"
 #include "keyspace/lock_queue.h"
 #include "keyspace/snapshot_codec.h"
 #include "keyspace/state.h"
@@ -45,10 +46,12 @@ void fit_key(Core& core, Slot slot, const TimeShift& shift) {
   StoredObject& object = keys.at(keys.size() - 1);
   // Whoever watches the key shall see that it was changed.
   object.created = object.modified = core.next_revision();
+  if (!core.feeds.empty()) note_set(core, object);
   if (!object.expiry.set()) return;
   move(object.expiry.deadline, shift);
   object.expiry.wall.ms = moved(object.expiry.wall.ms, shift.wall_ms);
   core.schedule_key(object, slot);
+  if (!core.feeds.empty()) note_expiry(core, object);
 }
 
 bool fit_lock(Core& core, Slot slot, const TimeShift& shift) {
@@ -94,6 +97,14 @@ bool ended_with_session(Core& core, Slot slot) {
   return true;
 }
 
+bool fit_latch(Core& core, Slot slot, const TimeShift& shift) {
+  const auto& latches = core.change_coordination(slot).latches;
+  Latch& latch = latches.at(latches.size() - 1);
+  move(latch.since, shift);
+  core.next_revision();
+  return latch.waits == nullptr;
+}
+
 // What was just added is made to belong here. False: it cannot.
 bool fit(Core& core, PartKind kind, Slot slot, const TimeShift& shift) {
   switch (kind) {
@@ -104,6 +115,8 @@ bool fit(Core& core, PartKind kind, Slot slot, const TimeShift& shift) {
       return fit_lock(core, slot, shift);
     case PartKind::once:
       return fit_once(core, slot, shift);
+    case PartKind::latches:
+      return fit_latch(core, slot, shift);
     default:
       return false;
   }
@@ -146,9 +159,15 @@ bool Keyspace::clear_coordination(std::size_t bound) {
       const auto& sessions = coordination->sessions;
       state_->sessions->end(sessions.at(sessions.size() - 1).id, bound, {}, Loss::withdrawn);
     }
+    while (coordination != nullptr && !coordination->latches.empty() && bound > 0) {
+      // With all who wait for it, which are few enough.
+      remove_latch(core, coordination->latches.at(coordination->latches.size() - 1));
+      --bound;
+    }
   }
   const auto sessions = static_cast<std::size_t>(PartKind::sessions);
-  return core.totals.locks == 0 && core.totals.once == 0 && core.totals.later[sessions] == 0;
+  return core.totals.locks == 0 && core.totals.once == 0 && core.totals.later[sessions] == 0 &&
+         latches().size() == 0;
 }
 
 void Keyspace::drop_waits() {
@@ -164,6 +183,12 @@ void Keyspace::drop_waits() {
       if (!lock.hold.has_value()) continue;
       lock.hold->told = {};
       lock.hold->once_id.clear();
+    }
+    for (std::size_t i = 0; i < coordination->latches.size(); ++i) {
+      Latch& latch = coordination->latches.at(i);
+      if (latch.waits == nullptr) continue;
+      core.change(latch.slot);
+      end_latch_waits(core, latch);
     }
     // A record whose wait is not there any more cannot be completed.
     for (std::size_t i = coordination->once.size(); i-- > 0;) {
@@ -192,6 +217,11 @@ Result<void> Keyspace::restore_chunk(std::string_view chunk, const TimeShift& sh
     const std::string_view body = reader.bytes();
     if (!reader.ok()) return senseless("a part of it is cut off");
     if (kind == PartKind::header || kind == PartKind::removals || kind == PartKind::end) continue;
+    if (kind == PartKind::feeds) {
+      Reader part(body);
+      if (!restore_feed_part(part, feeds())) return senseless("a part of it makes no sense");
+      continue;
+    }
     if (!restore_items(static_cast<std::uint8_t>(kind), body, shift, version)) {
       return senseless("a part of it makes no sense");
     }

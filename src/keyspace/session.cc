@@ -230,7 +230,7 @@ bool SessionTable::end(std::uint64_t id, std::size_t& bound, ClusterTime,
       continue;
     }
     core.notices.key(KeyEvents::generic, "del", key.object->name);
-    remove_key(core, key.slot, *key.object);
+    remove_key(core, key.slot, *key.object, true);
     --bound;
   }
   if (session->keys.empty()) forget_session(core, *session);

@@ -9,16 +9,6 @@
 
 namespace holdfast::keyspace {
 
-namespace {
-
-enum class ValueKind : std::uint8_t { integer = 1, text = 2, raw = 3 };
-
-// Flags of a lock.
-// Flags of a key.
-enum KeyFlag : std::uint8_t { kExpires = 1, kBound = 2 };
-
-enum LockFlag : std::uint8_t { kHeld = 1 };
-
 void encode_origin(Writer& writer, const Origin& origin) {
   writer.varint(origin.node.value);
   writer.varint(origin.incarnation.value);
@@ -34,6 +24,25 @@ Origin decode_origin(Reader& reader) {
   origin.request = reader.varint();
   return origin;
 }
+
+bool counted(const Core& core, std::uint64_t revision) {
+  return revision >= 1 && revision <= core.revision;
+}
+
+bool sane(ClusterTime time) {
+  constexpr std::int64_t kFar = std::int64_t{1} << 61;
+  return time.ms > -kFar && time.ms < kFar;
+}
+
+namespace {
+
+enum class ValueKind : std::uint8_t { integer = 1, text = 2, raw = 3 };
+
+// Flags of a key.
+enum KeyFlag : std::uint8_t { kExpires = 1, kBound = 2 };
+
+// Flags of a lock.
+enum LockFlag : std::uint8_t { kHeld = 1 };
 
 void encode_grant(Writer& writer, const Grant& grant) {
   writer.varint(grant.token);
@@ -76,18 +85,7 @@ bool decode_value(Reader& reader, Value& value) {
   return false;
 }
 
-// A revision that was counted: at least 1, at most the shard's.
-bool counted(const Core& core, std::uint64_t revision) {
-  return revision >= 1 && revision <= core.revision;
-}
-
-// Far enough from the ends that sums and differences of two of them fit.
-bool sane(ClusterTime time) {
-  constexpr std::int64_t kFar = std::int64_t{1} << 61;
-  return time.ms > -kFar && time.ms < kFar;
-}
-
-bool sane(const Core& core, const Grant& grant) {
+bool sane_grant(const Core& core, const Grant& grant) {
   if (!sane(grant.deadline)) return false;
   return counted(core, grant.token) && grant.fence != 0 && grant.fence <= grant.token;
 }
@@ -237,7 +235,7 @@ bool decode_lock(Reader& reader, Core& core, Slot slot) {
   if (flags == kHeld) {
     fresh->hold = decode_hold(reader);
     const Grant& grant = fresh->hold->grant;
-    if (!reader.ok() || !sane(core, grant) || grant.token != fresh->last_token) return false;
+    if (!reader.ok() || !sane_grant(core, grant) || grant.token != fresh->last_token) return false;
   }
 
   Coordination& coordination = core.change_coordination(slot);
@@ -295,7 +293,7 @@ bool decode_once(Reader& reader, Core& core, Slot slot) {
   fresh->created = reader.varint();
   if (!reader.ok() || state > static_cast<std::uint8_t>(OnceState::not_granted)) return false;
   if (!counted(core, fresh->created) || !sane(fresh->record.until)) return false;
-  if (fresh->record.state == OnceState::granted && !sane(core, fresh->record.grant)) return false;
+  if (fresh->record.state == OnceState::granted && !sane_grant(core, fresh->record.grant)) return false;
 
   Coordination& coordination = core.change_coordination(slot);
   if (coordination.once.find(fresh->name) != nullptr) return false;

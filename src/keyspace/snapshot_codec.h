@@ -30,6 +30,8 @@ enum class PartKind : std::uint8_t {
   end = 6,       // a hash over all parts before it: the last part
   removals = 7,  // when keys were last removed: the second part, if any ever was
   sessions = 8,
+  latches = 9,
+  feeds = 11,  // what is declared and remembered: behind the removals, before all sections
 };
 
 // A section: the items of one kind in one slot. Its row is all that a snapshot, a load and a digest
@@ -70,6 +72,14 @@ void encode_removal(Writer& writer, std::uint32_t bucket, std::uint64_t revision
 // Those that there were. Nothing: none.
 std::string encode_removals(const Removals& removals);
 bool decode_removals(Reader& reader, Core& core);
+
+// For what other files encode and decode.
+void encode_origin(Writer& writer, const Origin& origin);
+Origin decode_origin(Reader& reader);
+// A revision that was counted: at least 1, at most the shard's.
+bool counted(const Core& core, std::uint64_t revision);
+// Far enough from the ends that sums and differences of two of them fit.
+bool sane(ClusterTime time);
 
 // The hash that the end part carries: as it is before the first part, and continued by one part.
 std::uint64_t chain_of(std::uint8_t format);

@@ -65,6 +65,10 @@ bool SnapshotLoader::load_part(Core& core, PartKind kind, std::string_view body,
       if (!started_ || last_ != 0) return false;
       last_ = 1;  // before every section
       return decode_removals(reader, core);
+    case PartKind::feeds:
+      if (!started_ || last_ > 1 || format < kFormatOfKinds) return false;
+      last_ = 1;  // likewise
+      return decode_feed_part(reader, core);
     case PartKind::end:
       ended_ = true;
       return started_ && reader.u64() == before && reader.finished();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/mutation.h"
+#include "keyspace/latch_state.h"
 #include "keyspace/snapshot_codec.h"
 
 namespace holdfast::keyspace {
@@ -48,6 +49,7 @@ constexpr Section kSections[] = {
     section_of<&Coordination::guards, decode_guard>(PartKind::guards),
     once_section(),
     section_of<&Coordination::sessions, decode_session>(PartKind::sessions),
+    section_of<&Coordination::latches, decode_latch>(PartKind::latches),
 };
 
 }  // namespace

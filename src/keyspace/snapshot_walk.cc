@@ -19,6 +19,7 @@ SnapshotWalk::SnapshotWalk(const Core& core)
     : format_(core.format),
       header_{PartKind::header, {}},
       removals_{PartKind::removals, encode_removals(core.removals)},
+      feeds_(feed_parts(core)),
       saved_(kSlotCount) {
   Writer writer(header_.body);
   encode_header(writer, core, format_);
@@ -54,6 +55,11 @@ std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target) {
     if (!removals_.body.empty()) give(chunk, std::exchange(removals_, {}));
   }
   for (Part part; chunk.size() < target || chunk.size() == 1; part = {}) {
+    if (!feeds_.empty()) {
+      give(chunk, {PartKind::feeds, encode_feed_part(feeds_.front())});
+      feeds_.pop_front();
+      continue;
+    }
     if (next_part(core, part)) {
       give(chunk, part);
       continue;

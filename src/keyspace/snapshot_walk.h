@@ -50,6 +50,7 @@ class SnapshotWalk {
   const std::uint8_t format_;  // as it was in the beginning
   Part header_;
   Part removals_;
+  FeedParts feeds_;  // still to be given out
   bool header_given_ = false;
   bool end_given_ = false;
   std::uint64_t chain_ = 0;

@@ -16,8 +16,10 @@
 #include <vector>
 
 #include "keyspace/deadlines.h"
+#include "keyspace/feed_state.h"
 #include "keyspace/guard.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/latch.h"
 #include "keyspace/notice.h"
 #include "keyspace/once.h"
 #include "keyspace/removals.h"
@@ -99,6 +101,23 @@ struct GuardFloor {
   std::uint64_t fence = 0;
 };
 
+class WaitList;
+
+// Invariants: waits and owners only while something is left.
+struct Latch {
+  std::string name;
+  std::uint32_t position = 0;
+  Slot slot;
+  std::uint64_t count = 0;
+  std::uint64_t left = 0;
+  ClusterTime since;
+  std::set<std::string, std::less<>> owners;  // that have counted
+  std::unique_ptr<WaitList> waits;            // null: nobody has waited yet
+
+  Latch();
+  ~Latch();
+};
+
 struct OnceEntry : Timed {
   std::string name;  // the request id
   std::uint32_t position = 0;
@@ -109,12 +128,17 @@ struct OnceEntry : Timed {
 // Coordination objects of a slot. Most slots have none.
 struct Coordination {
   explicit Coordination(std::uint64_t hash_seed)
-      : locks(hash_seed), guards(hash_seed), once(hash_seed), sessions(hash_seed) {}
+      : locks(hash_seed),
+        guards(hash_seed),
+        once(hash_seed),
+        sessions(hash_seed),
+        latches(hash_seed) {}
 
   SlotTable<Lock> locks;
   SlotTable<GuardFloor> guards;
   SlotTable<OnceEntry> once;
   SlotTable<Session> sessions;
+  SlotTable<Latch> latches;
 };
 
 struct SlotState {
@@ -160,6 +184,7 @@ struct Core {
   std::set<std::uint64_t> sessions_ending;
   std::vector<SessionChange> session_changes;
   std::vector<std::pair<StoredObject*, Slot>> unbound;  // while a snapshot is loaded
+  Feeds feeds;
   Totals totals;
   // In which format snapshots are written and digests taken (snapshot_codec.h).
   std::uint8_t format = 3;
@@ -180,10 +205,13 @@ struct Keyspace::State {
   std::unique_ptr<GuardTable> guards;
   std::unique_ptr<OnceTable> once;
   std::unique_ptr<SessionTable> sessions;
+  std::unique_ptr<LatchTable> latches;
+  std::unique_ptr<FeedTable> feeds;
 };
 
-// Counts one revision. REQUIRES: the object is in the slot's table.
-void remove_key(Core& core, Slot slot, StoredObject& object);
+// Counts one revision. `ended`: by itself, not by a command. REQUIRES: the object is in the slot's
+// table.
+void remove_key(Core& core, Slot slot, StoredObject& object, bool ended);
 
 std::size_t object_memory(const StoredObject& object);
 std::size_t lock_memory(const Lock& lock);

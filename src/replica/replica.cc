@@ -6,6 +6,7 @@
 #include "base/mutation.h"
 #include "commands/command_table.h"
 #include "commands/wrapper_commands.h"
+#include "keyspace/feed.h"
 #include "replica/replica_state.h"
 
 namespace holdfast::replica {
@@ -328,6 +329,9 @@ ReplicaStatus Replica::status() const {
 consensus::Role Replica::role() const { return state_->engine->role(); }
 Epoch Replica::epoch() const { return state_->engine->epoch(); }
 NodeId Replica::leader() const { return state_->engine->leader(); }
+std::uint64_t Replica::newest_of_feeds() const {
+  return state_->machine.keyspace().feeds().newest();
+}
 std::uint16_t Replica::level() const { return state_->machine.level(); }
 Index Replica::applied() const { return state_->applied; }
 const consensus::Protocol& Replica::protocol() const { return *state_->engine; }

@@ -150,6 +150,8 @@ class Replica {
   consensus::Role role() const;
   Epoch epoch() const;
   NodeId leader() const;
+  // The last change that a feed tells of (keyspace/feed.h), likewise.
+  std::uint64_t newest_of_feeds() const;
   // The semantics version in force, as far as this replica has applied the log.
   std::uint16_t level() const;
   Index applied() const;

@@ -163,24 +163,27 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
                                  .semantics = header_.semantics,
                                  .random = next_random(),
                                  .resp3 = record_.resp3()};
-  if (!record_.transaction() && internal_write(context, record_.commands.front())) return true;
-  if (stopped_) {
-    writer.error(kDiverged);
-    return true;
-  }
+  run(context);
+  keyspace_->end_step();
+  return !context.blocked;
+}
+
+void StateMachine::run(commands::WriteContext& context) {
+  resp::ReplyWriter& writer = context.reply;
+  if (!record_.transaction() && internal_write(context, record_.commands.front())) return;
+  if (stopped_) return writer.error(kDiverged);
   const auto* spec = record_.transaction() ? nullptr : &spec_of(record_.commands.front());
   if (restoring_ && (spec == nullptr || !on_cluster(*spec))) {
-    writer.error(kRestoring);
-    return true;
+    return writer.error(kRestoring);
   }
   if (spec == nullptr) {
     run_transaction(context);
-    return true;
+    context.blocked = false;  // what waits in it has acted as if it did not
+    return;
   }
   ++commands_run_;
   commands::run_in_entry(*spec, context, record_.commands.front());
   if (spec->name == kRestore || spec->name == kLevel) look_at_settings();
-  return !context.blocked;
 }
 
 // What the leader writes into the log by itself.

@@ -96,6 +96,8 @@ class StateMachine {
   std::uint64_t commands_run() const { return commands_run_; }
 
  private:
+  // The record that was decoded last.
+  void run(commands::WriteContext& context);
   void run_transaction(commands::WriteContext& context);
   void run_queue(commands::WriteContext& context, bool under_once);
   void run_read(commands::ReadContext& context);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "commands/feed_commands.h"
 #include "commands/wrapper_commands.h"
 #include "replica/command_record.h"
 #include "resp/limits.h"
@@ -38,6 +39,14 @@ std::string only_listens(std::string_view name) {
       "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
       "in this context",
       name);
+}
+
+// How long the command may be asked again and again before it is answered, in milliseconds.
+std::int64_t block_of(const commands::CommandSpec& spec,
+                      const std::vector<std::string_view>& words) {
+  constexpr std::int64_t kLongest = std::int64_t{365} * 24 * 3600 * 1000;
+  if (spec.name != "feed.read") return 0;
+  return std::min(commands::feed_block_of(words), kLongest);
 }
 
 bool is_internal(std::string_view name) { return name.starts_with('_'); }
@@ -228,7 +237,11 @@ void Dispatch::run_data(Connection& connection, const commands::CommandSpec& spe
       wrapper ? commands::needs_log(spec, words) : spec.is(commands::kWrite);
   Request& request = requests.begin(&spec, write, silent);
   request.may_wait = (wrapper || spec.is(commands::kBlocking)) && may_wait(words);
-  const bool waits = request.may_wait;
+  bool waits = request.may_wait;
+  if (const std::int64_t ms = block_of(spec, words); ms > 0) {
+    requests.read_until_changed(request, table_.now() + milliseconds(ms));
+    waits = true;
+  }
   const bool resp3 = connection.session.version == resp::Version::resp3;
   const std::uint8_t flags = resp3 ? std::uint8_t{replica::kResp3} : std::uint8_t{0};
   replica::encode_command(flags, requests.origin(), words, request.record);

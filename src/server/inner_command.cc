@@ -1,5 +1,6 @@
 #include "server/inner_command.h"
 
+#include "commands/latch_commands.h"
 #include "commands/lock_commands.h"
 #include "commands/wrapper_commands.h"
 
@@ -17,7 +18,9 @@ commands::Args inner_command(commands::Args args) {
 bool may_wait(commands::Args args) {
   args = inner_command(args);
   const commands::CommandSpec* spec = args.empty() ? nullptr : commands::find_command(args);
-  return spec != nullptr && spec->name == "lock.acquire" && commands::wait_of(args) > 0;
+  if (spec == nullptr) return false;
+  if (spec->name == "latch.wait") return commands::latch_wait_of(args) > 0;
+  return spec->name == "lock.acquire" && commands::wait_of(args) > 0;
 }
 
 }  // namespace holdfast::server

@@ -36,6 +36,7 @@ struct Request {
     wait,      // _DURABLE for WAIT: asked again until enough replicas have it
     password,  // _SETTING for CONFIG SET requirepass
     attach,    // _SESSION.KEEP for SESSION.ATTACH, of the session `generation`
+    feed,      // FEED.READ with BLOCK: asked again when something has changed
   };
 
   State state = State::held;
@@ -51,7 +52,8 @@ struct Request {
   Instant held_since;      // when it was first without a leader to go to
   std::string record;      // encoded; kept until answered, so that it can be routed again
   std::string reply;       // once answered
-  // WAIT: how many are wanted, until when, when to ask again, how many were seen.
+  // WAIT: how many are wanted, until when, when to ask again, how many were seen. FEED.READ: until
+  // when, when to look again, up to which revision nothing had changed.
   std::int64_t wanted = 0;
   std::int64_t seen = 0;
   Instant deadline;

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/mutation.h"
+#include "commands/feed_commands.h"
 #include "replica/command_record.h"
 #include "resp/number.h"
 #include "server/inner_command.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr Duration kBusyPause = milliseconds(1);
 constexpr Duration kRefusedPause = milliseconds(2);
 constexpr Duration kDurabilityPause = milliseconds(5);
+constexpr Duration kFeedPause = milliseconds(5);
 constexpr std::uint8_t kLastAttempt = 255;
 
 constexpr std::string_view kOvertaken =
@@ -109,6 +111,7 @@ Requests::Routing Requests::route(std::uint64_t position) {
     table_.wake(request.ask_at);
     return Routing::stays;
   }
+  if (request.kind == Request::Kind::feed && nothing_new_yet(request)) return Routing::stays;
   const Epoch epoch = services.leader_epoch();
   if (!services.leader()) return stay(position);
   if (under_way_ != 0 && epoch != epoch_) return stay(position);
@@ -232,6 +235,8 @@ void Requests::settle_answer(std::uint64_t position, std::string_view reply) {
     settle(position, reply);
   } else if (request.kind == Request::Kind::wait) {
     on_durability(position, reply);
+  } else if (request.kind == Request::Kind::feed) {
+    on_feed(position, reply);
   } else {
     const std::string translated = owner_.translate(request, reply);
     settle(position, translated);
@@ -254,6 +259,46 @@ void Requests::on_durability(std::uint64_t position, std::string_view answer) {
   }
   ++request.attempt;
   request.ask_at = std::min(table_.now() + kDurabilityPause, request.deadline);
+  request.held_since = Instant{};
+  set_state(position, Request::State::held);
+  table_.wake(request.ask_at);
+}
+
+void Requests::read_until_changed(Request& request, Instant deadline) {
+  request.kind = Request::Kind::feed;
+  request.deadline = deadline;
+  request.seen = -1;
+}
+
+// Whether it is known here, without asking anybody, that the answer would be the one before.
+bool Requests::nothing_new_yet(Request& request) {
+  const Instant now = table_.now();
+  if (request.seen < 0 || request.deadline <= now) return false;
+  if (table_.services.newest_of_feeds() > static_cast<std::uint64_t>(request.seen)) return false;
+  request.ask_at = std::min(now + kFeedPause, request.deadline);
+  table_.wake(request.ask_at);
+  return true;
+}
+
+// FEED.READ's answer: changes, too late, or to be asked again from where it has come to. The position
+// moves on, so that what `$` meant at first is what is waited for.
+void Requests::on_feed(std::uint64_t position, std::string_view answer) {
+  Request& request = ring_.at(position);
+  const auto nothing = commands::nothing_new(answer);
+  if (!nothing || request.deadline <= table_.now()) return settle(position, answer);
+  replica::CommandRecord record;
+  const auto decoded = replica::decode_record(request.record, record);
+  CHECK(decoded.ok(), "{}", decoded.error().message);
+  ++request.attempt;
+  record.origin = origin_of(position, request.attempt);
+  record.commands.front().at(1) = nothing->position;
+  std::string encoded;
+  replica::encode_record(record, encoded);
+  bytes_ += encoded.size();
+  bytes_ -= request.record.size();
+  request.record = std::move(encoded);
+  request.seen = static_cast<std::int64_t>(nothing->revision);
+  request.ask_at = std::min(table_.now() + kFeedPause, request.deadline);
   request.held_since = Instant{};
   set_state(position, Request::State::held);
   table_.wake(request.ask_at);
@@ -316,7 +361,8 @@ void Requests::hold(std::uint64_t position) {
     settle_error(position, kRefusedAfterUnknown);
     return;
   }
-  if (request.attempt == kLastAttempt && request.kind != Request::Kind::wait) {
+  if (request.attempt == kLastAttempt && request.kind != Request::Kind::wait &&
+      request.kind != Request::Kind::feed) {
     settle_error(position,
                  "NOLEADER the leader changed too often; the command was not done. Try again");
     return;

@@ -66,6 +66,9 @@ class Requests {
   // A place for a command on data. The caller fills in what is special, encodes `record` with
   // origin(), and launches it.
   Request& begin(const commands::CommandSpec* spec, bool write, bool silent);
+  // The request last begun is a read of a feed: asked again until it tells of something, or until
+  // then.
+  void read_until_changed(Request& request, Instant deadline);
   // Of the request last begun.
   Origin origin() const;
   void launch();
@@ -126,6 +129,8 @@ class Requests {
   void lose_under_way(std::string_view why);
   void expire_held();
   void on_durability(std::uint64_t position, std::string_view answer);
+  void on_feed(std::uint64_t position, std::string_view answer);
+  bool nothing_new_yet(Request& request);
   bool under_way_behind(std::uint64_t position);
   std::string lock_name(const Request& request) const;
   void remember_wait(std::uint64_t position);

@@ -77,6 +77,10 @@ class Services {
   virtual std::string handed_over() const { return "none"; }
   // Removed from the cluster: no leader will be known here any more.
   virtual bool left() const { return false; }
+  // The newest change that a feed tells of, as far as this node has heard.
+  virtual std::uint64_t newest_of_feeds() const {
+    return replica() == nullptr ? 0 : replica()->newest_of_feeds();
+  }
   // The level of the cluster (commands/levels.h) as far as this node knows; 0: not yet.
   virtual std::uint16_t level() const { return replica() == nullptr ? 0 : replica()->level(); }
   virtual std::string_view setting(std::string_view name) const = 0;  // replicated, "" if unset

@@ -199,6 +199,72 @@ TEST_F(SessionTest, ClientPauseHoldsDataCommandsUntilItsEnd) {
   EXPECT_EQ(node.routed.size(), 4u);
 }
 
+// ---- FEED.READ … BLOCK
+
+constexpr std::string_view kNothing = "*2\r\n$3\r\nr1f\r\n*0\r\n";
+constexpr std::string_view kSomething = "*2\r\n$3\r\nr20\r\n*1\r\n*4\r\n$1\r\nk\r\n";
+
+TEST_F(SessionTest, ABlockedFeedAsksAgainFromWhereItIsOnlyWhenSomethingHasChanged) {
+  TestClient client(clients);
+  client.say("FEED.READ $ BLOCK 1000\r\nGET a");
+  EXPECT_EQ(texts(), (Texts{"FEED.READ $ BLOCK 1000"}));
+  EXPECT_FALSE(node.routed[0].write);
+  node.newest_change = 0x1f;
+  answer(0, kNothing);
+  for (int i = 0; i < 20; ++i) pass(milliseconds(5));
+  EXPECT_EQ(node.routed.size(), 1u);
+  node.newest_change = 0x20;
+  pass(milliseconds(10));
+  EXPECT_EQ(texts(1), (Texts{"FEED.READ r1f BLOCK 1000"}));
+  // Not of its keys.
+  node.newest_change = 0x21;
+  answer(1, "*2\r\n$3\r\nr21\r\n*0\r\n");
+  EXPECT_EQ(told(client), "");
+  node.newest_change = 0x22;
+  pass(milliseconds(10));
+  EXPECT_EQ(texts(2), (Texts{"FEED.READ r21 BLOCK 1000"}));
+  answer(2, kSomething);
+  EXPECT_EQ(told(client), kSomething);
+  turn();
+  EXPECT_EQ(texts(3), (Texts{"GET a"}));
+}
+
+TEST_F(SessionTest, ABlockedFeedEndsWithTheAnswerThatThereIsThen) {
+  TestClient client(clients);
+  client.say("FEED.READ r5 BLOCK 50");
+  answer(0, kNothing);
+  pass(milliseconds(49));
+  EXPECT_EQ(node.routed.size(), 1u);
+  // Not what was heard before, which may be old.
+  pass(milliseconds(2));
+  EXPECT_EQ(texts(1), (Texts{"FEED.READ r1f BLOCK 50"}));
+  answer(1, kNothing);
+  EXPECT_EQ(told(client), kNothing);
+  // An error ends it at once, and so does an answer without BLOCK.
+  client.say("FEED.READ r5 BLOCK 50");
+  answer(2, "-COMPACTED r6\r\n");
+  EXPECT_EQ(told(client), "-COMPACTED r6\r\n");
+  client.say("FEED.READ r5");
+  answer(3, kNothing);
+  EXPECT_EQ(told(client), kNothing);
+}
+
+TEST_F(SessionTest, ABlockedFeedOutlivesAChangeOfLeader) {
+  TestClient client(clients);
+  client.say("FEED.READ r5 BLOCK 1000");
+  answer(0, kNothing);
+  no_leader();
+  node.newest_change = 0x20;
+  pass(milliseconds(10));
+  EXPECT_EQ(node.routed.size(), 1u);
+  new_leader(4);
+  pass(milliseconds(10));
+  EXPECT_EQ(texts(1), (Texts{"FEED.READ r1f BLOCK 1000"}));
+  EXPECT_EQ(node.routed[1].under, node.epoch);
+  answer(1, kSomething);
+  EXPECT_EQ(told(client), kSomething);
+}
+
 // ---- WAIT
 
 replica::ReplicaStatus three_replicas() {

@@ -237,7 +237,8 @@ std::string translate_answer(Connection& connection, ConnectionTable& table, Req
     case Request::Kind::password:
       return answer.starts_with('-') ? std::string(answer) : std::string("+OK\r\n");
     case Request::Kind::plain:
-    case Request::Kind::wait: break;
+    case Request::Kind::wait:
+    case Request::Kind::feed: break;
   }
   return std::string(answer);
 }

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/checksum.h"
+#include "keyspace/latch.h"
 #include "replica/batch.h"
 #include "routing/slot.h"
 
@@ -111,9 +112,12 @@ void WaitersAreQueued::see(const Look& look, const Memory& memory, Problems& pro
   if (now.applied < committed_.last()) return;
   for (const server::LockWait& wait : *now.waits) {
     // At the beginning of time nothing is due, so nobody is left out.
-    const auto lock = now.data->locks().info({wait.name, routing::slot_of(wait.name)}, {});
+    const keyspace::Key name{wait.name, routing::slot_of(wait.name)};
+    const auto lock = now.data->locks().info(name, {});
+    const auto latch = now.data->latches().info(name, {});
     const auto is_his = [&](const auto& waiter) { return waiter.origin == wait.origin; };
     if (lock && std::any_of(lock->waiters.begin(), lock->waiters.end(), is_his)) continue;
+    if (latch && std::any_of(latch->waiters.begin(), latch->waiters.end(), is_his)) continue;
     problems.add(kName, now.at,
                  fmt::format("request {} of connection {} waits at node {} for {}, and is not in "
                              "its queue after entry {}",

@@ -46,7 +46,11 @@ std::vector<Row> rows_of(Scenario& s) {
         {"read_all", &m.read_all},
         {"write_ttl", &m.write_ttl},
         {"lock", &m.lock},
-        {"session", &m.session}}},
+        {"session", &m.session},
+        {"set_if", &m.set_if},
+        {"throttle", &m.throttle},
+        {"latch", &m.latch},
+        {"feed", &m.feed}}},
       {"clients",
        {{"clients", &m.clients},
         {"keys", &m.keys},
@@ -251,7 +255,8 @@ Result<void> make_sense(const Scenario& scenario) {
     return Error{"keys, locks and pipeline are at least 1"};
   }
   if (mix.read + mix.write + mix.cas + mix.erase + mix.add + mix.once_add + mix.insert +
-          mix.read_all + mix.write_ttl + mix.lock + mix.session ==
+          mix.read_all + mix.write_ttl + mix.lock + mix.session + mix.set_if + mix.throttle +
+          mix.latch + mix.feed ==
       0) {
     return Error{"the mix has no operation in it"};
   }
@@ -275,6 +280,7 @@ workload::Mix every_kind() {
   mix.read = 4;
   mix.write = 3;
   mix.cas = mix.erase = mix.add = mix.once_add = mix.insert = mix.read_all = mix.write_ttl = 1;
+  mix.set_if = mix.throttle = mix.latch = mix.feed = 1;
   mix.lock = 2;
   mix.session = 1;
   return mix;

@@ -22,7 +22,7 @@ Meaning meaning_of(const resp::Reply& reply) {
   if (!reply.is_error()) return Meaning::answered;
   const std::string_view word = field(reply.text, 0);
   if (word == "UNKNOWN") return Meaning::unknown;
-  if (word == "LOST" || word == "FENCED") return Meaning::denied;
+  if (word == "LOST" || word == "FENCED" || word == "CHANGED") return Meaning::denied;
   // Not before every node runs a program that knows the command.
   if (reply.text.find(" it needs level ") != std::string::npos) return Meaning::not_done;
   const bool not_done = std::find(kNotDone.begin(), kNotDone.end(), word) != kNotDone.end();

@@ -25,7 +25,7 @@ struct Command {
 // What became of a command.
 enum class Meaning : std::uint8_t {
   answered,
-  denied,    // -LOST, -FENCED: the holder of a lock no longer is one
+  denied,    // -LOST, -FENCED: the holder of a lock no longer is one; -CHANGED: nor is a key as it was
   not_done,  // certainly without effect
   unknown,
   nonsense,  // an error that none of our commands may get

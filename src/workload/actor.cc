@@ -7,6 +7,9 @@
 
 #include "base/check.h"
 #include "workload/counters.h"
+#include "workload/feeds.h"
+#include "workload/latches.h"
+#include "workload/limits.h"
 #include "workload/locks.h"
 #include "workload/registers.h"
 #include "workload/sessions.h"
@@ -23,13 +26,15 @@ constexpr std::size_t kMostAtOnce = 256;
 
 bool lasts(Op op) {
   return op == Op::cas || op == Op::write_ttl || op == Op::acquire ||
-         op == Op::open_session;
+         op == Op::open_session || op == Op::latch_down || op == Op::pair_write;
 }
 
 // The key of a read: mostly of a register, but of whatever else there is as well.
 std::string key_to_read(const Mix& mix, const Names& names, Prng& prng) {
   std::vector<char> kinds;
-  if (mix.write + mix.cas + mix.erase != 0 || mix.read != 0) kinds.insert(kinds.end(), 4, 'r');
+  if (mix.write + mix.cas + mix.set_if + mix.erase != 0 || mix.read != 0) {
+    kinds.insert(kinds.end(), 4, 'r');
+  }
   if (mix.add != 0) kinds.push_back('c');
   if (mix.once_add != 0) kinds.push_back('o');
   if (mix.write_ttl != 0) kinds.push_back('t');
@@ -56,11 +61,11 @@ Actor::~Actor() = default;
 std::optional<Op> Actor::choose() {
   constexpr Op kKinds[] = {Op::read,     Op::write,  Op::cas,      Op::erase,     Op::add,
                            Op::once_add, Op::insert, Op::read_all, Op::write_ttl, Op::acquire,
-                           Op::open_session};
+                           Op::open_session, Op::throttle, Op::latch_down, Op::pair_write};
   std::array<std::uint32_t, std::size(kKinds)> shares = {
-      mix_.read,     mix_.write,  mix_.cas,      mix_.erase,     mix_.add,
-      mix_.once_add, mix_.insert, mix_.read_all, mix_.write_ttl, mix_.lock,
-      mix_.session};
+      mix_.read,     mix_.write,  mix_.cas + mix_.set_if, mix_.erase,     mix_.add,
+      mix_.once_add, mix_.insert, mix_.read_all,          mix_.write_ttl, mix_.lock,
+      mix_.session,  mix_.throttle, mix_.latch,           mix_.feed};
   const auto lasting = std::count_if(activities_.begin(), activities_.end(),
                                      [](const Begun& begun) { return begun.lasts; });
   const bool full = static_cast<std::size_t>(lasting) >= kLasting;
@@ -76,7 +81,7 @@ std::optional<Op> Actor::choose() {
   return kKinds[kind];
 }
 
-std::unique_ptr<Activity> Actor::begin(Op kind) {
+std::unique_ptr<Activity> Actor::begin(Op kind, Instant now) {
   const std::uint64_t key = prng_.below(mix_.keys);
   const auto one = [&](Op op, std::string name, std::string arg, std::vector<std::string> words,
                        ReadAnswer read) {
@@ -94,6 +99,9 @@ std::unique_ptr<Activity> Actor::begin(Op kind) {
     case Op::write:
       return one(Op::write, reg, fresh, {"SET", reg, fresh}, read_ok);
     case Op::cas:
+      if (mix_.set_if != 0 && prng_.below(mix_.cas + mix_.set_if) < mix_.set_if) {
+        return std::make_unique<SetIfUnchanged>(journal_, reg, fresh);
+      }
       if (watching()) return one(Op::read, reg, {}, {"GET", reg}, read_text);
       return std::make_unique<CompareAndSet>(journal_, reg, fresh);
     case Op::erase:
@@ -115,6 +123,23 @@ std::unique_ptr<Activity> Actor::begin(Op kind) {
                                           fresh, prng_.between(30, 1500));
     case Op::open_session:
       return std::make_unique<SessionLife>(journal_, names_, SessionLife::draw(prng_));
+    case Op::throttle:
+      return ask_limit(journal_, prng_, names_.name('h', key), key);
+    case Op::pair_write:
+      if (!watches_feed_) {
+        watches_feed_ = true;
+        return std::make_unique<FeedWatch>(journal_, names_.name('w', 0));
+      }
+      if (watching()) return one(Op::read, reg, {}, {"GET", reg}, read_text);
+      return std::make_unique<PairWrite>(journal_, names_.name('w', 0) + "." + names_.name('w', key),
+                                         fresh, prng_.below(2) == 0 ? 0 : prng_.between(20, 300));
+    case Op::latch_down: {
+      const std::int64_t turn = now.ns / LatchTurn::kEach.ns;
+      const std::int64_t wait_ms = prng_.below(3) == 0 ? prng_.between(20, 1500) : 0;
+      return std::make_unique<LatchTurn>(
+          journal_, names_.name('d', static_cast<std::uint64_t>(turn)), names_.fresh_name(), wait_ms,
+          static_cast<int>(prng_.between(1, 3)));
+    }
     default:
       break;
   }
@@ -145,7 +170,7 @@ std::vector<Command> Actor::next(Instant now) {
   while (!winding_down_ && round.size() < wanted && activities_.size() < at_once_) {
     const std::optional<Op> kind = choose();
     if (!kind) break;
-    activities_.push_back({begin(*kind), lasts(*kind)});
+    activities_.push_back({begin(*kind, now), lasts(*kind)});
     ask(*activities_.back().activity);
   }
   if (round.size() == 0) {

@@ -14,7 +14,8 @@
 // must find his place or his grant.
 //
 // Names: registers r0 …, counters c0 … and (under ONCE) o0 …, sets s0.0 …, keys that end by
-// themselves t<client>.0 …, locks l0 … with the keys g0 … that are written under their guard.
+// themselves t<client>.0 …, rate limits h0 …, latches d0 …,
+// pairs w0.w0a w0.w0b …, locks l0 … with the keys g0 … that are written under their guard.
 //
 // Threads: its driver's. Owns: what it has begun; the history is its driver's.
 #pragma once
@@ -73,7 +74,7 @@ class Actor {
 
   // What to begin next; nothing if there is as much of it under way as may be.
   std::optional<Op> choose();
-  std::unique_ptr<Activity> begin(Op kind);
+  std::unique_ptr<Activity> begin(Op kind, Instant now);
   bool watching() const;
   void forget_ended();
 
@@ -85,6 +86,7 @@ class Actor {
   std::vector<Begun> activities_;  // under way, oldest first
   std::deque<Activity*> sent_;     // of each command that is not answered
   bool winding_down_ = false;
+  bool watches_feed_ = false;  // this client has a watcher: it lasts to the end
 };
 
 }  // namespace holdfast::workload

@@ -70,6 +70,13 @@ void FakeStore::advance(Instant now) {
     }
     if (!lock.owner.empty() && lock.ends < now_) hand_over(lock);
   }
+  for (auto& [name, latch] : latches_) {
+    std::erase_if(latch.queue, [&](const Waiter& waiter) {
+      if (waiter.ends >= now_) return false;
+      completed_.emplace_back(waiter.ticket, integer(0));
+      return true;
+    });
+  }
 }
 
 Instant FakeStore::next_due() const {
@@ -81,6 +88,9 @@ Instant FakeStore::next_due() const {
   for (const auto& [name, lock] : locks_) {
     if (!lock.owner.empty()) due = std::min(due, lock.ends);
     for (const Waiter& waiter : lock.queue) due = std::min(due, waiter.ends);
+  }
+  for (const auto& [name, latch] : latches_) {
+    for (const Waiter& waiter : latch.queue) due = std::min(due, waiter.ends);
   }
   return due == Instant::never() ? due : due + nanoseconds(1);
 }
@@ -112,6 +122,7 @@ std::optional<Reply> FakeStore::run(Session& session, const Words& words, Ticket
   }
   if (name.starts_with("LOCK.")) return run_lock(words, ticket);
   if (name.starts_with("SESSION.")) return run_session(session, words);
+  if (name.starts_with("LATCH.")) return run_latch(words, ticket);
   return run_plain(words);
 }
 
@@ -120,9 +131,11 @@ Reply FakeStore::exec(Session& session) {
       std::any_of(session.watched.begin(), session.watched.end(),
                   [&](const auto& one) { return revisions_[one.first] != one.second; });
   std::vector<Reply> answers;
+  const std::size_t before = feed_.size();
   for (const Words& words : session.queue) {
     if (!changed) answers.push_back(run_plain(words));
   }
+  for (std::size_t i = before; i < feed_.size(); ++i) feed_[i].group = revision_;
   session = Session();
   return changed ? Reply{} : array(std::move(answers));
 }
@@ -153,6 +166,25 @@ Reply FakeStore::run_plain(const Words& words) {
     if (known != once_.end()) return known->second;
     return once_[words[1]] = run_plain({words.begin() + 2, words.end()});
   }
+  if (name == "REV") {
+    const auto modified = get(words[1]).empty() ? 0 : revisions_[words[1]];
+    return record({{"created", integer(0)}, {"modified", integer(static_cast<std::int64_t>(modified))}});
+  }
+  if (name == "IFREV") {
+    const auto modified = get(words[1]).empty() ? 0 : revisions_[words[1]];
+    if (static_cast<std::int64_t>(modified) != number(words[2])) return fake_error("CHANGED");
+    return run_plain({words.begin() + 3, words.end()});
+  }
+  if (name == "CL.THROTTLE") return throttle(words);
+  if (name == "FEED.READ") return read_feed(words);
+  if (name == "FEED.DECLARE") {
+    feed_declared_ = true;
+    return simple("OK");
+  }
+  if (name == "LATCH.SET") {
+    latches_[words[1]] = {number(words[2]), {}, {}};
+    return integer(1);
+  }
   if (name == "GUARD") {
     const Lock& lock = locks_[words[1]];
     if (lock.owner.empty() || lock.token != number(words[2])) return fake_error("FENCED");
@@ -164,6 +196,9 @@ Reply FakeStore::run_plain(const Words& words) {
 void FakeStore::set(const std::string& key, std::string text, Instant ends) {
   values_[key] = {std::move(text), ends};
   revisions_[key] = static_cast<std::uint64_t>(++revision_);
+  if (!feed_declared_ || !key.starts_with("w")) return;
+  const std::string& value = values_[key].text;
+  feed_.push_back({revision_, value.empty() ? "expired" : "set", key, value, revision_});
 }
 
 std::string FakeStore::get(const std::string& key) const {
@@ -206,6 +241,62 @@ Reply FakeStore::run_session(Session& session, const Words& words) {
   if (name == "SESSION.ATTACH") session.attached.insert(id);
   found->second.ends = now_ + milliseconds(found->second.ttl_ms);
   return integer(found->second.ttl_ms);
+}
+
+// ---- limits and latches
+
+Reply FakeStore::throttle(const Words& words) {
+  const std::int64_t limit = number(words[2]) + 1;
+  const std::int64_t interval = (number(words[4]) * 1'000'000'000 - 1) / number(words[3]) + 1;
+  const std::int64_t quantity = number(words[5]);
+  Instant& full_at = full_at_[words[1]];
+  const Instant after = std::max(full_at, now_) + nanoseconds(interval * quantity);
+  const std::int64_t ahead = (after - now_).ns - interval * limit;
+  const bool limited = quantity > 0 && ahead > 0;
+  if (!limited) full_at = after;
+  const std::int64_t full_after = std::max<std::int64_t>(0, (full_at - now_).ns);
+  const auto seconds_up = [](std::int64_t ns) { return (ns + 999'999'999) / 1'000'000'000; };
+  return array({integer(limited ? 1 : 0), integer(limit),
+                integer(std::max<std::int64_t>(0, limit - (full_after + interval - 1) / interval)),
+                integer(limited && quantity <= limit ? seconds_up(ahead) : -1),
+                integer(seconds_up(full_after))});
+}
+
+Reply FakeStore::read_feed(const Words& words) const {
+  const std::int64_t after = words[1] == "0" ? 0 : number(words[1].substr(1));
+  const auto count = static_cast<std::size_t>(number(words[5]));
+  std::vector<Reply> changes;
+  std::int64_t position = revision_;
+  for (std::size_t i = 0; i < feed_.size(); ++i) {
+    const Change& change = feed_[i];
+    if (change.group <= after) continue;
+    const bool begins = i == 0 || feed_[i - 1].group != change.group;
+    if (begins && changes.size() >= count) {
+      position = feed_[i - 1].group;
+      break;
+    }
+    changes.push_back(record({{"key", bulk(change.key)},
+                              {"operation", bulk(change.operation)},
+                              {"value", change.value.empty() ? Reply{} : bulk(change.value)},
+                              {"revision", integer(change.revision)}}));
+  }
+  return record({{"position", bulk(fmt::format("r{}", position))},
+                 {"changes", array(std::move(changes))}});
+}
+
+std::optional<Reply> FakeStore::run_latch(const Words& words, Ticket ticket) {
+  Latch& latch = latches_[words[1]];
+  if (words[0] == "LATCH.WAIT") {
+    if (latch.left == 0) return integer(1);
+    latch.queue.push_back({"", 0, 0, now_ + milliseconds(number(words[3])), ticket});
+    return std::nullopt;
+  }
+  if (latch.left > 0 && latch.owners.insert(words[3]).second) --latch.left;
+  if (latch.left == 0) {
+    for (const Waiter& waiter : latch.queue) completed_.emplace_back(waiter.ticket, integer(1));
+    latch.queue.clear();
+  }
+  return integer(latch.left);
 }
 
 // ---- locks
@@ -274,6 +365,9 @@ void FakeStore::drop(Ticket ticket) {
   for (auto& [name, lock] : locks_) {
     std::erase_if(lock.queue, [&](const Waiter& waiter) { return waiter.ticket == ticket; });
     if (!lock.owner.empty() && lock.told == ticket) hand_over(lock);
+  }
+  for (auto& [name, latch] : latches_) {
+    std::erase_if(latch.queue, [&](const Waiter& waiter) { return waiter.ticket == ticket; });
   }
 }
 

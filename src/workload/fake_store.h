@@ -76,8 +76,27 @@ class FakeStore {
   };
 
   void end(const std::string& id);
-  resp::Reply run_plain(const Words& words);
   resp::Reply run_session(Session& session, const Words& words);
+  struct Latch {
+    std::int64_t left = 0;
+    std::set<std::string> owners;
+    std::deque<Waiter> queue;
+  };
+
+  resp::Reply run_plain(const Words& words);
+  // Of keys that begin with "w": their revision, operation, name and value; and the revision with
+  // which what they belong to ended.
+  struct Change {
+    std::int64_t revision = 0;
+    std::string operation;
+    std::string key;
+    std::string value;
+    std::int64_t group = 0;
+  };
+
+  resp::Reply throttle(const Words& words);
+  resp::Reply read_feed(const Words& words) const;
+  std::optional<resp::Reply> run_latch(const Words& words, Ticket ticket);
   std::optional<resp::Reply> run_lock(const Words& words, Ticket ticket);
   std::optional<resp::Reply> acquire(Lock& lock, const Words& words, Ticket ticket);
   resp::Reply look(const Lock& lock) const;
@@ -97,6 +116,10 @@ class FakeStore {
   std::map<std::string, resp::Reply> once_;
   std::map<std::string, Lock> locks_;
   std::map<std::string, Tenancy> tenancies_;  // by id
+  std::map<std::string, Latch> latches_;
+  std::vector<Change> feed_;
+  bool feed_declared_ = false;
+  std::map<std::string, Instant> full_at_;  // of rate limits
   std::vector<std::pair<Ticket, resp::Reply>> completed_;
 };
 

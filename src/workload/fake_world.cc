@@ -19,7 +19,7 @@ using resp::Reply;
 bool changes_something(const Words& words) {
   const std::string& name = words[0];
   return name != "GET" && name != "WATCH" && name != "UNWATCH" && name != "MULTI" &&
-         name != "LOCK.CHECK" && name != "LOCK.INFO";
+         name != "LOCK.CHECK" && name != "LOCK.INFO" && name != "REV" && name != "FEED.READ";
 }
 
 // What happens when. At one moment in the order it was planned.
@@ -223,6 +223,10 @@ Mix mix_of_all() {
           .write_ttl = 2,
           .lock = 3,
           .session = 3,
+          .set_if = 2,
+          .throttle = 3,
+          .feed = 4,
+          .latch = 5,
           .keys = 3,
           .locks = 2,
           .pipeline = 4,

@@ -11,7 +11,8 @@ std::string_view name_of(Op op) {
       "read",     "write",   "cas",   "add",     "once_add", "erase", "write_ttl",    "insert",
       "read_all", "acquire", "renew", "release", "check",    "look",  "guarded_write",
       "open_session",  "keep_session",  "attach_session", "detach_session", "close_session",
-      "set_ephemeral", "bind_ephemeral", "read_ephemeral"};
+      "set_ephemeral", "bind_ephemeral", "read_ephemeral",
+      "throttle", "latch_down", "latch_wait", "pair_write", "feed_read"};
   return kNames.at(static_cast<std::size_t>(op));
 }
 
@@ -43,7 +44,7 @@ std::int64_t number_field(std::string_view words, std::size_t number) {
 
 bool only_looks(Op op) {
   return op == Op::read || op == Op::read_all || op == Op::check || op == Op::look ||
-         op == Op::read_ephemeral;
+         op == Op::read_ephemeral || op == Op::feed_read;
 }
 
 bool on_session(Op op) {
@@ -60,6 +61,11 @@ bool on_session(Op op) {
     default:
       return false;
   }
+}
+
+bool judged_apart(Op op) {
+  return on_session(op) || op == Op::throttle || op == Op::latch_down || op == Op::latch_wait ||
+         op == Op::pair_write || op == Op::feed_read;
 }
 
 }  // namespace holdfast::workload

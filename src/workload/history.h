@@ -42,8 +42,13 @@ enum class Op : std::uint8_t {
   set_ephemeral,   // SET key id                       ret: OK
   bind_ephemeral,  // SESSION.BIND: arg id             ret: 1 or 0, "" if it has ended
   read_ephemeral,  // GET key                          ret: value, "" if none
+  throttle,       // CL.THROTTLE: arg "burst count period quantity"  ret: the five numbers
+  latch_down,     // LATCH.DOWN: arg "count owner"   ret: what is left
+  latch_wait,     // LATCH.WAIT: arg "count wait"    ret: 1 or 0
+  pair_write,     // MULTI, SET keya value, SET keyb value, EXEC: arg "value ttl"  ret: OK
+  feed_read,      // FEED.READ: arg position         ret: "position revision:operation:key:value …"
 };
-inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::read_ephemeral) + 1;
+inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::feed_read) + 1;
 
 enum class Ended : std::uint8_t { ok, failed, unknown };
 
@@ -82,5 +87,7 @@ bool on_session(Op op);
 
 // Whether the operation leaves everything as it is, however it ends.
 bool only_looks(Op op);
+// Whether what it is about is no value of a key, so that only its own checker knows what to say.
+bool judged_apart(Op op);
 
 }  // namespace holdfast::workload

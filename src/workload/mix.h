@@ -16,6 +16,10 @@ struct Mix {
   std::uint32_t write_ttl = 0;                            // keys that end by themselves
   std::uint32_t lock = 0;  // acquire … renew, check, look, guarded_write … release, or let it end
   std::uint32_t session = 0;  // open … bind, keep … close, or let it end
+  std::uint32_t set_if = 0;    // compare and set of registers by IFREV
+  std::uint32_t throttle = 0;  // rate limits
+  std::uint32_t feed = 0;      // pairs of keys, and one watcher for each client
+  std::uint32_t latch = 0;     // latches that are set once, counted down and waited for
   std::uint32_t keys = 4;  // of each kind
   std::uint32_t locks = 2;
   std::uint32_t pipeline = 1;  // commands in one go, at most (chance decides how many)

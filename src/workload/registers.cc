@@ -112,6 +112,79 @@ void CompareAndSet::finish(Instant now) {
   journal_.end(which_, asked_exec_ ? Ended::unknown : Ended::failed, {}, now);
 }
 
+// ---- SetIfUnchanged
+
+void SetIfUnchanged::ask(Round& round) {
+  if (step_ == Step::revision) {
+    round.add({"REV", key_});
+    // Without effect until IFREV is sent.
+    read_ = round.operation(Op::cas, key_, {});
+    which_ = journal_.begin(read_);
+    journal_.at(which_).ended = Ended::failed;
+    return round.add({"GET", key_});
+  }
+  journal_.at(which_) = round.operation(Op::cas, key_, old_ + " " + fresh_);
+  asked_set_ = true;
+  round.add({"IFREV", key_, revision_, "SET", key_, fresh_});
+}
+
+void SetIfUnchanged::on_answer(const Answer& answer) {
+  if (step_ == Step::set) return on_set(answer);
+  if (step_ == Step::read) return on_read(answer);
+  step_ = Step::read;
+  if (answer.meaning != Meaning::answered) return;
+  const resp::Reply& reply = *answer.reply;
+  const bool map = reply.kind == resp::Reply::Kind::map;
+  const std::size_t modified = map ? 3 : 1;
+  const bool fits = reply.items.size() == modified + 1 &&
+                    reply.items[modified].kind == resp::Reply::Kind::integer;
+  if (!fits) return unexpected(answer, "REV");
+  revision_ = fmt::format("{}", reply.items[modified].number);
+}
+
+void SetIfUnchanged::on_read(const Answer& answer) {
+  step_ = Step::over;
+  if (answer.meaning == Meaning::answered && !revision_.empty()) {
+    if (auto text = read_text(*answer.reply)) {
+      old_ = std::move(*text);
+      read_.arg = old_ + " " + fresh_;
+      read_.return_ns = answer.now.ns;
+      step_ = Step::set;
+      return;
+    }
+    unexpected(answer, "GET");
+  }
+  journal_.end(which_, Ended::failed, {}, answer.now);
+}
+
+void SetIfUnchanged::on_set(const Answer& answer) {
+  step_ = Step::over;
+  if (answer.meaning == Meaning::not_done) {
+    return journal_.end(which_, Ended::failed, {}, answer.now);
+  }
+  if (answer.meaning == Meaning::unknown) {
+    return journal_.end(which_, Ended::unknown, {}, answer.now);
+  }
+  if (answer.meaning == Meaning::denied) {
+    // It was not set; what is known is what was read.
+    const std::int64_t read_ns = read_.return_ns;
+    journal_.at(which_) = read_;
+    return journal_.end(which_, Ended::ok, "0", {read_ns});
+  }
+  if (read_ok(*answer.reply)) return journal_.end(which_, Ended::ok, "1", answer.now);
+  unexpected(answer, "IFREV");
+  journal_.end(which_, Ended::unknown, {}, answer.now);
+}
+
+void SetIfUnchanged::unexpected(const Answer& answer, std::string_view command) {
+  journal_.problem(fmt::format("{} for {} was answered by {}", command, key_, show(*answer.reply)));
+}
+
+void SetIfUnchanged::finish(Instant now) {
+  if (step_ == Step::over || (step_ == Step::revision && !asked_set_)) return;
+  journal_.end(which_, asked_set_ ? Ended::unknown : Ended::failed, {}, now);
+}
+
 // ---- ShortLived
 
 void ShortLived::ask(Round& round) {

@@ -40,6 +40,36 @@ class CompareAndSet final : public Activity {
   Operation read_;  // as it stood when the key was read
 };
 
+// Compare and set by IFREV: REV key, GET key; then IFREV key revision SET key new, which does nothing
+// if the key was changed since REV. Needs no connection of its own.
+class SetIfUnchanged final : public Activity {
+ public:
+  SetIfUnchanged(Journal& journal, std::string key, std::string fresh)
+      : journal_(journal), key_(std::move(key)), fresh_(std::move(fresh)) {}
+
+  void ask(Round& round) override;
+  void on_answer(const Answer& answer) override;
+  bool over() const override { return step_ == Step::over; }
+  void finish(Instant now) override;
+
+ private:
+  enum class Step : std::uint8_t { revision, read, set, over };
+
+  void on_read(const Answer& answer);
+  void on_set(const Answer& answer);
+  void unexpected(const Answer& answer, std::string_view command);
+
+  Journal& journal_;
+  std::string key_;
+  std::string fresh_;
+  std::string old_;
+  std::string revision_;  // "": not known
+  Step step_ = Step::revision;
+  bool asked_set_ = false;
+  std::size_t which_ = 0;
+  Operation read_;  // as it stood when the key was read
+};
+
 // A key that is written to end by itself, and read until it has.
 class ShortLived final : public Activity {
  public:

@@ -4,6 +4,9 @@
 
 #include "workload/checkers/counters.h"
 #include "workload/checkers/expiry.h"
+#include "workload/checkers/feeds.h"
+#include "workload/checkers/latches.h"
+#include "workload/checkers/limits.h"
 #include "workload/checkers/linearizable.h"
 #include "workload/checkers/locks.h"
 #include "workload/checkers/session.h"
@@ -22,6 +25,9 @@ std::vector<Verdict> check_all(const History& history, const std::vector<Finals>
   ask(check_durability(history, finals));
   ask(check_counters(whole));
   ask(check_locks(whole, options));
+  ask(check_limits(history, options));
+  ask(check_latches(history, options));
+  ask(check_feeds(history, options));
   ask(check_sessions(history));
   ask(check_tenancies(history, options));
   ask(check_expiry(history, options));

@@ -34,7 +34,7 @@ std::map<std::string, Key, std::less<>> keys_of(const History& history) {
   std::map<std::string, Key, std::less<>> keys;
   for (std::size_t i = 0; i < history.size(); ++i) {
     const Operation& operation = history[i];
-    if (in_locks(operation.op) || on_session(operation.op)) continue;
+    if (in_locks(operation.op) || judged_apart(operation.op)) continue;
     Key& key = keys[std::string(key_written(operation))];
     key.collects |= operation.op == Op::insert || operation.op == Op::read_all;
     if (only_looks(operation.op) || operation.ended == Ended::failed) continue;

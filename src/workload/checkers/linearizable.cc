@@ -37,7 +37,7 @@ Parts split(const History& history) {
   Parts parts;
   for (std::size_t i = 0; i < history.size(); ++i) {
     const Operation& operation = history[i];
-    if (!tells(operation) || on_session(operation.op)) continue;
+    if (!tells(operation) || judged_apart(operation.op)) continue;
     switch (operation.op) {
       case Op::guarded_write:
         if (operation.ended == Ended::ok) parts.locks[operation.key].operations.push_back(i);

@@ -107,6 +107,7 @@ void follow_sessions(const History& history, const std::vector<std::size_t>& ord
 
 bool in_session_order(const Operation& operation) {
   if (operation.place == kNoPlace) return false;
+  if (operation.op == Op::latch_wait) return false;
   return operation.op != Op::acquire || number_field(operation.arg, 2) <= 0;
 }
 
