@@ -207,6 +207,15 @@ bool damages(FaultKind kind) {
   }
 }
 
+std::set<MachineId> damaged_by(const std::vector<Fault>& script) {
+  std::set<MachineId> machines;
+  for (const Fault& fault : script) {
+    if (damages(fault.kind)) machines.insert(fault.nodes.begin(), fault.nodes.end());
+  }
+  machines.erase(0);
+  return machines;
+}
+
 std::string Fault::text() const {
   const Row& row = row_of(kind);
   std::string text = fmt::format("{} {}", text_of(at), row.name);

@@ -52,6 +52,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -139,6 +140,9 @@ struct Fault {
   static Result<Fault> parse(std::string_view text);
   bool operator==(const Fault&) const = default;
 };
+
+// Whose disks are damaged by these, as far as they name them: 0 is whoever leads then.
+std::set<MachineId> damaged_by(const std::vector<Fault>& script);
 
 // Which kinds, how often, within which bounds.
 struct FaultMix {

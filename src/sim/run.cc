@@ -163,12 +163,7 @@ void Run::work() {
   const Instant began = world_.now();
   for (auto& client : clients_) client->start();
   const auto script = script_of(scenario_, world_.streams().seed());
-  std::set<MachineId> unreliable;
-  for (const Fault& fault : script) {
-    if (damages(fault.kind)) unreliable.insert(fault.nodes.begin(), fault.nodes.end());
-  }
-  unreliable.erase(0);  // whoever leads then: a script says it, drawn faults do not
-  world_.administrator().rely_on_none_of(std::move(unreliable));
+  world_.administrator().rely_on_none_of(damaged_by(script));
   for (const Fault& fault : script) {
     world_.run_until(began + fault.at);
     suffer(fault);
