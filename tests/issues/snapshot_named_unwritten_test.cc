@@ -53,7 +53,11 @@ class SnapshotOnAFullDisk : public testing::Test {
   std::vector<bool> told_;
   server::SnapshotTraffic traffic_;
   server::SnapshotReceiver receiver_{
-      disk_, traffic_, trace_, [this](GroupId, Index, std::string) { ++arrived_; },
+      disk_,
+      traffic_,
+      trace_,
+      [](GroupId, Index, std::string_view) { return Result<std::shared_ptr<void>>(nullptr); },
+      [this](GroupId, Index, std::string) { ++arrived_; },
       [this](NodeId, server::FrameKind, const std::string& body) {
         const auto result = server::decode_snapshot_result(body);
         if (result) told_.push_back(result->delivered);

@@ -44,9 +44,13 @@ class TwoOfOneIndex : public testing::Test {
   sim::Disk disk_{schedule_, Prng(1), [](std::function<void()> done) { done(); }};
   NoTrace trace_;
   server::SnapshotTraffic traffic_;
-  server::SnapshotReceiver receiver_{disk_, traffic_, trace_,
-                                     [](GroupId, Index, std::string) {},
-                                     [](NodeId, server::FrameKind, const std::string&) {}};
+  server::SnapshotReceiver receiver_{
+      disk_,
+      traffic_,
+      trace_,
+      [](GroupId, Index, std::string_view) { return Result<std::shared_ptr<void>>(nullptr); },
+      [](GroupId, Index, std::string) {},
+      [](NodeId, server::FrameKind, const std::string&) {}};
 };
 
 TEST_F(TwoOfOneIndex, AreTwoFilesUntilOneIsDone) {
