@@ -18,6 +18,7 @@ std::optional<Passage> pass(const Quota& quota, std::int64_t quantity, std::int6
   const Wide period = static_cast<Wide>(quota.period_s) * 1'000'000'000;
   const Wide interval = (period + quota.count - 1) / quota.count;
   const Wide limit = static_cast<Wide>(quota.max_burst) + 1;
+  if (interval > kLongestRefillNs) return std::nullopt;  // nor would the products below fit
   const Wide tolerance = interval * limit;
   if (tolerance > kLongestRefillNs) return std::nullopt;
 
