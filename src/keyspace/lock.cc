@@ -357,6 +357,11 @@ bool LockTable::holds(Key name, std::uint64_t token, ClusterTime now) const {
   return remaining(name, token, now).has_value();
 }
 
+bool LockTable::stands(Key name, std::uint64_t token) const {
+  const Lock* lock = find_lock(state_->core, name);
+  return lock != nullptr && lock->hold.has_value() && lock->hold->grant.token == token;
+}
+
 bool LockTable::due(Key name, ClusterTime now) const {
   const Lock* lock = find_lock(state_->core, name);
   return lock != nullptr && lock->hold.has_value() && lock->hold->grant.deadline.passed(now);

@@ -99,6 +99,8 @@ class LockTable {
   // What is left of the token's hold at `now`; nothing if it does not hold the lock.
   std::optional<std::int64_t> remaining(Key name, std::uint64_t token, ClusterTime now) const;
   bool holds(Key name, std::uint64_t token, ClusterTime now) const;
+  // Whether the token's grant stands: one past its deadline does until an entry ends it.
+  bool stands(Key name, std::uint64_t token) const;
   // Whether the name is held by a grant that is past its deadline but not yet ended.
   bool due(Key name, ClusterTime now) const;
   // Nothing if the name is not known, or no longer. A grant or a wait that is past its deadline is

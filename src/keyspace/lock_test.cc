@@ -56,6 +56,8 @@ TEST_F(LockTest, IsGrantedOnceAndRefusedToOthers) {
   EXPECT_EQ(acquire("b").outcome, AcquireOutcome::refused);
   EXPECT_TRUE(locks().holds(name_, granted.grant.token, ClusterTime{100}));
   EXPECT_FALSE(locks().holds(name_, granted.grant.token, ClusterTime{101}));
+  EXPECT_TRUE(locks().stands(name_, granted.grant.token));
+  EXPECT_FALSE(locks().stands(name_, granted.grant.token + 1));
   EXPECT_TRUE(locks().due(name_, ClusterTime{101}));
   EXPECT_EQ(locks().held(), 1u);
 }

@@ -31,7 +31,7 @@ constexpr std::string_view kProtected =
 // cannot be asked for by a token.
 std::optional<bool> is_held(const keyspace::Keyspace& keyspace, const Holding& holding) {
   if (holding.kind != keyspace::HoldingKind::lock) return std::nullopt;
-  return keyspace.locks().holds(commands::key_of(holding.name), holding.token, ClusterTime{});
+  return keyspace.locks().stands(commands::key_of(holding.name), holding.token);
 }
 
 }  // namespace
