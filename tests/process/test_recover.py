@@ -37,6 +37,8 @@ class LastResort(unittest.TestCase):
                 connection.call("LOCK.RELEASE", "short", tokens[-1])
             waiting = cluster.connect(1)
             waiting.send("LOCK.ACQUIRE", "long", "who waits", "TTL", 1000, "WAIT", 100_000)
+            while not connection.call("LOCK.INFO", "long")[8]:  # until he waits
+                time.sleep(0.01)
             cluster.wait_until_level()
             survivor = (cluster.wait_for_leader() + 1) % 3  # a follower: it knows least
             others = [node for node in cluster.nodes() if node != survivor]
