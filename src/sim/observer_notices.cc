@@ -99,7 +99,7 @@ void NoticesAgree::see(const Look& look, const Memory& memory, Problems& problem
   if (!look.thorough || now.data == nullptr || heard == heard_.end()) return;
   if (heard->second.process != now.process || !memory.data_trusted(now.machine)) return;
   for (const auto& [name, token] : heard->second.held) {
-    if (now.data->locks().holds(commands::key_of(name), token, ClusterTime{INT64_MIN})) continue;
+    if (now.data->locks().stands(commands::key_of(name), token)) continue;
     problems.add(kName, now.at, fmt::format("machine {} never told that the grant of '{}' with token {} "
                                             "has ended",
                                             now.machine, name, token));
