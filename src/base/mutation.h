@@ -135,6 +135,16 @@ enum class Mutation : std::uint8_t {
   latch_forgets_waiters,
   feed_splits_transaction,
   feed_without_expiry,
+  // holdings
+  reader_overtakes_writer,
+  writer_joins_readers,
+  shared_fences_differ,
+  delay_ignored,
+  holds_counted,
+  force_keeps_holder,
+  permits_counted_once,
+  lower_limit_ignored,
+  election_joined,
   // snapshots
   applied_twice,
   install_keeps_old_state,

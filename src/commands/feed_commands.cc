@@ -7,8 +7,8 @@
 
 #include "commands/arguments.h"
 #include "commands/errors.h"
+#include "commands/holding_words.h"
 #include "commands/levels.h"
-#include "commands/lock_commands.h"
 #include "commands/rows.h"
 #include "keyspace/feed.h"
 

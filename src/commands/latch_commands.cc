@@ -8,9 +8,9 @@
 
 #include "commands/arguments.h"
 #include "commands/errors.h"
+#include "commands/holding_words.h"
 #include "commands/levels.h"
 #include "commands/list_options.h"
-#include "commands/lock_commands.h"
 #include "commands/rows.h"
 #include "keyspace/latch.h"
 

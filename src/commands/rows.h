@@ -18,6 +18,8 @@ std::span<const CommandSpec> level_rows();
 std::span<const CommandSpec> throttle_rows();
 std::span<const CommandSpec> latch_rows();
 std::span<const CommandSpec> feed_rows();
+std::span<const CommandSpec> semaphore_rows();
+std::span<const CommandSpec> election_rows();
 // Answered by server/, which knows connections and the node; COMMAND by answer_command below.
 std::span<const CommandSpec> connection_rows();
 

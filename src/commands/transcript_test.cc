@@ -198,6 +198,7 @@ class Story {
                          .reply = reply,
                          .origin = Origin{node_, Incarnation(1), client_, ++request_},
                          .index = Index(index_),
+                         .semantics = semantics_,
                          .random = random_,
                          .resp3 = version_ == resp::Version::resp3};
     run_in_entry(spec, context, words);
@@ -282,6 +283,8 @@ class Story {
       client_ = ConnectionId(static_cast<std::uint64_t>(number));
     } else if (verb == "node") {
       node_ = NodeId(static_cast<std::uint64_t>(number));
+    } else if (verb == "semantics") {
+      semantics_ = static_cast<std::uint16_t>(number);
     } else if (verb == "bound") {
       bound_ = static_cast<std::size_t>(number);
     } else if (verb == "notices") {
@@ -348,6 +351,7 @@ class Story {
   std::uint64_t index_ = 0;
   std::uint64_t random_ = 0;
   std::size_t bound_ = 100;
+  std::uint16_t semantics_ = UINT16_MAX;
   bool in_entry_ = false;
   std::uint8_t topics_ = 0;
   bool in_exec_ = false;

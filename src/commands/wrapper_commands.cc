@@ -8,14 +8,16 @@
 #include "base/mutation.h"
 #include "commands/arguments.h"
 #include "commands/errors.h"
+#include "commands/holding_words.h"
 #include "commands/levels.h"
-#include "commands/lock_commands.h"
 #include "keyspace/guard.h"
 #include "keyspace/once.h"
 #include "resp/neutral.h"
 
 namespace holdfast::commands {
 namespace {
+
+constexpr keyspace::HoldingKind kLock = keyspace::HoldingKind::lock;
 
 using keyspace::OnceRecord;
 using keyspace::OnceState;
@@ -58,9 +60,10 @@ std::optional<std::string> fenced_by(const WriteContext& context, Args args) {
   const auto token = parse_token(args[2]);
   if (!token || *token == 0) return "ERR token is not an integer or out of range";
   const auto& keyspace = context.keyspace;
+  const std::uint64_t fence = keyspace.locks().fence_of(key_of(args[1]), *token);
   for (const Slot slot : slots_of(innermost(args))) {
     const std::uint64_t floor = keyspace.guards().floor(slot, args[1]);
-    if (floor <= *token) continue;
+    if (floor <= fence) continue;
     return fmt::format(
         "FENCED nothing was done: under the lock {} a newer holder, with fence {}, has written "
         "already; acquire it again and look at what it guards anew",
@@ -80,8 +83,10 @@ std::optional<std::string> fenced_by(const WriteContext& context, Args args) {
 
 // REQUIRES: fenced_by gave nothing.
 void raise_floors(WriteContext& context, Args args) {
+  const keyspace::Keyspace& keyspace = context.keyspace;
+  const std::uint64_t fence = keyspace.locks().fence_of(key_of(args[1]), *parse_token(args[2]));
   for (const Slot slot : slots_of(innermost(args))) {
-    context.keyspace.guards().raise(slot, args[1], *parse_token(args[2]));
+    context.keyspace.guards().raise(slot, args[1], fence);
   }
 }
 
@@ -231,9 +236,10 @@ void repeat_acquire(WriteContext& context, Args acquire, const OnceScope& scope,
   const keyspace::Grant grant = record.grant;
   if (context.keyspace.locks().holds(key_of(acquire[1]), grant.token, context.now.cluster)) {
     // Asked again, so that the grant counts as attended.
-    return answer_acquired(context, acquire_lock(context, acquire, scope.id));
+    return answer_acquired(kLock, context, acquire,
+                           acquire_holding(kLock, context, acquire, scope.id));
   }
-  answer_grant(context.reply, grant, 0);  // it was granted, and nothing is left of it
+  answer_grant(context.reply, kLock, grant, 0, {});  // it was granted, and nothing is left of it
 }
 
 void once_acquire(WriteContext& context, const OnceScope& scope, Args inner) {
@@ -247,7 +253,7 @@ void once_acquire(WriteContext& context, const OnceScope& scope, Args inner) {
   if (!joins) {
     if (auto refused = pass_guards(context, inner)) acquired.error = std::move(*refused);
   }
-  if (acquired.error.empty()) acquired = acquire_lock(context, acquire, scope.id);
+  if (acquired.error.empty()) acquired = acquire_holding(kLock, context, acquire, scope.id);
   if (!acquired.error.empty()) {
     store_answer(context, scope, in_neutral(acquired.error));
     return context.reply.error(acquired.error);
@@ -270,7 +276,7 @@ void once_acquire(WriteContext& context, const OnceScope& scope, Args inner) {
       store(context, scope, std::move(fresh));
       break;
   }
-  answer_acquired(context, acquired);
+  answer_acquired(kLock, context, acquire, acquired);
 }
 
 void once(WriteContext& context, Args args) {

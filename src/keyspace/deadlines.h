@@ -1,4 +1,5 @@
-// What ends by itself, soonest first: keys, locks, waits, once records, waits for latches.
+// What ends by itself, soonest first: keys, holds, waits, delays and free names of what can be held,
+// once records, waits for latches.
 //
 // Order: (deadline, slot, created revision, kind), which is total, so that every replica ends the
 // same things in the same order. Two indexed heaps, one for keys and one for the rest, so that
@@ -17,7 +18,7 @@
 
 namespace holdfast::keyspace {
 
-enum class DeadlineKind : std::uint8_t { key, lock, waiter, once, latch_wait };
+enum class DeadlineKind : std::uint8_t { key, holding, waiter, once, latch_wait, hold };
 
 // Base of what can be scheduled; knows its place in the heap.
 struct Timed {

@@ -5,8 +5,8 @@
 #include "base/check.h"
 #include "base/mutation.h"
 #include "keyspace/guard.h"
+#include "keyspace/holding_engine.h"
 #include "keyspace/latch_state.h"
-#include "keyspace/lock_queue.h"
 #include "keyspace/once.h"
 #include "keyspace/sizes.h"
 #include "keyspace/snapshot_load.h"
@@ -100,7 +100,9 @@ std::size_t object_memory(const StoredObject& object) {
 }
 
 Keyspace::Keyspace(std::uint64_t hash_seed) : state_(std::make_unique<State>(hash_seed)) {
-  state_->locks = std::make_unique<LockTable>(*this);
+  state_->locks = std::make_unique<HoldingTable>(*this, HoldingKind::lock);
+  state_->semaphores = std::make_unique<HoldingTable>(*this, HoldingKind::semaphore);
+  state_->elections = std::make_unique<HoldingTable>(*this, HoldingKind::election);
   state_->guards = std::make_unique<GuardTable>(*this);
   state_->once = std::make_unique<OnceTable>(*this);
   state_->sessions = std::make_unique<SessionTable>(*this);
@@ -251,8 +253,12 @@ const Object& Keyspace::nth(std::size_t n) const {
 
 // ---- coordination, settings
 
-LockTable& Keyspace::locks() { return *state_->locks; }
-const LockTable& Keyspace::locks() const { return *state_->locks; }
+HoldingTable& Keyspace::locks() { return *state_->locks; }
+const HoldingTable& Keyspace::locks() const { return *state_->locks; }
+HoldingTable& Keyspace::semaphores() { return *state_->semaphores; }
+const HoldingTable& Keyspace::semaphores() const { return *state_->semaphores; }
+HoldingTable& Keyspace::elections() { return *state_->elections; }
+const HoldingTable& Keyspace::elections() const { return *state_->elections; }
 GuardTable& Keyspace::guards() { return *state_->guards; }
 const GuardTable& Keyspace::guards() const { return *state_->guards; }
 OnceTable& Keyspace::once() { return *state_->once; }
@@ -297,8 +303,11 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
         end_step();
         ++core.expired_keys;
         break;
-      case DeadlineKind::lock:
-        end_lock(core, static_cast<Lock&>(*due.item), now);
+      case DeadlineKind::holding:
+        end_holding(core, static_cast<Holding&>(*due.item), now);
+        break;
+      case DeadlineKind::hold:
+        end_hold(core, static_cast<Hold&>(*due.item), now);
         break;
       case DeadlineKind::waiter:
         end_wait(core, static_cast<Waiter&>(*due.item), now);

@@ -20,7 +20,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "keyspace/lock.h"
+#include "keyspace/holding.h"
 #include "keyspace/notice.h"
 #include "keyspace/session.h"
 #include "keyspace/value.h"
@@ -71,8 +71,10 @@ struct WaiterEvent {
   Origin origin;
   bool resp3 = false;
   bool granted = false;  // false: the wait ended without what it was for
-  Grant grant;           // of a lock, valid if granted
+  Grant grant;           // of what can be held, valid if granted
   WaitKind kind = WaitKind::lock;
+  HoldingKind holding = HoldingKind::lock;  // unless it is a latch
+  std::string owner = {};                   // of a grant in an election
 };
 
 // How far a walk of digests has come: in a slot, in one of its sections (keys, locks, guards, once
@@ -142,9 +144,17 @@ class Keyspace {
   // The n-th key in slot order, n < size(). For RANDOMKEY.
   const Object& nth(std::size_t n) const;
 
-  // ---- coordination; keyspace/lock.h, guard.h, once.h, session.h say what they mean
-  LockTable& locks();
-  const LockTable& locks() const;
+  // ---- coordination; keyspace/holding.h, guard.h, once.h, session.h say what they mean
+  HoldingTable& locks();
+  const HoldingTable& locks() const;
+  HoldingTable& semaphores();
+  const HoldingTable& semaphores() const;
+  HoldingTable& elections();
+  const HoldingTable& elections() const;
+  // The session has ended, and with it whatever was acquired under it (AcquireRequest::session):
+  // waits first, then holds, each in the order in which they began; at most `bound` of it. Returns
+  // how many: less than `bound` if nothing is left. Whoever waits behind is let in.
+  std::size_t end_holdings_of(std::uint64_t session, ClusterTime now, std::size_t bound);
   class GuardTable& guards();
   const class GuardTable& guards() const;
   class OnceTable& once();
@@ -200,7 +210,7 @@ class Keyspace {
   //
   // The revision is at least this from here on. REQUIRES: to < kRevisionLimit.
   void lift_revision(std::uint64_t to);
-  // Takes away waits, lock names and once records, at most `bound` of them; true: none is left. The
+  // Takes away waits, what can be held, and once records, at most `bound` of them; true: none is left. The
   // waiters are told that their wait is over. Floors of guards stay: they are never lowered.
   bool clear_coordination(std::size_t bound);
   // Adds the items of a chunk. Locks keep their tokens; keys and once records count as changed now;
@@ -211,7 +221,6 @@ class Keyspace {
   // Ends all waiting, and tells nobody; no grant is withdrawn any more since nobody was heard of. What
   // is left makes sense elsewhere.
   void drop_waits();
-  std::size_t lock_names() const;  // held or remembered
 
   // A hash of everything replicated in [first, first + count) slots, orders, deadlines, revisions,
   // queues included. Equal states have equal digests on every node and after every restore.
@@ -225,7 +234,7 @@ class Keyspace {
   std::size_t memory() const;
 
  private:
-  friend class LockTable;
+  friend class HoldingTable;
   friend class GuardTable;
   friend class OnceTable;
   friend class SessionTable;

@@ -1,7 +1,7 @@
 #include "keyspace/once.h"
 
 #include "base/check.h"
-#include "keyspace/lock_queue.h"
+#include "keyspace/holding_engine.h"
 #include "keyspace/sizes.h"
 #include "keyspace/state.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
-#include "keyspace/lock.h"
+#include "keyspace/holding.h"
 
 namespace holdfast::keyspace {
 

@@ -7,9 +7,9 @@
 #include <limits>
 
 #include "base/check.h"
+#include "keyspace/holding_engine.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/latch_state.h"
-#include "keyspace/lock_queue.h"
 #include "keyspace/snapshot_codec.h"
 #include "keyspace/state.h"
 
@@ -32,10 +32,18 @@ std::int64_t moved(std::int64_t ms, std::int64_t by) {
 
 void move(ClusterTime& time, const TimeShift& shift) { time.ms = moved(time.ms, shift.cluster_ms); }
 
-void take_waiters(Core& core, Lock& lock, std::size_t& left) {
-  for (; lock.queue != nullptr && left > 0; --left) {
-    core.change(lock.slot);
-    withdraw_wait(core, lock.queue->order.front());
+void take_waiters(Core& core, Holding& holding, std::size_t& left) {
+  for (; holding.queue != nullptr && left > 0; --left) {
+    core.change(holding.slot);
+    withdraw_wait(core, holding.queue->order.front());
+  }
+}
+
+// A connection of this name may be somebody else's where the hold goes.
+void forget_connections(Holding& holding) {
+  for (Hold& hold : holding.holds) {
+    attend(hold);
+    hold.origin = {};
   }
 }
 
@@ -54,21 +62,24 @@ void fit_key(Core& core, Slot slot, const TimeShift& shift) {
   if (!core.feeds.empty()) note_expiry(core, object);
 }
 
-bool fit_lock(Core& core, Slot slot, const TimeShift& shift) {
-  const auto& locks = core.change_coordination(slot).locks;
-  Lock& lock = locks.at(locks.size() - 1);
-  if (lock.queue != nullptr) return false;
-  move(lock.released_until, shift);
-  move(lock.forget_at, shift);
-  if (lock.hold.has_value()) {
-    move(lock.hold->grant.deadline, shift);
-    move(lock.hold->since, shift);
-    // A connection of this name may be somebody else's here.
-    lock.hold->told = {};
-    lock.hold->once_id.clear();
+bool fit_holding(Core& core, HoldingKind kind, Slot slot, const TimeShift& shift) {
+  const auto& table = table_of(core.change_coordination(slot), kind);
+  Holding& holding = table.at(table.size() - 1);
+  if (holding.queue != nullptr) return false;
+  move(holding.released_until, shift);
+  move(holding.forget_at, shift);
+  if (holding.delay_until) move(*holding.delay_until, shift);
+  for (LossInfo& loss : holding.losses) move(loss.when, shift);
+  // Nobody has kept the sessions of a backup.
+  drop_session_holds(core, holding);
+  for (Hold& hold : holding.holds) {
+    move(hold.since, shift);
+    move(hold.grant.deadline, shift);
+    schedule_hold(core, hold);
   }
+  forget_connections(holding);
   core.next_revision();
-  schedule_lock(core, lock);
+  schedule_holding(core, holding);
   return true;
 }
 
@@ -76,7 +87,8 @@ bool fit_once(Core& core, Slot slot, const TimeShift& shift) {
   const auto& once = core.change_coordination(slot).once;
   OnceEntry& entry = once.at(once.size() - 1);
   if (entry.record.state == OnceState::waiting) return false;
-  move(entry.record.grant.deadline, shift);
+  ClusterTime& deadline = entry.record.grant.deadline;
+  if (deadline != ClusterTime::never()) move(deadline, shift);
   move(entry.record.until, shift);
   entry.created = core.next_revision();
   core.deadlines.schedule({entry.record.until, entry.created, slot, DeadlineKind::once, &entry});
@@ -112,7 +124,11 @@ bool fit(Core& core, PartKind kind, Slot slot, const TimeShift& shift) {
       if (!ended_with_session(core, slot)) fit_key(core, slot, shift);
       return true;
     case PartKind::locks:
-      return fit_lock(core, slot, shift);
+      return fit_holding(core, HoldingKind::lock, slot, shift);
+    case PartKind::semaphores:
+      return fit_holding(core, HoldingKind::semaphore, slot, shift);
+    case PartKind::elections:
+      return fit_holding(core, HoldingKind::election, slot, shift);
     case PartKind::once:
       return fit_once(core, slot, shift);
     case PartKind::latches:
@@ -143,15 +159,19 @@ bool Keyspace::clear_coordination(std::size_t bound) {
   Core& core = state_->core;
   for (std::uint32_t number = 0; number < kSlotCount && bound > 0; ++number) {
     const Slot slot(static_cast<std::uint16_t>(number));
-    const Coordination* coordination = core.look_coordination(slot);
-    while (coordination != nullptr && !coordination->locks.empty() && bound > 0) {
-      Lock& lock = coordination->locks.at(coordination->locks.size() - 1);
-      take_waiters(core, lock, bound);
-      if (bound == 0) break;
-      remove_lock(core, lock);
-      --bound;
+    Coordination* coordination = core.look_coordination(slot);
+    if (coordination == nullptr) continue;
+    for (const HoldingKind kind : kHoldingKinds) {
+      const SlotTable<Holding>& table = table_of(*coordination, kind);
+      while (!table.empty() && bound > 0) {
+        Holding& holding = table.at(table.size() - 1);
+        take_waiters(core, holding, bound);
+        if (bound == 0) break;
+        remove_holding(core, holding);
+        --bound;
+      }
     }
-    while (coordination != nullptr && !coordination->once.empty() && bound > 0) {
+    while (!coordination->once.empty() && bound > 0) {
       forget_once(core, slot, coordination->once.at(coordination->once.size() - 1));
       --bound;
     }
@@ -165,8 +185,10 @@ bool Keyspace::clear_coordination(std::size_t bound) {
       --bound;
     }
   }
+  const bool none = std::all_of(std::begin(kHoldingKinds), std::end(kHoldingKinds),
+                                [&](HoldingKind kind) { return total_of(core, kind) == 0; });
   const auto sessions = static_cast<std::size_t>(PartKind::sessions);
-  return core.totals.locks == 0 && core.totals.once == 0 && core.totals.later[sessions] == 0 &&
+  return none && core.totals.once == 0 && core.totals.later[sessions] == 0 &&
          latches().size() == 0;
 }
 
@@ -174,15 +196,14 @@ void Keyspace::drop_waits() {
   Core& core = state_->core;
   std::size_t all = SIZE_MAX;
   for (std::uint32_t number = 0; number < kSlotCount; ++number) {
-    const Coordination* coordination =
-        core.look_coordination(Slot(static_cast<std::uint16_t>(number)));
+    Coordination* coordination = core.look_coordination(Slot(static_cast<std::uint16_t>(number)));
     if (coordination == nullptr) continue;
-    for (std::size_t i = 0; i < coordination->locks.size(); ++i) {
-      Lock& lock = coordination->locks.at(i);
-      take_waiters(core, lock, all);
-      if (!lock.hold.has_value()) continue;
-      lock.hold->told = {};
-      lock.hold->once_id.clear();
+    for (const HoldingKind kind : kHoldingKinds) {
+      const SlotTable<Holding>& table = table_of(*coordination, kind);
+      for (std::size_t i = 0; i < table.size(); ++i) {
+        take_waiters(core, table.at(i), all);
+        forget_connections(table.at(i));
+      }
     }
     for (std::size_t i = 0; i < coordination->latches.size(); ++i) {
       Latch& latch = coordination->latches.at(i);
@@ -200,8 +221,6 @@ void Keyspace::drop_waits() {
   }
   core.events.clear();
 }
-
-std::size_t Keyspace::lock_names() const { return state_->core.totals.locks; }
 
 Result<void> Keyspace::restore_chunk(std::string_view chunk, const TimeShift& shift) {
   Reader reader(chunk);

@@ -179,7 +179,7 @@ TEST(Restore, CoordinationIsClearedInSteps) {
   EXPECT_EQ(keyspace.take_events().size(), waiting);
   EXPECT_EQ(keyspace.locks().held(), 0u);
   EXPECT_EQ(keyspace.locks().waiting(), 0u);
-  EXPECT_EQ(keyspace.lock_names(), 0u);
+  EXPECT_EQ(keyspace.locks().names(), 0u);
   EXPECT_EQ(keyspace.once().size(), 0u);
   EXPECT_EQ(keyspace.guards().floor(Slot(3), "l"), 3u);
   keyspace.clear();
@@ -198,7 +198,7 @@ TEST(Restore, RandomKeyspaces) {
     restore(one, source, kLater);
     restore(other, source, kLater);
     ASSERT_EQ(one.size(), source.size());
-    ASSERT_EQ(one.lock_names(), source.lock_names());
+    ASSERT_EQ(one.locks().names(), source.locks().names());
     ASSERT_EQ(one.digest(), other.digest()) << "seed " << seed;
     load(loaded, snapshot_of(one));
     ASSERT_EQ(loaded.digest(), one.digest()) << "seed " << seed;

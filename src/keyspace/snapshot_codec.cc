@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/checksum.h"
 #include "base/mutation.h"
-#include "keyspace/lock_queue.h"
 
 namespace holdfast::keyspace {
 
@@ -41,23 +40,6 @@ enum class ValueKind : std::uint8_t { integer = 1, text = 2, raw = 3 };
 // Flags of a key.
 enum KeyFlag : std::uint8_t { kExpires = 1, kBound = 2 };
 
-// Flags of a lock.
-enum LockFlag : std::uint8_t { kHeld = 1 };
-
-void encode_grant(Writer& writer, const Grant& grant) {
-  writer.varint(grant.token);
-  writer.varint(grant.fence);
-  writer.i64(grant.deadline.ms);
-}
-
-Grant decode_grant(Reader& reader) {
-  Grant grant;
-  grant.token = reader.varint();
-  grant.fence = reader.varint();
-  grant.deadline.ms = reader.i64();
-  return grant;
-}
-
 void encode_value(Writer& writer, const Value& value) {
   if (value.is_integer()) {
     writer.u8(static_cast<std::uint8_t>(ValueKind::integer));
@@ -85,71 +67,26 @@ bool decode_value(Reader& reader, Value& value) {
   return false;
 }
 
-bool sane_grant(const Core& core, const Grant& grant) {
-  if (!sane(grant.deadline)) return false;
+}  // namespace
+
+void encode_grant(Writer& writer, const Grant& grant) {
+  writer.varint(grant.token);
+  writer.varint(grant.fence);
+  writer.i64(grant.deadline.ms);
+}
+
+Grant decode_grant(Reader& reader) {
+  Grant grant;
+  grant.token = reader.varint();
+  grant.fence = reader.varint();
+  grant.deadline.ms = reader.i64();
+  return grant;
+}
+
+bool sane(const Core& core, const Grant& grant) {
+  if (!sane(grant.deadline) && grant.deadline != ClusterTime::never()) return false;
   return counted(core, grant.token) && grant.fence != 0 && grant.fence <= grant.token;
 }
-
-void encode_waiter(Writer& writer, const Waiter& waiter) {
-  writer.bytes(waiter.owner);
-  writer.bytes(waiter.value);
-  writer.i64(waiter.ttl_ms);
-  writer.i64(waiter.deadline.ms);
-  encode_origin(writer, waiter.origin);
-  writer.u8(waiter.resp3 ? 1 : 0);
-  writer.varint(waiter.queued_at);
-  writer.varint(waiter.created);
-  writer.bytes(waiter.once_id);
-}
-
-bool decode_waiter(Reader& reader, Core& core, Lock& lock) {
-  const std::string_view owner = reader.bytes();
-  const std::string_view value = reader.bytes();
-  const std::int64_t ttl_ms = reader.i64();
-  const ClusterTime deadline{reader.i64()};
-  const Origin origin = decode_origin(reader);
-  const std::uint8_t resp3 = reader.u8();
-  const std::uint64_t queued_at = reader.varint();
-  const std::uint64_t created = reader.varint();
-  const std::string_view once_id = reader.bytes();
-  if (!reader.ok() || resp3 > 1 || !counted(core, created)) return false;
-  if (ttl_ms <= 0 || !sane(ClusterTime{ttl_ms}) || !sane(deadline)) return false;
-  if (lock.queue != nullptr && lock.queue->by_owner.contains(owner)) return false;
-  enqueue(core, lock, [&](Waiter& waiter) {
-    waiter.owner = owner;
-    waiter.value = value;
-    waiter.ttl_ms = ttl_ms;
-    waiter.deadline = deadline;
-    waiter.origin = origin;
-    waiter.resp3 = resp3 == 1;
-    waiter.queued_at = queued_at;
-    waiter.created = created;
-    waiter.once_id = once_id;
-  });
-  return true;
-}
-
-void encode_hold(Writer& writer, const Hold& hold) {
-  writer.bytes(hold.owner);
-  writer.bytes(hold.value);
-  encode_grant(writer, hold.grant);
-  writer.i64(hold.since.ms);
-  encode_origin(writer, hold.told);
-  writer.bytes(hold.once_id);
-}
-
-Hold decode_hold(Reader& reader) {
-  Hold hold;
-  hold.owner = reader.bytes();
-  hold.value = reader.bytes();
-  hold.grant = decode_grant(reader);
-  hold.since.ms = reader.i64();
-  hold.told = decode_origin(reader);
-  hold.once_id = reader.bytes();
-  return hold;
-}
-
-}  // namespace
 
 void encode_item(Writer& writer, const StoredObject& object) {
   writer.bytes(object.name);
@@ -201,59 +138,6 @@ bool decode_key(Reader& reader, Core& core, Slot slot) {
   return true;
 }
 
-void encode_item(Writer& writer, const Lock& lock) {
-  writer.bytes(lock.name);
-  writer.varint(lock.last_token);
-  writer.varint(lock.released_token);
-  writer.i64(lock.released_until.ms);
-  writer.varint(lock.grants_since_release);
-  writer.i64(lock.forget_at.ms);
-  writer.u8(lock.hold.has_value() ? kHeld : 0);
-  if (!lock.hold.has_value()) return;
-  encode_hold(writer, *lock.hold);
-  if (mutated(Mutation::snapshot_without_queues)) return writer.varint(0);
-  writer.varint(lock.queue == nullptr ? 0 : lock.queue->order.size());
-  if (lock.queue == nullptr) return;
-  for (const Waiter& waiter : lock.queue->order) encode_waiter(writer, waiter);
-}
-
-bool decode_lock(Reader& reader, Core& core, Slot slot) {
-  auto fresh = std::make_unique<Lock>();
-  fresh->name = reader.bytes();
-  fresh->slot = slot;
-  fresh->last_token = reader.varint();
-  fresh->released_token = reader.varint();
-  fresh->released_until.ms = reader.i64();
-  const std::uint64_t grants = reader.varint();
-  fresh->grants_since_release = static_cast<std::uint32_t>(grants);
-  fresh->forget_at.ms = reader.i64();
-  const std::uint8_t flags = reader.u8();
-  if (!reader.ok() || flags > kHeld || grants > 2 || !counted(core, fresh->last_token))
-    return false;
-  if (fresh->released_token > fresh->last_token) return false;
-  if (!sane(fresh->released_until) || !sane(fresh->forget_at)) return false;
-  if (flags == kHeld) {
-    fresh->hold = decode_hold(reader);
-    const Grant& grant = fresh->hold->grant;
-    if (!reader.ok() || !sane_grant(core, grant) || grant.token != fresh->last_token) return false;
-  }
-
-  Coordination& coordination = core.change_coordination(slot);
-  if (coordination.locks.find(fresh->name) != nullptr) return false;
-  Lock& lock = coordination.locks.add(std::move(fresh));
-  core.memory += lock_memory(lock);
-  ++core.totals.locks;
-  schedule_lock(core, lock);
-  if (!lock.hold.has_value()) return true;
-  ++core.held;
-  const std::uint64_t waiters = reader.varint();
-  if (waiters > LockTable::kMaxWaiters) return false;
-  for (std::uint64_t i = 0; i < waiters; ++i) {
-    if (!decode_waiter(reader, core, lock)) return false;
-  }
-  return reader.ok();
-}
-
 void encode_item(Writer& writer, const GuardFloor& guard) {
   writer.bytes(guard.name);
   writer.varint(guard.fence);
@@ -271,17 +155,18 @@ bool decode_guard(Reader& reader, Core& core, Slot slot) {
   return true;
 }
 
-void encode_item(Writer& writer, const OnceEntry& entry) {
+void encode_item(Writer& writer, const OnceEntry& entry, std::uint8_t format) {
   writer.bytes(entry.name);
   writer.u64(entry.record.command_hash);
   writer.u8(static_cast<std::uint8_t>(entry.record.state));
   writer.bytes(entry.record.answer);
   encode_grant(writer, entry.record.grant);
+  if (format >= kFormatOfKinds) writer.u8(static_cast<std::uint8_t>(entry.record.grant.mode));
   writer.i64(entry.record.until.ms);
   writer.varint(entry.created);
 }
 
-bool decode_once(Reader& reader, Core& core, Slot slot) {
+bool decode_once(Reader& reader, Core& core, Slot slot, std::uint8_t format) {
   auto fresh = std::make_unique<OnceEntry>();
   fresh->name = reader.bytes();
   fresh->record.command_hash = reader.u64();
@@ -289,9 +174,12 @@ bool decode_once(Reader& reader, Core& core, Slot slot) {
   fresh->record.state = static_cast<OnceState>(state);
   fresh->record.answer = reader.bytes();
   fresh->record.grant = decode_grant(reader);
+  const std::uint8_t mode = format >= kFormatOfKinds ? reader.u8() : 0;
+  fresh->record.grant.mode = static_cast<GrantMode>(mode);
   fresh->record.until.ms = reader.i64();
   fresh->created = reader.varint();
   if (!reader.ok() || state > static_cast<std::uint8_t>(OnceState::not_granted)) return false;
+  if (mode > static_cast<std::uint8_t>(GrantMode::shared)) return false;
   if (!counted(core, fresh->created) || !sane(fresh->record.until)) return false;
   if (fresh->record.state == OnceState::granted && !sane_grant(core, fresh->record.grant)) return false;
 

@@ -32,6 +32,8 @@ enum class PartKind : std::uint8_t {
   sessions = 8,
   latches = 9,
   feeds = 11,  // what is declared and remembered: behind the removals, before all sections
+  semaphores = 12,
+  elections = 13,
 };
 
 // A section: the items of one kind in one slot. Its row is all that a snapshot, a load and a digest
@@ -53,16 +55,23 @@ std::span<const Section> sections();
 const Section* find_section(PartKind kind);
 
 void encode_item(Writer& writer, const StoredObject& object);
-void encode_item(Writer& writer, const Lock& lock);
 void encode_item(Writer& writer, const GuardFloor& guard);
-void encode_item(Writer& writer, const OnceEntry& entry);
+void encode_item(Writer& writer, const OnceEntry& entry, std::uint8_t format);
 
 // Each adds the item to the slot, indexes and schedules it. False: the bytes make no sense; the
 // keyspace is then to be thrown away.
 bool decode_key(Reader& reader, Core& core, Slot slot);
-bool decode_lock(Reader& reader, Core& core, Slot slot);
 bool decode_guard(Reader& reader, Core& core, Slot slot);
-bool decode_once(Reader& reader, Core& core, Slot slot);
+bool decode_once(Reader& reader, Core& core, Slot slot, std::uint8_t format);
+
+// What can be held, of whatever kind (snapshot_holdings.cc).
+void encode_holding(Writer& writer, const Holding& holding, std::uint8_t format);
+bool decode_holding(Reader& reader, Core& core, Slot slot, HoldingKind kind, std::uint8_t format);
+
+// Token, fence and deadline.
+void encode_grant(Writer& writer, const Grant& grant);
+Grant decode_grant(Reader& reader);
+bool sane(const Core& core, const Grant& grant);
 
 void encode_header(Writer& writer, const Core& core, std::uint8_t format);
 // Sets revision and settings, and tells the totals.

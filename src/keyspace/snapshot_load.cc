@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "keyspace/snapshot_walk.h"
 
@@ -31,6 +33,8 @@ Result<void> SnapshotLoader::load(Core& core, std::string_view chunk) {
   if (format_ == 0) {
     format_ = version;
     chain_ = chain_of(version);
+    // It knows what that format has room for: it goes on in it until it is told otherwise.
+    core.format = std::max<std::uint8_t>(version, kFormatOfKinds - 1);
   }
   if (version != format_) return damaged("its parts are of several formats");
   while (reader.left() > 0) {

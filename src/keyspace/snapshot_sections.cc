@@ -34,22 +34,40 @@ constexpr Section kKeys = {
       return decode_key(reader, core, slot);
     }};
 
-constexpr Section once_section() {
-  Section section = section_of<&Coordination::once, decode_once>(PartKind::once);
-  section.size = [](const Keys*, const Coordination* coordination) {
-    if (coordination == nullptr || mutated(Mutation::snapshot_without_once)) return std::size_t{0};
-    return coordination->once.size();
-  };
-  return section;
+constexpr Section kOnce = {
+    PartKind::once,
+    [](const Keys*, const Coordination* coordination) {
+      if (coordination == nullptr || mutated(Mutation::snapshot_without_once)) return std::size_t{0};
+      return coordination->once.size();
+    },
+    [](Writer& writer, std::size_t position, const Keys*, const Coordination* coordination,
+       std::uint8_t format) { encode_item(writer, coordination->once.at(position), format); },
+    decode_once};
+
+template <auto kTable, HoldingKind kHolding>
+constexpr Section holdings_of(PartKind kind) {
+  return {kind,
+          [](const Keys*, const Coordination* coordination) {
+            return coordination == nullptr ? 0 : (coordination->*kTable).size();
+          },
+          [](Writer& writer, std::size_t position, const Keys*, const Coordination* coordination,
+             std::uint8_t format) {
+            encode_holding(writer, (coordination->*kTable).at(position), format);
+          },
+          [](Reader& reader, Core& core, Slot slot, std::uint8_t format) {
+            return decode_holding(reader, core, slot, kHolding, format);
+          }};
 }
 
 constexpr Section kSections[] = {
     kKeys,
-    section_of<&Coordination::locks, decode_lock>(PartKind::locks),
+    holdings_of<&Coordination::locks, HoldingKind::lock>(PartKind::locks),
     section_of<&Coordination::guards, decode_guard>(PartKind::guards),
-    once_section(),
+    kOnce,
     section_of<&Coordination::sessions, decode_session>(PartKind::sessions),
     section_of<&Coordination::latches, decode_latch>(PartKind::latches),
+    holdings_of<&Coordination::semaphores, HoldingKind::semaphore>(PartKind::semaphores),
+    holdings_of<&Coordination::elections, HoldingKind::election>(PartKind::elections),
 };
 
 }  // namespace

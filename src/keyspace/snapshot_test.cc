@@ -207,7 +207,9 @@ TEST(Snapshot, ANewerFormatIsRefusedByName) {
 TEST(Snapshot, IsWrittenInTheFormatThatOlderProgramsRead) {
   Keyspace keyspace(1);
   Prng random(5);
-  for (std::int64_t now = 1; now < 200; ++now) change_at_random(keyspace, random, ClusterTime{now});
+  for (std::int64_t now = 1; now < 200; ++now) {
+    change_at_random(keyspace, random, ClusterTime{now}, false);
+  }
   keyspace.use_format(2);
   const auto older = snapshot_of(keyspace);
   const std::uint64_t digest = keyspace.digest();
@@ -265,6 +267,31 @@ TEST(Digest, KnowsTheOrderOfTheKeys) {
   for (const char* name : {"a", "b", "c"}) one.put(Key{name, Slot(3)}, Value::string("x"));
   for (const char* name : {"a", "c", "b"}) other.put(Key{name, Slot(3)}, Value::string("x"));
   EXPECT_NE(one.digest(), other.digest());
+}
+
+// Below the level of format 3 a keyspace remembers no more than format 2 has room for, so that those
+// that were loaded and those that were not agree; and what was loaded goes on in its format.
+TEST(Snapshot, WhatIsLoadedGoesOnInItsFormat) {
+  for (const std::uint8_t format : std::initializer_list<std::uint8_t>{2, 3}) {
+    Keyspace keyspace(1);
+    keyspace.use_format(format);
+    AcquireRequest request;
+    request.owner = "a";
+    request.ttl_ms = 100;
+    request.origin = origin_of(1, 1, 1, 1);
+    keyspace.locks().acquire(key_named("door"), request, {}, Index(1));
+    keyspace.locks().acquire(key_named("gate"), request, {}, Index(1));
+    keyspace.expire_due({101}, 1);  // one is lost
+    Keyspace copy(2);
+    load(copy, snapshot_of(keyspace));
+    EXPECT_EQ(copy.digest(), keyspace.digest());
+    for (Keyspace* each : {&keyspace, &copy}) {
+      each->expire_due({101}, 10);
+      each->use_format(3);
+    }
+    EXPECT_EQ(copy.digest(), keyspace.digest());
+    EXPECT_EQ(keyspace.locks().info(key_named("door"), {})->losses.size(), format == 3 ? 1u : 0u);
+  }
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "keyspace/deadlines.h"
 #include "keyspace/feed_state.h"
 #include "keyspace/guard.h"
+#include "keyspace/holding_state.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/latch.h"
 #include "keyspace/notice.h"
@@ -35,64 +36,6 @@ class SnapshotLoader;
 struct StoredObject : Object, Timed {
   std::uint32_t position = 0;
   std::unique_ptr<Binding> binding;  // null: it ends with no session
-};
-
-struct Lock;
-
-struct Waiter : Timed {
-  Lock* lock = nullptr;
-  std::list<Waiter>::iterator self;
-  std::string owner;
-  std::string value;
-  std::int64_t ttl_ms = 0;
-  ClusterTime deadline;
-  Origin origin;
-  bool resp3 = false;
-  std::uint64_t queued_at = 0;
-  std::uint64_t created = 0;  // revision
-  std::string once_id;
-};
-
-struct OriginHash {
-  using is_avalanching = void;
-  std::size_t operator()(const Origin& origin) const {
-    return mix(mix(origin.node.value, origin.incarnation.value),
-               mix(origin.connection.value, origin.request));
-  }
-};
-
-// First come, first served. The indexes find a waiter; the list alone says the order.
-struct Queue {
-  explicit Queue(std::uint64_t hash_seed) : by_owner(0, NameHash{hash_seed}) {}
-
-  std::list<Waiter> order;
-  boost::unordered_flat_map<std::string_view, Waiter*, NameHash> by_owner;
-  boost::unordered_flat_map<Origin, Waiter*, OriginHash> by_origin;
-};
-
-struct Hold {
-  std::string owner;
-  std::string value;
-  Grant grant;
-  ClusterTime since;
-  // Who was told of the grant when his wait ended, until he shows that he heard. Node 0: attended.
-  Origin told;
-  std::string once_id;
-};
-
-// Invariants: waiters only while held. Scheduled always: the hold's deadline while held, else
-// forget_at.
-struct Lock : Timed {
-  std::string name;
-  std::uint32_t position = 0;
-  Slot slot;
-  std::optional<Hold> hold;
-  std::unique_ptr<Queue> queue;  // null: nobody waits
-  std::uint64_t last_token = 0;
-  std::uint64_t released_token = 0;  // 0: none that a repeated release could mean
-  ClusterTime released_until;
-  std::uint32_t grants_since_release = 0;
-  ClusterTime forget_at;
 };
 
 struct GuardFloor {
@@ -132,13 +75,17 @@ struct Coordination {
         guards(hash_seed),
         once(hash_seed),
         sessions(hash_seed),
-        latches(hash_seed) {}
+        latches(hash_seed),
+        semaphores(hash_seed),
+        elections(hash_seed) {}
 
-  SlotTable<Lock> locks;
+  SlotTable<Holding> locks;
   SlotTable<GuardFloor> guards;
   SlotTable<OnceEntry> once;
   SlotTable<Session> sessions;
   SlotTable<Latch> latches;
+  SlotTable<Holding> semaphores;
+  SlotTable<Holding> elections;
 };
 
 struct SlotState {
@@ -190,8 +137,10 @@ struct Core {
   std::uint8_t format = 3;
   std::uint64_t revision = 0;
   std::uint64_t expired_keys = 0;
-  std::size_t held = 0;
-  std::size_t waiting = 0;
+  std::array<std::size_t, 3> held = {};     // per kind of holding: objects with a holder
+  std::array<std::size_t, 3> waiting = {};  // per kind of holding
+  // By session. Never iterated.
+  boost::unordered_flat_map<std::uint64_t, SessionHoldings> session_holdings;
   std::size_t memory = 0;
   std::unique_ptr<SnapshotWalk> walk;      // null: no snapshot is being taken
   std::unique_ptr<SnapshotLoader> loader;  // null: none is being loaded
@@ -201,7 +150,9 @@ struct Keyspace::State {
   explicit State(std::uint64_t seed) : core(seed) {}
 
   Core core;
-  std::unique_ptr<LockTable> locks;
+  std::unique_ptr<HoldingTable> locks;
+  std::unique_ptr<HoldingTable> semaphores;
+  std::unique_ptr<HoldingTable> elections;
   std::unique_ptr<GuardTable> guards;
   std::unique_ptr<OnceTable> once;
   std::unique_ptr<SessionTable> sessions;
@@ -214,7 +165,7 @@ struct Keyspace::State {
 void remove_key(Core& core, Slot slot, StoredObject& object, bool ended);
 
 std::size_t object_memory(const StoredObject& object);
-std::size_t lock_memory(const Lock& lock);
+std::size_t holding_memory(const Holding& holding);
 std::size_t waiter_memory(const Waiter& waiter);
 std::size_t guard_memory(const GuardFloor& guard);
 std::size_t once_memory(const OnceEntry& entry);

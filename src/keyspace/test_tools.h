@@ -27,8 +27,44 @@ inline Origin origin_of(std::uint64_t node, std::uint64_t incarnation, std::uint
   return {NodeId(node), Incarnation(incarnation), ConnectionId(connection), request};
 }
 
-// One random change of any kind; the same numbers, the same change.
-inline void change_at_random(Keyspace& keyspace, Prng& random, ClusterTime now) {
+inline void vary(AcquireRequest& request, std::uint64_t number, std::int64_t span) {
+  if (number % 5 < 2) request.mode = GrantMode::shared;
+  if (number % 7 == 0) request.hold = "h";
+  if (number % 11 == 0) request.delay_ms = span;
+}
+
+// A change of a semaphore, an election or a lock that the owner of a command would not make.
+inline void change_holding(Keyspace& keyspace, Key name, std::uint64_t number, std::int64_t span,
+                           ClusterTime now) {
+  HoldingTable& table = number % 2 == 0 ? keyspace.semaphores() : keyspace.elections();
+  AcquireRequest request;
+  const std::string owner = fmt::format("o{}", number % 8);
+  request.owner = owner;
+  request.ttl_ms = span;
+  request.wait_ms = number % 3 == 0 ? 0 : static_cast<std::int64_t>(number);
+  request.origin = origin_of(1 + number % 3, 1, 1 + number, 1);
+  if (number % 2 == 0) {
+    request.limit = 3;
+    request.permits = 1 + number % 3;
+  }
+  const auto info = table.info(name, now);
+  if (number < 600) {
+    table.acquire(name, request, now, Index(number));
+  } else if (number < 850) {
+    if (info && info->held) table.release(name, info->holders.back().grant.token, now);
+  } else if (number < 900) {
+    keyspace.locks().force(name, now);
+  } else if (number < 950) {
+    table.force(name, now);
+  } else {
+    keyspace.semaphores().set_limit(name, 3, now);
+  }
+}
+
+// One random change of any kind; the same numbers, the same change. `newer`: also of those that
+// format 2 of snapshots has no room for.
+inline void change_at_random(Keyspace& keyspace, Prng& random, ClusterTime now,
+                             bool newer = true) {
   const std::string name = fmt::format("k{}", random.below(40));
   const std::string lock_name = fmt::format("l{}", random.below(6));
   const Key key = key_named(name);
@@ -62,6 +98,7 @@ inline void change_at_random(Keyspace& keyspace, Prng& random, ClusterTime now) 
     request.ttl_ms = span;
     request.wait_ms = number % 3 == 0 ? 0 : static_cast<std::int64_t>(number);
     request.origin = origin_of(1 + number % 3, 1, 1 + number, 1);
+    if (newer) vary(request, number, span);
     keyspace.locks().acquire(lock, request, now, Index(number));
     if (!id.empty()) {
       OnceRecord record{number, OnceState::waiting, "", {}, {}};
@@ -82,6 +119,8 @@ inline void change_at_random(Keyspace& keyspace, Prng& random, ClusterTime now) 
     }
   } else if (what < 845) {
     keyspace.locks().drop_node(NodeId(1 + number % 3), Incarnation(1), now.plus_ms(-100), now);
+  } else if (what < 875) {
+    if (newer) change_holding(keyspace, lock, number, span, now);
   } else if (what < 900) {
     const std::uint64_t floor = keyspace.guards().floor(key.slot, lock_name);
     keyspace.guards().raise(key.slot, lock_name, floor + 1 + number % 2);

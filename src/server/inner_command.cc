@@ -1,7 +1,7 @@
 #include "server/inner_command.h"
 
+#include "commands/holding_words.h"
 #include "commands/latch_commands.h"
-#include "commands/lock_commands.h"
 #include "commands/wrapper_commands.h"
 
 namespace holdfast::server {
@@ -18,9 +18,8 @@ commands::Args inner_command(commands::Args args) {
 bool may_wait(commands::Args args) {
   args = inner_command(args);
   const commands::CommandSpec* spec = args.empty() ? nullptr : commands::find_command(args);
-  if (spec == nullptr) return false;
-  if (spec->name == "latch.wait") return commands::latch_wait_of(args) > 0;
-  return spec->name == "lock.acquire" && commands::wait_of(args) > 0;
+  if (spec != nullptr && spec->name == "latch.wait") return commands::latch_wait_of(args) > 0;
+  return commands::wait_of(args) > 0;
 }
 
 }  // namespace holdfast::server

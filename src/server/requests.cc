@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/mutation.h"
 #include "commands/feed_commands.h"
+#include "commands/holding_words.h"
 #include "replica/command_record.h"
 #include "resp/number.h"
 #include "server/inner_command.h"
@@ -519,7 +520,7 @@ bool Requests::unblock(std::string_view reply) {
   for (std::uint64_t i = ring_.begin(); i < ring_.end(); ++i) {
     Request& request = ring_.at(i);
     if (request.state != Request::State::blocked) continue;
-    table_.drops.add(lock_name(request), origin_of(i, request.attempt), table_.now());
+    table_.drops.add(wait_at(i), table_.now());
     request.may_wait = false;  // given up just now
     settle(i, reply);
     return true;
@@ -529,12 +530,17 @@ bool Requests::unblock(std::string_view reply) {
 
 // ---- waits whose connection breaks
 
-std::string Requests::lock_name(const Request& request) const {
+LockWait Requests::wait_at(std::uint64_t position) {
+  const Request& request = ring_.at(position);
   replica::CommandRecord record;
   const auto decoded = replica::decode_record(request.record, record);
   CHECK(decoded.ok(), "{}", decoded.error().message);
   const commands::Args inner = inner_command(record.commands.front());
-  return inner.size() < 2 ? std::string() : std::string(inner[1]);
+  LockWait wait;
+  wait.kind = commands::acquires(inner).value_or(keyspace::HoldingKind::lock);
+  if (inner.size() > 1) wait.name = inner[1];
+  wait.origin = origin_of(position, request.attempt);
+  return wait;
 }
 
 void Requests::add_waits(std::vector<LockWait>& waits) {
@@ -542,26 +548,25 @@ void Requests::add_waits(std::vector<LockWait>& waits) {
   for (std::uint64_t i = ring_.begin(); i < ring_.end(); ++i) {
     const Request& request = ring_.at(i);
     if (request.state != Request::State::blocked) continue;
-    waits.push_back({lock_name(request), origin_of(i, request.attempt)});
+    waits.push_back(wait_at(i));
   }
 }
 
 void Requests::remember_wait(std::uint64_t position) {
-  const Request& request = ring_.at(position);
-  unsent_waits_.push_back({lock_name(request), origin_of(position, request.attempt)});
+  unsent_waits_.push_back(wait_at(position));
 }
 
 void Requests::close() {
   if (std::exchange(closed_, true)) return;
   if (!ring_.empty()) --table_.busy;
   const Instant due = table_.now() + milliseconds(table_.services.config().waiter_grace_ms);
-  for (LockWait& wait : unsent_waits_) table_.drops.add(std::move(wait.name), wait.origin, due);
+  for (LockWait& wait : unsent_waits_) table_.drops.add(std::move(wait), due);
   unsent_waits_.clear();
   for (std::uint64_t i = ring_.begin(); i < ring_.end(); ++i) {
     Request& request = ring_.at(i);
     uncount(request);
     if (!request.may_wait || !request.sent || request.state == Request::State::held) continue;
-    table_.drops.add(lock_name(request), origin_of(i, request.attempt), due);
+    table_.drops.add(wait_at(i), due);
   }
 }
 

@@ -132,7 +132,7 @@ class Requests {
   void on_feed(std::uint64_t position, std::string_view answer);
   bool nothing_new_yet(Request& request);
   bool under_way_behind(std::uint64_t position);
-  std::string lock_name(const Request& request) const;
+  LockWait wait_at(std::uint64_t position);
   void remember_wait(std::uint64_t position);
   void uncount(Request& request);
 

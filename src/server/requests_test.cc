@@ -310,6 +310,25 @@ TEST_F(RequestsTest, AnAcquireThatDoesNotWaitHoldsNobodyUp) {
   EXPECT_EQ(node.routed.size(), 2u);
 }
 
+TEST_F(RequestsTest, WhoDiesWaitingForOtherThingsIsDroppedInTheirWords) {
+  for (const char* said : {"SEM.ACQUIRE l me LIMIT 3 TTL 1000 WAIT 60000",
+                           "ELECT.CAMPAIGN l me TTL 1000 WAIT 60000",
+                           "LOCK.ACQUIRE l me SHARED TTL 1000 WAIT 60000"}) {
+    TestClient client(clients);
+    const std::size_t before = node.routed.size();
+    client.say(said);
+    end(before, Verdict::blocked);
+    const Origin origin = node.routed[before].origin();
+    client.break_off();
+    pass(milliseconds(1010));
+    ASSERT_EQ(node.routed.size(), before + 2) << said;
+    const std::string_view word(said, std::string_view(said).find('.'));
+    EXPECT_EQ(node.routed[before + 1].text(),
+              fmt::format("_{}.DROP l 1 5 {} {}", word, origin.connection, origin.request));
+    answer(before + 1, ":1\r\n");
+  }
+}
+
 TEST_F(RequestsTest, WhoDiesWaitingIsDroppedAfterTheGrace) {
   TestClient client(clients);
   client.say("ONCE id LOCK.ACQUIRE l me TTL 1000 WAIT 60000");

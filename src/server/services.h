@@ -19,8 +19,10 @@
 
 namespace holdfast::server {
 
-// A command that waits for a lock in the name of one of this node's connections.
+// A command that waits for a lock, a semaphore or an election in the name of one of this node's
+// connections.
 struct LockWait {
+  keyspace::HoldingKind kind = keyspace::HoldingKind::lock;
   std::string name;
   Origin origin;
 };

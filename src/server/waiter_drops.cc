@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "commands/holding_words.h"
 #include "replica/command_record.h"
 #include "resp/number.h"
 
@@ -15,8 +16,8 @@ constexpr Duration kSilentPause = seconds(1);         // routed, and nothing was
 
 }  // namespace
 
-void WaiterDrops::add(std::string name, const Origin& origin, Instant due) {
-  drops_.push_back({std::move(name), origin, due, ++last_number_});
+void WaiterDrops::add(LockWait wait, Instant due) {
+  drops_.push_back({std::move(wait), due, ++last_number_});
 }
 
 void WaiterDrops::on_outcome(std::uint64_t number, replica::Verdict verdict) {
@@ -39,9 +40,10 @@ void WaiterDrops::on_turn_end(Instant now) {
 
 bool WaiterDrops::send(Drop& drop) {
   std::string texts[4];
-  const std::uint64_t numbers[4] = {drop.origin.node.value, drop.origin.incarnation.value,
-                                    drop.origin.connection.value, drop.origin.request};
-  std::vector<std::string_view> words = {"_LOCK.DROP", drop.name};
+  const Origin& origin = drop.wait.origin;
+  const std::uint64_t numbers[4] = {origin.node.value, origin.incarnation.value,
+                                    origin.connection.value, origin.request};
+  std::vector<std::string_view> words = {commands::drop_word(drop.wait.kind), drop.wait.name};
   for (int i = 0; i < 4; ++i) {
     resp::append_integer(texts[i], static_cast<std::int64_t>(numbers[i]));
     words.push_back(texts[i]);

@@ -26,8 +26,8 @@ class WaiterDrops {
 
   explicit WaiterDrops(Services& services) : services_(services) {}
 
-  // From `due` on, the wait for the lock `name` that began with this origin is over.
-  void add(std::string name, const Origin& origin, Instant due);
+  // From `due` on, this wait is over.
+  void add(LockWait wait, Instant due);
   // An outcome for connection kSelf.
   void on_outcome(std::uint64_t number, replica::Verdict verdict);
   void on_turn_end(Instant now);
@@ -36,8 +36,7 @@ class WaiterDrops {
 
  private:
   struct Drop {
-    std::string name;
-    Origin origin;
+    LockWait wait;
     Instant due;  // when it is to be sent, the next time
     std::uint64_t number = 0;
   };

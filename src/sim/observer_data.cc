@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/checksum.h"
+#include "commands/holding_words.h"
 #include "keyspace/latch.h"
 #include "replica/batch.h"
 #include "routing/slot.h"
@@ -113,7 +114,7 @@ void WaitersAreQueued::see(const Look& look, const Memory& memory, Problems& pro
   for (const server::LockWait& wait : *now.waits) {
     // At the beginning of time nothing is due, so nobody is left out.
     const keyspace::Key name{wait.name, routing::slot_of(wait.name)};
-    const auto lock = now.data->locks().info(name, {});
+    const auto lock = commands::table_of(*now.data, wait.kind).info(name, {});
     const auto latch = now.data->latches().info(name, {});
     const auto is_his = [&](const auto& waiter) { return waiter.origin == wait.origin; };
     if (lock && std::any_of(lock->waiters.begin(), lock->waiters.end(), is_his)) continue;

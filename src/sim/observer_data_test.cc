@@ -134,7 +134,7 @@ void wait_at_machine_2(Stage& stage) {
   request.wait_ms = 50;
   request.origin = kWaiting;
   locks.acquire(lock, request, ClusterTime{1}, Index(3));
-  stage.machine(2).waits = {{"l", kWaiting}};
+  stage.machine(2).waits = {{keyspace::HoldingKind::lock, "l", kWaiting}};
 }
 
 TEST(WaitersAreQueued, AcceptsOneWhoIs) {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "keyspace/keyspace.h"
-#include "keyspace/lock.h"
+#include "keyspace/holding.h"
 #include "replica/cluster_clock.h"
 #include "routing/slot.h"
 

@@ -26,7 +26,7 @@ class Waiters(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, "not all of them came to wait")
 
     def owners(self, connection):
-        return [waiter[0].decode() for waiter in connection.call("LOCK.INFO", "door")[-1]]
+        return [waiter[0].decode() for waiter in connection.call("LOCK.INFO", "door")[8]]
 
     def left(self, connection, expected):
         """Waits until only these wait, and returns them; fails if one of them leaves, too."""

@@ -180,7 +180,7 @@ class Story {
       lock.grants_since = 0;
       model_.hand_over(lock, now_);
     } else {
-      const bool again = token != 0 && now_ < lock.released_at + LockTable::kRememberedMs;
+      const bool again = token != 0 && now_ < lock.released_at + HoldingTable::kRememberedMs;
       ASSERT_EQ(got, again ? ReleaseOutcome::repeated : ReleaseOutcome::lost);
     }
   }

@@ -1,4 +1,4 @@
-#include "keyspace/lock.h"
+#include "keyspace/holding.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ class LockTest : public ::testing::Test {
     now_ = {ms};
     keyspace_.expire_due(now_, 1000);
   }
-  LockTable& locks() { return keyspace_.locks(); }
+  HoldingTable& locks() { return keyspace_.locks(); }
   std::string holder() {
     const auto info = locks().info(name_, now_);
     return info && info->held ? info->owner : "";
@@ -104,10 +104,10 @@ TEST_F(LockTest, ARepeatedReleaseAnswersAsBeforeUntilTheNextGrantButOne) {
 TEST_F(LockTest, ARepeatedReleaseIsForgottenAfterTenMinutes) {
   const std::uint64_t token = token_of("a");
   locks().release(name_, token, now_);
-  at(LockTable::kRememberedMs);
+  at(HoldingTable::kRememberedMs);
   EXPECT_EQ(locks().release(name_, token, now_), ReleaseOutcome::repeated);
   EXPECT_TRUE(locks().info(name_, now_).has_value());
-  at(LockTable::kRememberedMs + 1);
+  at(HoldingTable::kRememberedMs + 1);
   EXPECT_EQ(locks().release(name_, token, now_), ReleaseOutcome::lost);
   EXPECT_FALSE(locks().info(name_, now_).has_value());
   EXPECT_GT(token_of("b"), token);
@@ -256,7 +256,7 @@ TEST_F(LockTest, TheWaitersOfADeadNodeLeaveAndItsUnattendedGrantsAreWithdrawn) {
 
 TEST_F(LockTest, AHundredThousandMayWaitAndLeaveInAnyOrderQuickly) {
   const std::uint64_t token = token_of("a");
-  for (std::size_t i = 0; i < LockTable::kMaxWaiters; ++i) {
+  for (std::size_t i = 0; i < HoldingTable::kMaxWaiters; ++i) {
     ASSERT_EQ(acquire(fmt::format("w{}", i), 1000).outcome, AcquireOutcome::queued);
   }
   EXPECT_EQ(acquire("late", 1000).outcome, AcquireOutcome::too_many_waiters);
@@ -272,7 +272,7 @@ TEST_F(LockTest, AHundredThousandMayWaitAndLeaveInAnyOrderQuickly) {
     last = keyspace_.take_events().back().grant.token;
   }
   now_ = {1001};
-  keyspace_.expire_due(now_, LockTable::kMaxWaiters);
+  keyspace_.expire_due(now_, HoldingTable::kMaxWaiters);
   EXPECT_EQ(locks().waiting(), 0u);
   EXPECT_EQ(holder(), "w95000");
 }

@@ -1,0 +1,88 @@
+// ELECT.*: one leader of a name, and candidates who wait, on the engine of locks
+// (keyspace/holding.h).
+#include "commands/holding_words.h"
+#include "commands/levels.h"
+#include "commands/rows.h"
+
+namespace holdfast::commands {
+namespace {
+
+constexpr keyspace::HoldingKind kElection = keyspace::HoldingKind::election;
+
+// ELECT.CAMPAIGN name candidate TTL ms [WAIT ms]; in any order.
+void campaign(WriteContext& context, Args args) {
+  answer_acquired(kElection, context, args, acquire_holding(kElection, context, args, {}));
+}
+
+void renew(WriteContext& context, Args args) { renew_holding(kElection, context, args); }
+void resign(WriteContext& context, Args args) { release_holding(kElection, context, args); }
+void force(WriteContext& context, Args args) { force_holding(kElection, context, args); }
+void list(ReadContext& context, Args args) { list_holdings(kElection, context, args); }
+void drop_waiter(WriteContext& context, Args args) {
+  drop_holding_waiter(kElection, context, args);
+}
+
+// ELECT.LEADER name
+void leader(ReadContext& context, Args args) {
+  const auto known = look_at(kElection, context, args[1]);
+  if (!known) return;
+  if (!known->held) return context.reply.null_array();
+  context.reply.record(3);
+  answer_text(context.reply, "candidate", known->owner);
+  answer_number(context.reply, "token", known->grant.token);
+  context.reply.field("since");
+  context.reply.integer(known->since.ms);
+}
+
+// ELECT.INFO name
+void info(ReadContext& context, Args args) {
+  const auto known = look_at(kElection, context, args[1]);
+  if (!known) return;
+  resp::ReplyWriter& reply = context.reply;
+  reply.record(8);
+  answer_number(reply, "held", known->held ? 1 : 0);
+  answer_text(reply, "candidate", known->owner);
+  answer_number(reply, "token", known->grant.token);
+  reply.field("ttl");
+  reply.integer(known->held ? ttl_of(known->grant, context.now.cluster) : 0);
+  reply.field("since");
+  reply.integer(known->since.ms);
+  answer_number(reply, "last_token", known->last_token);
+  answer_waiters(context, kElection, *known);
+  answer_losses(context, *known);
+}
+
+constexpr std::string_view kSince = "holdfast 0.1";
+constexpr std::string_view kGroup = "election";
+constexpr std::string_view kUpdates = "RW access update";
+constexpr std::uint16_t kLevel = Levels::kCoordination;
+
+constexpr CommandSpec kRows[] = {
+    {"_elect.drop", 6, kWrite | kInternal, 1, 1, 1, nullptr, drop_waiter, nullptr, kGroup, kSince,
+     "@write", "Take a candidate that is gone out of its queue.", "O(1)", "RW", "", kLevel},
+    {"elect.campaign", -5, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, campaign,
+     nullptr, kGroup, kSince, "@write @fast @blocking",
+     "Lead for a time, or wait until it is one's turn; returns token, ttl and candidate.", "O(1)",
+     kUpdates, "", kLevel},
+    {"elect.force", 2, kWrite | kAdmin, 1, 1, 1, nullptr, force, nullptr, kGroup, kSince,
+     "@admin @write @slow", "Depose whoever leads; returns how many those were.", "O(1)", kUpdates,
+     "", kLevel},
+    {"elect.info", 2, kRead, 1, 1, 1, info, nullptr, nullptr, kGroup, kSince, "@read @slow",
+     "Who leads, until when, and who else campaigns.", "O(N) for N candidates", "RO access", ""},
+    {"elect.leader", 2, kRead | kFast, 1, 1, 1, leader, nullptr, nullptr, kGroup, kSince,
+     "@read @fast", "Who leads, with which token, since when.", "O(N) for N candidates",
+     "RO access", ""},
+    {"elect.list", -1, kRead, 0, 0, 0, list, nullptr, nullptr, kGroup, kSince, "@read @slow",
+     "The elections there are, some at a time.", "O(1) for every call", "", ""},
+    {"elect.renew", 5, kWrite | kFast, 1, 1, 1, nullptr, renew, nullptr, kGroup, kSince,
+     "@write @fast", "Lead for longer.", "O(log N) for N deadlines", kUpdates, "", kLevel},
+    {"elect.resign", 3, kWrite | kFast, 1, 1, 1, nullptr, resign, nullptr, kGroup, kSince,
+     "@write @fast", "Lead no longer; the first candidate who waits does.", "O(1)", kUpdates, "",
+     kLevel},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> election_rows() { return kRows; }
+
+}  // namespace holdfast::commands
