@@ -22,15 +22,15 @@ workload::Habits habits_of(const BenchClient::Plan& plan) {
 }
 
 // Commands that change nothing by themselves. What an answer to others acknowledges is a write.
-constexpr std::array<std::string_view, 6> kLooks = {"GET",   "WATCH",      "UNWATCH",
-                                                    "MULTI", "LOCK.CHECK", "LOCK.INFO"};
+constexpr std::array<std::string_view, 8> kLooks = {
+    "GET", "WATCH", "UNWATCH", "MULTI", "LOCK.CHECK", "LOCK.INFO", "SEM.INFO", "ELECT.INFO"};
 
 bool writes(const workload::Command& command) {
   return std::find(kLooks.begin(), kLooks.end(), command.words.front()) == kLooks.end();
 }
 
 bool waits(const workload::Command& command) {
-  return command.words.front() == "LOCK.ACQUIRE" && command.words.size() > 5;
+  return std::find(command.words.begin(), command.words.end(), "WAIT") != command.words.end();
 }
 
 // QUEUED is what MULTI makes of a write: nothing yet.

@@ -109,11 +109,6 @@ void BenchKeys::add(const workload::History& history) {
       case Op::write_ttl:
         keys_[operation.key] = Kind::short_lived;
         break;
-      case Op::acquire:
-      case Op::renew:
-      case Op::release:
-      case Op::check:
-      case Op::look:
       case Op::throttle:
       case Op::latch_down:
       case Op::latch_wait:
@@ -122,7 +117,7 @@ void BenchKeys::add(const workload::History& history) {
         break;  // no key of a value
       default:
         if (workload::on_session(operation.op)) break;  // its key is judged by what was seen
-        keys_.emplace(operation.key, Kind::plain);
+        if (!on_holding(operation.op)) keys_.emplace(operation.key, Kind::plain);
     }
   }
 }

@@ -14,6 +14,8 @@ constexpr std::array<std::string_view, 7> kNotDone = {"NOLEADER", "BUSY", "LOADI
                                                       "LIMIT",    "OOM",  "DIVERGED"};
 constexpr std::string_view kFull = "ERR max number of clients";
 constexpr std::string_view kOvertaken = "a later command of this connection was done meanwhile";
+// What an option says that the level of the cluster has not come to.
+constexpr std::string_view kTooNew = "is not supported yet";
 constexpr std::size_t kShown = 120;
 
 }  // namespace
@@ -22,11 +24,15 @@ Meaning meaning_of(const resp::Reply& reply) {
   if (!reply.is_error()) return Meaning::answered;
   const std::string_view word = field(reply.text, 0);
   if (word == "UNKNOWN") return Meaning::unknown;
-  if (word == "LOST" || word == "FENCED" || word == "CHANGED") return Meaning::denied;
+  constexpr std::string_view kDenied[] = {"LOST", "FENCED", "CHANGED", "MISMATCH"};
+  if (std::find(std::begin(kDenied), std::end(kDenied), word) != std::end(kDenied)) {
+    return Meaning::denied;
+  }
   // Not before every node runs a program that knows the command.
   if (reply.text.find(" it needs level ") != std::string::npos) return Meaning::not_done;
   const bool not_done = std::find(kNotDone.begin(), kNotDone.end(), word) != kNotDone.end();
-  return not_done || reply.text.starts_with(kFull) ? Meaning::not_done : Meaning::nonsense;
+  const bool too_new = reply.text.find(kTooNew) != std::string::npos;
+  return not_done || too_new || reply.text.starts_with(kFull) ? Meaning::not_done : Meaning::nonsense;
 }
 
 bool was_overtaken(const resp::Reply& reply) {

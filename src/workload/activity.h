@@ -26,6 +26,7 @@ struct Command {
 enum class Meaning : std::uint8_t {
   answered,
   denied,    // -LOST, -FENCED: the holder of a lock no longer is one; -CHANGED: nor is a key as it was
+             // -MISMATCH: others' terms hold
   not_done,  // certainly without effect
   unknown,
   nonsense,  // an error that none of our commands may get

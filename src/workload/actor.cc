@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "workload/counters.h"
 #include "workload/feeds.h"
+#include "workload/holdings.h"
 #include "workload/latches.h"
 #include "workload/limits.h"
 #include "workload/locks.h"
@@ -25,8 +26,8 @@ constexpr std::size_t kLasting = 4;
 constexpr std::size_t kMostAtOnce = 256;
 
 bool lasts(Op op) {
-  return op == Op::cas || op == Op::write_ttl || op == Op::acquire ||
-         op == Op::open_session || op == Op::latch_down || op == Op::pair_write;
+  return op == Op::cas || op == Op::write_ttl || op == Op::acquire || op == Op::open_session ||
+         op == Op::latch_down || op == Op::pair_write || op == Op::take;
 }
 
 // The key of a read: mostly of a register, but of whatever else there is as well.
@@ -53,7 +54,7 @@ Actor::Actor(const Mix& mix, std::uint32_t client, Prng prng, History& history)
       journal_(client, history),
       names_(mix, client),
       at_once_(std::clamp<std::size_t>(mix.pipeline, kLasting, kMostAtOnce)) {
-  CHECK(mix.keys > 0 && mix.clients > 0 && (mix.lock == 0 || mix.locks > 0));
+  CHECK(mix.keys > 0 && mix.clients > 0 && (mix.lock + mix.hold == 0 || mix.locks > 0));
 }
 
 Actor::~Actor() = default;
@@ -61,11 +62,13 @@ Actor::~Actor() = default;
 std::optional<Op> Actor::choose() {
   constexpr Op kKinds[] = {Op::read,     Op::write,  Op::cas,      Op::erase,     Op::add,
                            Op::once_add, Op::insert, Op::read_all, Op::write_ttl, Op::acquire,
-                           Op::open_session, Op::throttle, Op::latch_down, Op::pair_write};
+                           Op::open_session, Op::throttle, Op::latch_down, Op::pair_write,
+                           Op::take};
   std::array<std::uint32_t, std::size(kKinds)> shares = {
       mix_.read,     mix_.write,  mix_.cas + mix_.set_if, mix_.erase,     mix_.add,
       mix_.once_add, mix_.insert, mix_.read_all,          mix_.write_ttl, mix_.lock,
-      mix_.session,  mix_.throttle, mix_.latch,           mix_.feed};
+      mix_.session,  mix_.throttle, mix_.latch,           mix_.feed,
+      mix_.hold};
   const auto lasting = std::count_if(activities_.begin(), activities_.end(),
                                      [](const Begun& begun) { return begun.lasts; });
   const bool full = static_cast<std::size_t>(lasting) >= kLasting;
@@ -140,6 +143,9 @@ std::unique_ptr<Activity> Actor::begin(Op kind, Instant now) {
           journal_, names_.name('d', static_cast<std::uint64_t>(turn)), names_.fresh_name(), wait_ms,
           static_cast<int>(prng_.between(1, 3)));
     }
+    case Op::take:
+      return std::make_unique<HoldingLife>(journal_, names_,
+                                           HoldingLife::draw(prng_, names_, mix_.locks));
     default:
       break;
   }

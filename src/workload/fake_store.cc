@@ -77,6 +77,7 @@ void FakeStore::advance(Instant now) {
       return true;
     });
   }
+  holdings_.advance(now_);
 }
 
 Instant FakeStore::next_due() const {
@@ -92,11 +93,14 @@ Instant FakeStore::next_due() const {
   for (const auto& [name, latch] : latches_) {
     for (const Waiter& waiter : latch.queue) due = std::min(due, waiter.ends);
   }
-  return due == Instant::never() ? due : due + nanoseconds(1);
+  if (due != Instant::never()) due = due + nanoseconds(1);
+  return std::min(due, holdings_.next_due());
 }
 
 std::vector<std::pair<FakeStore::Ticket, Reply>> FakeStore::take_completed() {
-  return std::exchange(completed_, {});
+  auto completed = std::exchange(completed_, {});
+  for (auto& one : std::exchange(holdings_.completed, {})) completed.push_back(std::move(one));
+  return completed;
 }
 
 // ---- commands
@@ -120,6 +124,7 @@ std::optional<Reply> FakeStore::run(Session& session, const Words& words, Ticket
     session.watched.clear();
     return simple("OK");
   }
+  if (FakeHoldings::knows(words)) return holdings_.run(words, ticket);
   if (name.starts_with("LOCK.")) return run_lock(words, ticket);
   if (name.starts_with("SESSION.")) return run_session(session, words);
   if (name.starts_with("LATCH.")) return run_latch(words, ticket);
@@ -362,6 +367,7 @@ void FakeStore::hand_over(Lock& lock) {
 }
 
 void FakeStore::drop(Ticket ticket) {
+  holdings_.drop(ticket);
   for (auto& [name, lock] : locks_) {
     std::erase_if(lock.queue, [&](const Waiter& waiter) { return waiter.ticket == ticket; });
     if (!lock.owner.empty() && lock.told == ticket) hand_over(lock);

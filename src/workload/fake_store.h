@@ -14,6 +14,7 @@
 
 #include "base/time.h"
 #include "resp/reply_parser.h"
+#include "workload/fake_holdings.h"
 
 namespace holdfast::workload {
 
@@ -35,7 +36,7 @@ class FakeStore {
   };
 
   // `maps`: answers records as RESP3 does.
-  explicit FakeStore(bool maps) : maps_(maps) {}
+  explicit FakeStore(bool maps) : maps_(maps), holdings_(maps, revision_) {}
 
   void advance(Instant now);
   // Nothing: it waits, and is answered by take_completed() later.
@@ -121,6 +122,7 @@ class FakeStore {
   bool feed_declared_ = false;
   std::map<std::string, Instant> full_at_;  // of rate limits
   std::vector<std::pair<Ticket, resp::Reply>> completed_;
+  FakeHoldings holdings_;
 };
 
 }  // namespace holdfast::workload

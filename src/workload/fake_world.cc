@@ -19,7 +19,7 @@ using resp::Reply;
 bool changes_something(const Words& words) {
   const std::string& name = words[0];
   return name != "GET" && name != "WATCH" && name != "UNWATCH" && name != "MULTI" &&
-         name != "LOCK.CHECK" && name != "LOCK.INFO" && name != "REV" && name != "FEED.READ";
+         name != "LOCK.CHECK" && !name.ends_with(".INFO") && name != "REV" && name != "FEED.READ";
 }
 
 // What happens when. At one moment in the order it was planned.
@@ -227,6 +227,7 @@ Mix mix_of_all() {
           .throttle = 2,
           .feed = 3,
           .latch = 4,
+          .hold = 4,
           .keys = 3,
           .locks = 2,
           .pipeline = 4,

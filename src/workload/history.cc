@@ -12,7 +12,8 @@ std::string_view name_of(Op op) {
       "read_all", "acquire", "renew", "release", "check",    "look",  "guarded_write",
       "open_session",  "keep_session",  "attach_session", "detach_session", "close_session",
       "set_ephemeral", "bind_ephemeral", "read_ephemeral",
-      "throttle", "latch_down", "latch_wait", "pair_write", "feed_read"};
+      "throttle", "latch_down", "latch_wait", "pair_write", "feed_read",
+      "take",     "keep",    "give_back", "confirm", "force", "set_limit", "look_on"};
   return kNames.at(static_cast<std::size_t>(op));
 }
 
@@ -42,9 +43,30 @@ std::int64_t number_field(std::string_view words, std::size_t number) {
   return resp::parse_integer(field(words, number), value) ? value : -1;
 }
 
+bool on_holding(Op op) {
+  switch (op) {
+    case Op::acquire:
+    case Op::renew:
+    case Op::release:
+    case Op::check:
+    case Op::look:
+    case Op::take:
+    case Op::keep:
+    case Op::give_back:
+    case Op::confirm:
+    case Op::force:
+    case Op::set_limit:
+    case Op::look_on:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool only_looks(Op op) {
   return op == Op::read || op == Op::read_all || op == Op::check || op == Op::look ||
-         op == Op::read_ephemeral || op == Op::feed_read;
+         op == Op::read_ephemeral || op == Op::feed_read || op == Op::confirm ||
+         op == Op::look_on;
 }
 
 bool on_session(Op op) {

@@ -47,8 +47,18 @@ enum class Op : std::uint8_t {
   latch_wait,     // LATCH.WAIT: arg "count wait"    ret: 1 or 0
   pair_write,     // MULTI, SET keya value, SET keyb value, EXEC: arg "value ttl"  ret: OK
   feed_read,      // FEED.READ: arg position         ret: "position revision:operation:key:value …"
+  // Of locks that may be shared, semaphores and elections:
+  take,       // LOCK.ACQUIRE, SEM.ACQUIRE, ELECT.CAMPAIGN: arg "owner ttl wait how permits limit
+              //   delay", how: exclusive, shared, permits or leads  ret: "token fence ttl", "" if
+              //   not granted
+  keep,       // LOCK.RENEW …: arg "token ttl"   ret: the ttl, "" if lost
+  give_back,  // LOCK.RELEASE …: arg token       ret: 1 or "" if lost
+  confirm,    // LOCK.CHECK: arg token           ret: 1 or 0
+  force,      // LOCK.FORCE …                    ret: how many holds it ended
+  set_limit,  // SEM.LIMIT: arg limit            ret: OK, "" if nobody has acquired it yet
+  look_on,    // LOCK.INFO …                     ret: "0 owner:queued_at owner:queued_at …"
 };
-inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::feed_read) + 1;
+inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::look_on) + 1;
 
 enum class Ended : std::uint8_t { ok, failed, unknown };
 
@@ -84,7 +94,8 @@ std::int64_t number_field(std::string_view words, std::size_t number);
 
 // Whether it is one of a session's.
 bool on_session(Op op);
-
+// Whether it is about what can be held rather than about a key.
+bool on_holding(Op op);
 // Whether the operation leaves everything as it is, however it ends.
 bool only_looks(Op op);
 // Whether what it is about is no value of a key, so that only its own checker knows what to say.

@@ -5,23 +5,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "workload/records.h"
+
 namespace holdfast::workload {
 namespace {
 
 using resp::Reply;
-
-// A record is a map in RESP3; in RESP2 it is the list of its values in order.
-const Reply* record_value(const Reply& record, std::size_t number) {
-  const bool map = record.kind == Reply::Kind::map;
-  if (!map && record.kind != Reply::Kind::array) return nullptr;
-  const std::size_t at = map ? 2 * number + 1 : number;
-  return at < record.items.size() ? &record.items[at] : nullptr;
-}
-
-const std::int64_t* record_number(const Reply& record, std::size_t number) {
-  const Reply* value = record_value(record, number);
-  return value != nullptr && value->kind == Reply::Kind::integer ? &value->number : nullptr;
-}
 
 // Of LOCK.ACQUIRE; "" for null.
 std::optional<std::string> read_grant(const Reply& reply) {
@@ -39,20 +28,9 @@ std::optional<std::string> read_queue(const Reply& reply) {
   constexpr std::size_t kWaiters = 8;
   if (reply.kind == Reply::Kind::null) return "0";
   const auto* token = record_number(reply, kToken);
-  const Reply* waiters = record_value(reply, kWaiters);
-  if (token == nullptr || waiters == nullptr || waiters->kind != Reply::Kind::array) {
-    return std::nullopt;
-  }
-  std::string text = fmt::format("{}", *token);
-  for (const Reply& waiter : waiters->items) {
-    const Reply* owner = record_value(waiter, 0);
-    const auto* queued_at = record_number(waiter, 1);
-    if (owner == nullptr || owner->kind != Reply::Kind::bulk || queued_at == nullptr) {
-      return std::nullopt;
-    }
-    text += fmt::format(" {}:{}", owner->text, *queued_at);
-  }
-  return text;
+  const auto waiters = queue_text(record_value(reply, kWaiters));
+  if (token == nullptr || !waiters) return std::nullopt;
+  return fmt::format("{}{}", *token, *waiters);
 }
 
 // -LOST and -FENCED are answers: the hold is over.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,12 @@ class Names {
   }
   // A key for one session, never used again.
   std::string ephemeral() { return fmt::format("{}e{}", prefix_, fresh_name()); }
+  // What a semaphore's limit is, as far as this client knows.
+  std::int64_t limit(std::uint64_t number, std::int64_t first) const {
+    const auto known = limits_.find(number);
+    return known == limits_.end() ? first : known->second;
+  }
+  void saw_limit(std::uint64_t number, std::int64_t limit) { limits_[number] = limit; }
   // A set that has grown large is left for a new one, which each client finds by itself.
   std::string set(std::uint64_t number) const {
     return fmt::format("{}s{}.{}", prefix_, number, generations_.at(number));
@@ -50,6 +57,7 @@ class Names {
   std::uint32_t value_bytes_;
   std::uint64_t last_value_ = 0;
   std::vector<std::uint32_t> generations_;  // of each set
+  std::map<std::uint64_t, std::int64_t> limits_;
 };
 
 }  // namespace holdfast::workload

@@ -5,6 +5,7 @@
 #include "workload/checkers/counters.h"
 #include "workload/checkers/expiry.h"
 #include "workload/checkers/feeds.h"
+#include "workload/checkers/holdings.h"
 #include "workload/checkers/latches.h"
 #include "workload/checkers/limits.h"
 #include "workload/checkers/linearizable.h"
@@ -25,6 +26,7 @@ std::vector<Verdict> check_all(const History& history, const std::vector<Finals>
   ask(check_durability(history, finals));
   ask(check_counters(whole));
   ask(check_locks(whole, options));
+  ask(check_holdings(whole, options));
   ask(check_limits(history, options));
   ask(check_latches(history, options));
   ask(check_feeds(history, options));

@@ -12,19 +12,6 @@
 namespace holdfast::workload {
 namespace {
 
-bool in_locks(Op op) {
-  switch (op) {
-    case Op::acquire:
-    case Op::renew:
-    case Op::release:
-    case Op::check:
-    case Op::look:
-      return true;
-    default:
-      return false;
-  }
-}
-
 struct Key {
   bool collects = false;
   std::vector<std::size_t> operations;  // that may have changed it
@@ -34,7 +21,7 @@ std::map<std::string, Key, std::less<>> keys_of(const History& history) {
   std::map<std::string, Key, std::less<>> keys;
   for (std::size_t i = 0; i < history.size(); ++i) {
     const Operation& operation = history[i];
-    if (in_locks(operation.op) || judged_apart(operation.op)) continue;
+    if (on_holding(operation.op) || judged_apart(operation.op)) continue;
     Key& key = keys[std::string(key_written(operation))];
     key.collects |= operation.op == Op::insert || operation.op == Op::read_all;
     if (only_looks(operation.op) || operation.ended == Ended::failed) continue;

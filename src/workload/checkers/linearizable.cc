@@ -51,6 +51,14 @@ Parts split(const History& history) {
       case Op::look:
         parts.locks[operation.key].operations.push_back(i);
         break;
+      case Op::take:
+      case Op::keep:
+      case Op::give_back:
+      case Op::confirm:
+      case Op::force:
+      case Op::set_limit:
+      case Op::look_on:
+        break;  // what has several holders is judged by holdings.h
       default: {
         Part& part = parts.keys[operation.key];
         part.counts |= operation.op == Op::add || operation.op == Op::once_add;

@@ -108,7 +108,8 @@ void follow_sessions(const History& history, const std::vector<std::size_t>& ord
 bool in_session_order(const Operation& operation) {
   if (operation.place == kNoPlace) return false;
   if (operation.op == Op::latch_wait) return false;
-  return operation.op != Op::acquire || number_field(operation.arg, 2) <= 0;
+  const bool acquires = operation.op == Op::acquire || operation.op == Op::take;
+  return !acquires || number_field(operation.arg, 2) <= 0;
 }
 
 std::string_view value_written(const Operation& operation) {
