@@ -95,6 +95,30 @@ std::string calendar(std::int64_t ms) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(ms / 1000)));
 }
 
+// Those who share it, and how others lost it.
+void print_others(const Reply& info) {
+  const Reply* const holders = find(info, "holders");
+  if (holders != nullptr && text(info, "mode") == "shared") {
+    fmt::print("shared   by {}\n", holders->items.size());
+    for (const Reply& holder : holders->items) {
+      fmt::print("         {}, token {}, {} left\n", text(holder, "owner"), number(holder, "token"),
+                 ms_text(number(holder, "ttl")));
+    }
+  }
+  if (const std::int64_t delay = number(info, "delay"); delay > 0) {
+    fmt::print("delay    {}: its last holder failed, and had asked for it\n", ms_text(delay));
+  }
+}
+
+void print_losses(const Reply& info) {
+  const Reply* const losses = find(info, "losses");
+  if (losses == nullptr) return;
+  for (const Reply& loss : losses->items) {
+    fmt::print("lost     {}  {}, token {}: {}\n", calendar(number(loss, "when")),
+               text(loss, "owner"), number(loss, "token"), text(loss, "reason"));
+  }
+}
+
 void print_text(const Options& options, const Reply& info) {
   fmt::print("lock     {}\n", options.name);
   if (number(info, "held") != 0) {
@@ -107,6 +131,8 @@ void print_text(const Options& options, const Reply& info) {
   } else {
     fmt::print("holder   nobody\ntoken    {} was the last\n", number(info, "last_token"));
   }
+  print_others(info);
+  print_losses(info);
   const Reply* const waiters = find(info, "waiters");
   const std::size_t count = waiters == nullptr ? 0 : waiters->items.size();
   fmt::print("waiting  {}\n", count);

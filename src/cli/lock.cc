@@ -1,4 +1,5 @@
-// `holdfast lock NAME -- COMMAND …`: runs COMMAND while it holds the lock.
+// `holdfast lock NAME -- COMMAND …`: runs COMMAND while it holds the lock; `sem`: while it has permits
+// of a semaphore; `elect`: while it leads.
 //
 // The command ends before somebody else can hold the lock, as far as processes can: when the lock
 // cannot be renewed it is told to end (SIGTERM) while there is still time left of the TTL, and
@@ -29,7 +30,10 @@
 #include "cli/time_text.h"
 #include "cli/tools.h"
 #include "holdfast/client.h"
+#include "holdfast/election.h"
 #include "holdfast/mutex.h"
+#include "holdfast/semaphore.h"
+#include "holdfast/shared_mutex.h"
 
 namespace holdfast::cli {
 namespace {
@@ -41,7 +45,10 @@ constexpr int kLost = 76;
 constexpr int kUsage = 2;
 constexpr Milliseconds kLookAgain{50};  // for who is left of a command that is being killed
 
+enum class What : std::uint8_t { lock, semaphore, election };
+
 struct Options {
+  What what = What::lock;
   std::vector<std::string> servers = {"127.0.0.1:7379"};
   Access access;
   std::string name;
@@ -49,9 +56,17 @@ struct Options {
   std::string wait = "0s";
   std::string grace;  // empty: a quarter of the TTL
   std::string value;
+  bool shared = false;          // a lock
+  std::uint64_t limit = 0;      // of a semaphore
+  std::uint64_t permits = 1;    // of a semaphore
   bool json = false;
   std::vector<std::string> command;
 };
+
+std::string_view noun(What what) {
+  if (what == What::semaphore) return "semaphore";
+  return what == What::election ? "election" : "lock";
+}
 
 struct Times {
   Milliseconds ttl, wait, grace;
@@ -142,12 +157,55 @@ void print_trouble(const Options& options, std::string_view event, const std::st
   print_event(options, event, fmt::format(R"(,"why":{})", json_text(why)));
 }
 
-// ---- a command under a lock
+// ---- what is held
+
+struct Taken {
+  Holding holding;
+  std::uint64_t fence = 0;  // 0: it has none
+};
+
+LockOptions lock_options(const Options& options, const Times& times, Loss& loss) {
+  return {.ttl = times.ttl,
+          .wait = times.wait,
+          .lost = [&loss](std::string_view reason) { loss.tell(reason); },
+          .value = options.value};
+}
+
+template <class Lock>
+Outcome<Taken> taken(Outcome<Lock> lock) {
+  if (!lock) return lock.failure();
+  const std::uint64_t fence = lock->fence();
+  return Taken{*std::move(lock), fence};
+}
+
+Outcome<Taken> take(const Client& client, const Options& options, const Times& times, Loss& loss) {
+  const auto lost = [&loss](std::string_view reason) { loss.tell(reason); };
+  if (options.what == What::semaphore) {
+    auto permits = Semaphore::acquire(client, options.name, options.limit,
+                                      {.permits = options.permits,
+                                       .ttl = times.ttl,
+                                       .wait = times.wait,
+                                       .lost = lost});
+    if (!permits) return permits.failure();
+    return Taken{*std::move(permits)};
+  }
+  if (options.what == What::election) {
+    auto office = Election::campaign(client, options.name,
+                                     {.ttl = times.ttl, .wait = times.wait, .lost = lost});
+    if (!office) return office.failure();
+    return Taken{*std::move(office)};
+  }
+  const LockOptions how = lock_options(options, times, loss);
+  if (options.shared) return taken(SharedMutex::acquire(client, options.name, how));
+  return taken(Mutex::acquire(client, options.name, how));
+}
+
+// ---- a command under it
 
 class Guarded {
  public:
-  Guarded(const Options& options, const Times& times, Mutex& lock, Loss& loss)
-      : options_(options), times_(times), lock_(lock), loss_(loss) {}
+  Guarded(const Options& options, const Times& times, Taken& lock, Loss& loss)
+      : options_(options), times_(times), lock_(lock.holding), fence_(lock.fence), loss_(loss) {}
 
   // The exit code.
   int run() {
@@ -155,8 +213,8 @@ class Guarded {
     sigset_t before;
     ::pthread_sigmask(SIG_BLOCK, &wanted, &before);
     const Descriptor signals(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
-    const std::vector<std::string> variables = {fmt::format("HOLDFAST_TOKEN={}", lock_.token()),
-                                                fmt::format("HOLDFAST_FENCE={}", lock_.fence())};
+    std::vector<std::string> variables = {fmt::format("HOLDFAST_TOKEN={}", lock_.token())};
+    if (fence_ != 0) variables.push_back(fmt::format("HOLDFAST_FENCE={}", fence_));
     if (auto failed = Command::start(options_.command, variables, &before, command_)) {
       give_back();
       return complain(failed->exit_code, failed->why);
@@ -214,10 +272,11 @@ class Guarded {
     const std::string reason = loss_.reason();
     if (!reason.empty()) return reason;
     if (lock_.remaining().count() == 0) {
-      return fmt::format("the lock '{}' was lost: it was not confirmed in time", options_.name);
+      return fmt::format("the {} '{}' was lost: it was not confirmed in time",
+                         noun(options_.what), options_.name);
     }
-    return fmt::format("the lock '{}' could not be renewed and would be lost in {}", options_.name,
-                       time_text(lock_.remaining()));
+    return fmt::format("the {} '{}' could not be renewed and would be lost in {}",
+                       noun(options_.what), options_.name, time_text(lock_.remaining()));
   }
 
   // Who was started by the command and has outlived it.
@@ -244,7 +303,8 @@ class Guarded {
 
   const Options& options_;
   const Times& times_;
-  Mutex& lock_;
+  Holding& lock_;
+  const std::uint64_t fence_;
   Loss& loss_;
   Command command_;
   std::optional<Clock::time_point> terminating_at_;
@@ -270,26 +330,46 @@ int run(const Options& options) {
   auto client = open_client(options);
   if (!client) return complain(kUsage, client.error().message);
   Loss loss;
-  auto lock = Mutex::acquire(*client, options.name,
-                             {.ttl = times->ttl,
-                              .wait = times->wait,
-                              .lost = [&loss](std::string_view reason) { loss.tell(reason); },
-                              .value = options.value});
+  auto lock = take(*client, options, *times, loss);
   if (!lock) {
     print_trouble(options, "not_acquired", lock.failure().message);
     return lock.failure().kind == "OPTIONS" ? kUsage : kNotAcquired;
   }
+  const std::string fence = lock->fence == 0 ? "" : fmt::format(R"(,"fence":{})", lock->fence);
   print_event(options, "acquired",
-              fmt::format(R"(,"token":{},"fence":{},"ttl_ms":{})", lock->token(), lock->fence(),
+              fmt::format(R"(,"token":{}{},"ttl_ms":{})", lock->holding.token(), fence,
                           times->ttl.count()));
   return Guarded(options, *times, *lock, loss).run();
+}
+
+// What the three have in common, but for their help.
+CLI::App* add_tool(CLI::App& app, const std::shared_ptr<Options>& options, const std::string& name,
+                   const std::string& help) {
+  CLI::App* tool = app.add_subcommand(name, help);
+  tool->add_option("--server", options->servers,
+                   "client addresses of some nodes, with commas between")
+      ->delimiter(',')
+      ->allow_extra_args(false)  // or it would take the name for another
+      ->capture_default_str();
+  add_access(tool, options->access);
+  tool->add_option("name", options->name, fmt::format("of the {}", noun(options->what)))
+      ->required();
+  tool->add_option("--ttl", options->ttl, "how long it outlives a holder that has died")
+      ->capture_default_str();
+  tool->add_option("--wait", options->wait, "how long to stand in its queue")
+      ->capture_default_str();
+  tool->add_option("--grace", options->grace, "between SIGTERM and SIGKILL (a quarter of --ttl)");
+  tool->add_flag("--json", options->json, "print JSON lines on stderr");
+  tool->add_option("command", options->command, "behind --: what to run, with its arguments")
+      ->required();
+  return tool;
 }
 
 }  // namespace
 
 void add_lock(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* tool = app.add_subcommand("lock", "Run a command while holding a lock");
+  CLI::App* tool = add_tool(app, options, "lock", "Run a command while holding a lock");
   tool->footer(
       "holdfast lock backups/nightly --wait 5m -- /usr/local/bin/backup --all\n\n"
       "The command finds HOLDFAST_TOKEN and HOLDFAST_FENCE in its environment. When the lock is "
@@ -298,22 +378,32 @@ void add_lock(CLI::App& app, int& exit_code) {
       "command's own; 75 the lock was not to be had; 76 it was lost; 126, 127 the command cannot "
       "be\n"
       "run; 2 the command line makes no sense. --json prints what happens on stderr, a line each.");
-  tool->add_option("--server", options->servers,
-                   "client addresses of some nodes, with commas between")
-      ->delimiter(',')
-      ->allow_extra_args(false)  // or it would take the name for another
-      ->capture_default_str();
-  add_access(tool, options->access);
-  tool->add_option("name", options->name, "of the lock")->required();
-  tool->add_option("--ttl", options->ttl, "how long the lock outlives a holder that has died")
-      ->capture_default_str();
-  tool->add_option("--wait", options->wait, "how long to stand in its queue")
-      ->capture_default_str();
-  tool->add_option("--grace", options->grace, "between SIGTERM and SIGKILL (a quarter of --ttl)");
+  tool->add_flag("--shared", options->shared, "together with others who share it");
   tool->add_option("--value", options->value, "shown to who inspects the lock, up to 1 KiB");
-  tool->add_flag("--json", options->json, "print JSON lines on stderr");
-  tool->add_option("command", options->command, "behind --: what to run, with its arguments")
-      ->required();
+  tool->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+void add_sem(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  options->what = What::semaphore;
+  CLI::App* tool = add_tool(app, options, "sem", "Run a command while holding permits");
+  tool->footer(
+      "holdfast sem uploads --limit 10 --wait 5m -- ./upload big.tar\n\n"
+      "The command finds HOLDFAST_TOKEN in its environment. The limit is that of whoever came\n"
+      "first; SEM.LIMIT changes it. Otherwise as holdfast lock, exit codes included.");
+  tool->add_option("--limit", options->limit, "how many permits there are")->required();
+  tool->add_option("--permits", options->permits, "how many to hold")->capture_default_str();
+  tool->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+void add_elect(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  options->what = What::election;
+  CLI::App* tool = add_tool(app, options, "elect", "Run a command while leading");
+  tool->footer(
+      "holdfast elect scheduler --wait 1000d -- ./scheduler\n\n"
+      "Of all who campaign for the name one leads. The command finds HOLDFAST_TOKEN in its\n"
+      "environment. Otherwise as holdfast lock, exit codes included.");
   tool->callback([options, &exit_code] { exit_code = run(*options); });
 }
 

@@ -6,6 +6,8 @@ void add_tools(CLI::App& app, int& exit_code) {
   add_status(app, exit_code);
   add_nodes(app, exit_code);
   add_lock(app, exit_code);
+  add_sem(app, exit_code);
+  add_elect(app, exit_code);
   add_inspect(app, exit_code);
   add_backup(app, exit_code);
   add_restore(app, exit_code);

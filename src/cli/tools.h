@@ -21,6 +21,8 @@ void add_recover(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_nodes(CLI::App& app, int& exit_code);
 void add_lock(CLI::App& app, int& exit_code);
+void add_sem(CLI::App& app, int& exit_code);
+void add_elect(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 
 }  // namespace holdfast::cli

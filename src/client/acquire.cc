@@ -10,21 +10,22 @@
 namespace holdfast::client {
 namespace {
 
-// {token, ttl, fence, mode}, the first three as numbers.
+// {token, ttl, …}; of a lock the third is the fence, of others the token is as good as one.
 struct Grant {
   std::uint64_t token, fence;
   Duration left;
 };
 
-std::optional<Grant> read_grant(const resp::Reply& reply) {
+std::optional<Grant> read_grant(const resp::Reply& reply, Kind kind) {
   if (reply.kind != resp::Reply::Kind::array || reply.items.size() < 3) return std::nullopt;
-  for (std::size_t i = 0; i < 3; ++i) {
+  const bool lock = kind == Kind::mutex || kind == Kind::shared_mutex;
+  for (std::size_t i = 0; i < (lock ? 3u : 2u); ++i) {
     const resp::Reply& item = reply.items[i];
     if (item.kind != resp::Reply::Kind::integer || item.number < 0) return std::nullopt;
   }
   if (reply.items[0].number == 0) return std::nullopt;
   return Grant{static_cast<std::uint64_t>(reply.items[0].number),
-               static_cast<std::uint64_t>(reply.items[2].number),
+               static_cast<std::uint64_t>(reply.items[lock ? 2 : 0].number),
                milliseconds(reply.items[1].number)};
 }
 
@@ -34,6 +35,9 @@ class Acquisition {
       : link_(link),
         setup_(setup),
         wanted_(wanted),
+        words_(vocabulary(wanted.kind)),
+        limit_(fmt::to_string(wanted.limit)),
+        permits_(fmt::to_string(wanted.permits)),
         ttl_(fmt::to_string(wanted.ttl.ms())),
         wait_until_(setup.world->now() + wanted.wait),
         until_(wait_until_ + setup.timeout) {}
@@ -58,8 +62,8 @@ class Acquisition {
     if (answer.reply.is_error()) return refused(answer);
     in_doubt_ = false;
     if (answer.reply.kind == resp::Reply::Kind::null) return not_granted();
-    const auto grant = read_grant(answer.reply);
-    if (!grant) return Outcome<Held>(strange("LOCK.ACQUIRE", Fate::unknown));
+    const auto grant = read_grant(answer.reply, wanted_.kind);
+    if (!grant) return Outcome<Held>(strange(words_.acquire, Fate::unknown));
     Held held{grant->token, grant->fence, Tenure(wanted_.ttl)};
     if (asked_ > 1) return confirm(std::move(held));
     held.tenure.confirm(answer.sent_at, grant->left);
@@ -69,8 +73,12 @@ class Acquisition {
   Answer ask(Duration wait) {
     ++asked_;
     const std::string wait_ms = fmt::to_string(wait.ms());
-    std::vector<std::string_view> words = {"LOCK.ACQUIRE", wanted_.name, wanted_.owner, "TTL",
+    std::vector<std::string_view> words = {words_.acquire, wanted_.name, wanted_.owner, "TTL",
                                            ttl_};
+    if (wanted_.kind == Kind::shared_mutex) words.emplace_back("SHARED");
+    if (wanted_.kind == Kind::semaphore) {
+      words.insert(words.end(), {"LIMIT", limit_, "PERMITS", permits_});
+    }
     if (wait.ms() > 0) words.insert(words.end(), {"WAIT", wait_ms});
     if (!wanted_.value.empty()) words.insert(words.end(), {"VALUE", wanted_.value});
     if (wait.ms() == 0) return link_.ask(words, setup_.patience, until_);
@@ -87,9 +95,9 @@ class Acquisition {
 
   Failure taken() const {
     return {Fate::not_done, "TAKEN",
-            fmt::format("the lock '{}' was not free within {} ms; nothing was changed. holdfast "
+            fmt::format("the {} '{}' was not free within {} ms; nothing was changed. holdfast "
                         "inspect shows who holds it",
-                        wanted_.name, wanted_.wait.ms())};
+                        words_.noun, wanted_.name, wanted_.wait.ms())};
   }
 
   Step unanswered(const Answer& answer) {
@@ -112,13 +120,13 @@ class Acquisition {
   }
 
   std::string doubt() const {
-    return fmt::format("If the lock was granted, it ends by itself {} ms after that",
+    return fmt::format("If the {} was granted, it ends by itself {} ms after that", words_.noun,
                        wanted_.ttl.ms());
   }
 
   Step confirm(Held held) {
     const std::string token = fmt::to_string(held.token);
-    const Answer answer = link_.ask({"LOCK.RENEW", wanted_.name, token, "TTL", ttl_},
+    const Answer answer = link_.ask({words_.renew, wanted_.name, token, "TTL", ttl_},
                                     held.tenure.patience(setup_.patience), until_);
     if (answer.fate == Answer::Fate::answered && answer.kind() == "LOST") {
       last_ = failure_of(answer.reply);
@@ -127,7 +135,8 @@ class Acquisition {
     if (answer.fate != Answer::Fate::answered || answer.reply.is_error() ||
         answer.reply.kind != resp::Reply::Kind::integer) {
       in_doubt_ = true;
-      last_ = {Fate::unknown, "BROKEN", "the lock was granted, but nobody confirmed it in time"};
+      last_ = {Fate::unknown, "BROKEN",
+               fmt::format("the {} was granted, but nobody confirmed it in time", words_.noun)};
       add_sentence(last_.message, doubt());
       return std::nullopt;  // the same owner gets the same grant
     }
@@ -138,6 +147,9 @@ class Acquisition {
   Link& link_;
   const Setup& setup_;
   const Wanted& wanted_;
+  const Vocabulary words_;
+  const std::string limit_;
+  const std::string permits_;
   std::string ttl_;
   Instant wait_until_;
   Instant until_;

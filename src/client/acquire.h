@@ -1,4 +1,4 @@
-// Taking a lock, however often it has to be asked for.
+// Taking a lock, permits or an office, however often it has to be asked for.
 //
 //   1. LOCK.ACQUIRE without WAIT: a lock that is free costs one entry of the log.
 //   2. Not granted: LOCK.ACQUIRE with what is left of the wait, under the same owner, which keeps
@@ -16,16 +16,20 @@
 
 #include "client/link.h"
 #include "client/tenure.h"
+#include "client/vocabulary.h"
 #include "holdfast/outcome.h"
 
 namespace holdfast::client {
 
 struct Wanted {
+  Kind kind = Kind::mutex;
   std::string name;
   std::string owner;
   std::string value = {};
   Duration ttl = seconds(10);
   Duration wait = {};
+  std::uint64_t limit = 0;    // of a semaphore
+  std::uint64_t permits = 0;  // of a semaphore
 };
 
 struct Held {

@@ -51,6 +51,51 @@ TEST(Acquire, AFreeLockIsAskedForOnce) {
   EXPECT_EQ(f.cluster.world->left(), 0u);
 }
 
+TEST(Acquire, AsksForWhatIsSharedInItsWords) {
+  Fixture f;
+  f.wanted.kind = Kind::shared_mutex;
+  f.expect(kTry + " SHARED", "*4\r\n:9\r\n:6000\r\n:7\r\n$6\r\nshared");
+  const auto held = f.acquire();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->token, 9u);
+  EXPECT_EQ(held->fence, 7u);
+}
+
+TEST(Acquire, AsksForPermitsInTheirWords) {
+  Fixture f;
+  f.wanted.kind = Kind::semaphore;
+  f.wanted.limit = 5;
+  f.wanted.permits = 2;
+  f.wanted.wait = seconds(30);
+  const std::string words = "SEM.ACQUIRE door me TTL 6000 LIMIT 5 PERMITS 2";
+  f.expect(words, "*-1");
+  f.expect(words + " WAIT 30000", "*3\r\n:9\r\n:6000\r\n:2");
+  f.expect("SEM.RENEW door 9 TTL 6000", ":6000");
+  const auto held = f.acquire();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->token, 9u);
+  EXPECT_EQ(held->fence, 9u);
+  EXPECT_EQ(f.cluster.world->left(), 0u);
+}
+
+TEST(Acquire, SaysWhatElseTheLimitIs) {
+  Fixture f;
+  f.wanted.kind = Kind::semaphore;
+  f.wanted.limit = 5;
+  f.wanted.permits = 1;
+  f.expect("SEM.ACQUIRE door me TTL 6000 LIMIT 5 PERMITS 1", "-MISMATCH nothing was done: 3");
+  expect_failure(f.acquire(), Fate::not_done, "MISMATCH");
+}
+
+TEST(Acquire, CampaignsInItsWords) {
+  Fixture f;
+  f.wanted.kind = Kind::election;
+  f.expect("ELECT.CAMPAIGN door me TTL 6000", "*3\r\n:9\r\n:6000\r\n$2\r\nme");
+  const auto held = f.acquire();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->token, 9u);
+}
+
 TEST(Acquire, ItsValueIsSentAlong) {
   Fixture f;
   f.wanted.value = "why";

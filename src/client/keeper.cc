@@ -17,6 +17,7 @@ Keeper::Keeper(std::shared_ptr<const Setup> setup, std::unique_ptr<Link> link, W
       world_(*setup_->world),
       link_(std::move(link)),
       wanted_(std::move(wanted)),
+      words_(vocabulary(wanted_.kind)),
       token_(held.token),
       fence_(held.fence),
       lost_(std::move(lost)),
@@ -47,7 +48,7 @@ Instant Keeper::step() {
     tenure = tenure_;
   }
   if (!tenure.sure(now)) {
-    lose(fmt::format("the lock '{}' was not confirmed in time: {}", wanted_.name,
+    lose(fmt::format("the {} '{}' was not confirmed in time: {}", words_.noun, wanted_.name,
                      last_trouble_.empty() ? "this process was stopped, or too busy to renew it"
                                            : last_trouble_));
     return Instant::never();
@@ -62,7 +63,7 @@ void Keeper::renew(Duration patience, Instant until) {
   const std::string token = fmt::to_string(token_);
   const std::string ttl = fmt::to_string(wanted_.ttl.ms());
   const Answer answer =
-      link_->ask({"LOCK.RENEW", wanted_.name, token, "TTL", ttl}, patience, until);
+      link_->ask({words_.renew, wanted_.name, token, "TTL", ttl}, patience, until);
   const bool answered = answer.fate == Answer::Fate::answered;
   if (answered && answer.kind() == "LOST") return lose(answer.reply.text);
   const std::lock_guard guard(mutex_);
@@ -158,7 +159,7 @@ Outcome<Done> Keeper::stop_and_give_back() {
     if (released_) return *released_;
     if (state_ == State::held && !tenure_.sure(world_.now())) {
       state_ = State::lost;
-      reason_ = fmt::format("the lock '{}' was not confirmed in time", wanted_.name);
+      reason_ = fmt::format("the {} '{}' was not confirmed in time", words_.noun, wanted_.name);
     }
     if (state_ == State::held) {
       state_ = State::released;
@@ -180,7 +181,7 @@ Outcome<Done> Keeper::give_back(Instant until) {
   bool in_doubt = false;
   while (true) {
     const Answer answer =
-        link_->ask({"LOCK.RELEASE", wanted_.name, token}, setup_->patience, until);
+        link_->ask({words_.release, wanted_.name, token}, setup_->patience, until);
     const bool answered = answer.fate == Answer::Fate::answered;
     if (answered && !answer.reply.is_error()) return Done{};
     const std::string_view kind = answer.kind();

@@ -1,4 +1,5 @@
-// The holder of one lock: renews it from a thread of its own, and says when it is lost.
+// The holder of one lock, of permits or of an office: renews it from a thread of its own, and says
+// when it is lost.
 //
 // What it does is step(), which a test calls by itself; the thread only calls it in time.
 //
@@ -57,6 +58,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   World& world_;
   const std::unique_ptr<Link> link_;
   const Wanted wanted_;
+  const Vocabulary words_;
   const std::uint64_t token_;
   const std::uint64_t fence_;
   const Lost lost_;

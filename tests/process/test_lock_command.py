@@ -14,6 +14,7 @@ import nodes
 from certificates import Authority
 from nodes import Cluster
 from server import BINARY, Server
+from wire import ErrorReply
 
 PATIENCE = 30
 
@@ -21,8 +22,8 @@ PATIENCE = 30
 class Lock:
     """`holdfast lock`, running."""
 
-    def __init__(self, servers, *words, stdin=subprocess.DEVNULL):
-        self.process = subprocess.Popen([BINARY, "lock", "--server", servers, *words], text=True,
+    def __init__(self, servers, *words, stdin=subprocess.DEVNULL, tool="lock"):
+        self.process = subprocess.Popen([BINARY, tool, "--server", servers, *words], text=True,
                                         stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         preexec_fn=nodes.die_with_parent)
 
@@ -61,19 +62,31 @@ class LockCommand(unittest.TestCase):
     def setUpClass(cls):
         cls.cluster = Cluster(3).__enter__()
         cls.addClassCleanup(cls.cluster.__exit__, None, None, None)
+        wait_for(cls.level_has_risen, "the level of semaphores")
+
+    @classmethod
+    def level_has_risen(cls):
+        connection = cls.cluster.connect(cls.cluster.wait_for_leader(), timeout=PATIENCE)
+        try:
+            connection.call("SEM.ACQUIRE", "level", "me", "LIMIT", "1", "TTL", "1000")
+            return True
+        except ErrorReply:
+            return False
+        finally:
+            connection.close()
 
     def setUp(self):
         self.servers = ",".join(self.cluster.endpoints())
         self.name = self.id().rsplit(".", 1)[1]
         self.folder = self.enterContext(tempfile.TemporaryDirectory(prefix="holdfast-test-"))
 
-    def lock(self, *words, servers=None):
-        lock = Lock(servers or self.servers, self.name, *words)
+    def lock(self, *words, servers=None, tool="lock"):
+        lock = Lock(servers or self.servers, self.name, *words, tool=tool)
         self.addCleanup(lock.kill)
         return lock
 
-    def run_lock(self, *words, servers=None):
-        return self.lock(*words, servers=servers).end()
+    def run_lock(self, *words, servers=None, tool="lock"):
+        return self.lock(*words, servers=servers, tool=tool).end()
 
     def call(self, *words):
         connection = self.cluster.connect(self.cluster.wait_for_leader(), timeout=PATIENCE)
@@ -101,6 +114,39 @@ class LockCommand(unittest.TestCase):
         self.assertEqual(token, fence)
         info = self.call("LOCK.INFO", self.name)
         self.assertEqual((info[0], info[7]), (0, token), "given back")
+
+    def test_those_who_share_a_lock_run_at_once(self):
+        script = ("--shared", "--", "sh", "-c", "echo $HOLDFAST_FENCE; exec sleep 60")
+        first, second = self.lock(*script), self.lock(*script)
+        self.assertEqual(first.line(), second.line(), "one fence")
+        code, _, errors = self.run_lock("--", "true")
+        self.assertEqual(code, 75, errors)
+        self.assertIn("shared   by 2", self.inspect())
+
+    def test_runs_the_command_with_permits(self):
+        script = "echo $HOLDFAST_TOKEN-$HOLDFAST_FENCE; exec sleep 60"
+        held = self.lock("--limit", "2", "--", "sh", "-c", script, tool="sem")
+        self.assertRegex(held.line(), r"^[0-9]+-$")
+        code, _, errors = self.run_lock("--limit", "2", "--permits", "2", "--", "true", tool="sem")
+        self.assertEqual(code, 75, errors)
+        code, _, errors = self.run_lock("--limit", "3", "--", "true", tool="sem")
+        self.assertEqual(code, 75)
+        self.assertIn("has the limit 2", errors)
+        code, out, errors = self.run_lock("--limit", "2", "--", "echo", "through", tool="sem")
+        self.assertEqual((code, out, errors), (0, "through\n", ""))
+        code, _, errors = self.run_lock("--limit", "2", "--permits", "3", "--", "true", tool="sem")
+        self.assertEqual(code, 2, errors)
+
+    def test_runs_the_command_while_leading(self):
+        leader = self.lock("--", "sh", "-c", "echo leads; read never", tool="elect")
+        self.assertEqual(leader.line(), "leads")
+        self.assertEqual(leader.end()[0], 1, "it read nothing")
+        first = self.lock("--", "sh", "-c", "echo leads; exec sleep 60", tool="elect")
+        self.assertEqual(first.line(), "leads")
+        second = self.lock("--wait", "20s", "--", "echo", "leads", tool="elect")
+        wait_for(lambda: self.call("ELECT.INFO", self.name)[6], "a candidate")
+        first.process.terminate()
+        self.assertEqual(second.end()[:2], (0, "leads\n"))
 
     def test_passes_input_output_and_a_death_by_signal(self):
         lock = Lock(self.servers, self.name, "--", "cat", stdin=subprocess.PIPE)
