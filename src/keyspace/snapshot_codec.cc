@@ -181,7 +181,7 @@ bool decode_once(Reader& reader, Core& core, Slot slot, std::uint8_t format) {
   if (!reader.ok() || state > static_cast<std::uint8_t>(OnceState::not_granted)) return false;
   if (mode > static_cast<std::uint8_t>(GrantMode::shared)) return false;
   if (!counted(core, fresh->created) || !sane(fresh->record.until)) return false;
-  if (fresh->record.state == OnceState::granted && !sane_grant(core, fresh->record.grant)) return false;
+  if (fresh->record.state == OnceState::granted && !sane(core, fresh->record.grant)) return false;
 
   Coordination& coordination = core.change_coordination(slot);
   if (coordination.once.find(fresh->name) != nullptr) return false;

@@ -27,7 +27,6 @@ Wait& WaitList::add(Core& core, const Wait& wait) {
   by_origin_.insert_or_assign(added.origin, &added);
   core.deadlines.schedule({added.deadline, added.created, slot_, kind_, &added});
   core.memory += kWaitBytes;
-  ++core.waiting;
   return added;
 }
 
@@ -39,7 +38,6 @@ Wait* WaitList::find(const Origin& origin) const {
 void WaitList::remove(Core& core, Wait& wait) {
   core.deadlines.cancel(wait, kind_);
   core.memory -= kWaitBytes;
-  --core.waiting;
   const auto found = by_origin_.find(wait.origin);
   if (found != by_origin_.end() && found->second == &wait) by_origin_.erase(found);
   order_.erase(wait.self);

@@ -333,6 +333,9 @@ std::uint64_t Replica::newest_of_feeds() const {
   return state_->machine.keyspace().feeds().newest();
 }
 std::uint16_t Replica::level() const { return state_->machine.level(); }
+bool Replica::level_known() const {
+  return state_->applied_epoch == state_->engine->epoch() && state_->engine->leader() != NodeId{};
+}
 Index Replica::applied() const { return state_->applied; }
 const consensus::Protocol& Replica::protocol() const { return *state_->engine; }
 consensus::WriteId Replica::issued_write() const { return state_->last_write; }

@@ -154,6 +154,9 @@ class Replica {
   std::uint64_t newest_of_feeds() const;
   // The semantics version in force, as far as this replica has applied the log.
   std::uint16_t level() const;
+  // Whether that is what the present leader goes by: something of its epoch has been applied here. A
+  // replica that has just started knows an older one until then.
+  bool level_known() const;
   Index applied() const;
   // Of the status, for whoever looks often.
   Agreement agreement() const;

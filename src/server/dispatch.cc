@@ -51,10 +51,12 @@ std::int64_t block_of(const commands::CommandSpec& spec,
 
 bool is_internal(std::string_view name) { return name.starts_with('_'); }
 
-std::string too_new(std::string_view name, std::uint16_t needed, std::uint16_t now) {
-  if (now == 0) {
-    return fmt::format("NOLEADER '{}' was not done: this node is not part of a cluster yet; try again",
-                       name);
+std::string too_new(std::string_view name, std::uint16_t needed, std::uint16_t now, bool known) {
+  if (!known) {
+    return fmt::format(
+        "NOLEADER '{}' was not done: this node has yet to hear of a leader what the cluster can do; "
+        "try again",
+        name);
   }
   return fmt::format(
       "ERR '{}' was not done: it needs level {} and the cluster is at {}. The level rises by itself "
@@ -146,7 +148,9 @@ std::string Dispatch::refuse(Connection& connection, const commands::CommandSpec
   const bool wrapper = spec->is(commands::kWrapper);
   if (const auto level = wrapper ? commands::level_needed(words) : spec->semantics; level != 0) {
     const std::uint16_t now = table_.services.level();
-    if (level > now) return too_new(spec->name, level, now);
+    if (level > now) {
+      return too_new(spec->name, level, now, now != 0 && table_.services.level_known());
+    }
   }
   const Transaction& transaction = connection.session.transaction;
   if (wrapper) return refuse_wrapper(transaction, *spec, words);

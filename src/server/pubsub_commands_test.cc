@@ -165,6 +165,8 @@ TEST_F(PubSubTest, NotEverythingMayBePublished) {
   EXPECT_EQ(told(client), "-LIMIT a message has at most 1048576 bytes (message-bytes)\r\n");
   node.level_of_cluster = 2;
   EXPECT_TRUE(ask(client, "PUBLISH a b").starts_with("-ERR 'publish' was not done: it needs level 3"));
+  node.level_is_known = false;
+  EXPECT_TRUE(ask(client, "PUBLISH a b").starts_with("-NOLEADER 'publish' was not done"));
   EXPECT_TRUE(node.published.empty());
 }
 

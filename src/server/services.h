@@ -85,6 +85,8 @@ class Services {
   }
   // The level of the cluster (commands/levels.h) as far as this node knows; 0: not yet.
   virtual std::uint16_t level() const { return replica() == nullptr ? 0 : replica()->level(); }
+  // False: what level() says may be long over.
+  virtual bool level_known() const { return replica() != nullptr && replica()->level_known(); }
   virtual std::string_view setting(std::string_view name) const = 0;  // replicated, "" if unset
   virtual Config& config() = 0;
   // Connections from now on go by the certificates that these settings name. An error: everything

@@ -117,8 +117,7 @@ class Watcher(threading.Thread):
                 time.sleep(0.02)
                 continue
             if isinstance(answer, wire.ErrorReply):
-                # A node that has just been started may not have heard of the cluster's level yet.
-                if answer.kind() in REFUSED or "it needs level" in str(answer):
+                if answer.kind() in REFUSED:
                     time.sleep(0.02)
                     continue
                 self.problem = f"FEED.READ was answered by {answer!r}"
