@@ -457,7 +457,7 @@ class CorruptionTest : public testing::TestWithParam<Corruption> {};
 TEST_P(CorruptionTest, IsCaughtByItsChecker) {
   constexpr int kWanted = 10;
   int told = 0;
-  for (std::uint64_t seed = 1; seed <= 200 && told < kWanted; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 400 && told < kWanted; ++seed) {
     const bool faults = !GetParam().calm && seed % 2 == 0;
     FakeOutcome outcome =
         run_fake_world({.seed = seed, .mix = mix_of_all(), .length = seconds(3), .faults = faults});
