@@ -27,7 +27,8 @@ struct FakeClock final : env::Clock {
 
 class Stage : public testing::Test, private Outbox {
  protected:
-  void open() {
+  // A follower that knows of nobody.
+  void start() {
     storage::LogRecovery recovered;
     auto opened = storage::Log::open(
         disk, trace, {.segment_bytes = segment_bytes}, [](const std::string& what) { FAIL() << what; },
@@ -36,11 +37,14 @@ class Stage : public testing::Test, private Outbox {
     log = *std::move(opened);
     options.protocol.self = NodeId(1);
     options.incarnation = Incarnation(1);
-    consensus::Membership members;
     members.voters = {NodeId(1), NodeId(2), NodeId(3)};
     auto made = Replica::open(options, clock, disk, *log, trace, *this, {}, members, 7);
     ASSERT_TRUE(made.ok()) << made.error().message;
     replica = *std::move(made);
+  }
+  // The leader.
+  void open() {
+    start();
     run_for(seconds(2));
     ASSERT_EQ(replica->role(), consensus::Role::leader);
   }
@@ -54,6 +58,7 @@ class Stage : public testing::Test, private Outbox {
     disk.run_all();
     for (Message& reply : std::exchange(replies, {})) replica->receive(std::move(reply), {});
     replica->end_turn(clock.at);
+    disk.run_all();
     ++turns;
     if (!replies.empty()) return;
     clock.at = std::min(end, std::max(clock.at + microseconds(100), replica->wake_at()));
@@ -69,12 +74,44 @@ class Stage : public testing::Test, private Outbox {
     encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, {"GET", "a"}, record);
     ASSERT_EQ(replica->submit(record, false, Epoch{}), Accepted::yes);
   }
+  // Node 2 leads, and says that it is `stamp`.
+  void hear(Epoch epoch, ClusterTime stamp) {
+    Message heartbeat;
+    heartbeat.kind = MessageKind::heartbeat;
+    heartbeat.from = NodeId(2);
+    heartbeat.to = NodeId(1);
+    heartbeat.epoch = epoch;
+    replica->receive(std::move(heartbeat), stamp);
+    turn(clock.at);
+  }
+  void take_snapshot(Index index, const std::string& bytes) {
+    replica->snapshot_arrived(index, bytes);
+    turn(clock.at);
+  }
+  // A file whose checksums are right.
+  std::string snapshot_of(Index index, Epoch epoch, ClusterTime stamp, const std::string& state) {
+    storage::TestDisk elsewhere;
+    storage::SnapshotWriter writer(elsewhere, {.group = GroupId(),
+                                               .mark = {index, epoch, members},
+                                               .stamp = stamp,
+                                               .wall = clock.wall()});
+    writer.add_chunk(state);
+    writer.finish([](Result<void> written) { EXPECT_TRUE(written.ok()); });
+    elsewhere.run_all();
+    return elsewhere.content(writer.name());
+  }
+  static std::string empty_state() {
+    keyspace::Keyspace nothing(1);
+    nothing.begin_snapshot();
+    return nothing.next_chunk(1 << 20);
+  }
   ClusterTime stamp_at(Index index) {
     return BatchReader(replica->protocol().log().at(index).payload.view()).header().stamp;
   }
 
   storage::TestDisk disk;
   NoTrace trace;
+  consensus::Membership members;
   FakeClock clock;
   ReplicaOptions options;
   std::unique_ptr<storage::Log> log;
