@@ -338,29 +338,6 @@ TEST_F(LogTest, AFailedWriteOrSyncIsTheEnd) {
   }
 }
 
-class NextSegment : public LogTest {
- protected:
-  // While the file is made that the log is to go on in.
-  template <class Operation>
-  void expect_the_end_where_it_fails() {
-    ASSERT_EQ(open(), "");
-    disk.fault = [](const env::DiskOperation& operation) -> std::optional<Error> {
-      if (!std::holds_alternative<Operation>(operation)) return {};
-      return Error{"input/output error"};
-    };
-    disk.run_all();
-    EXPECT_EQ(fatal.size(), 1u);
-    append("a");
-    flush_all();
-    EXPECT_EQ(acknowledged, 0);
-  }
-};
-
-TEST_F(NextSegment, AFailedSyncIsTheEnd) { expect_the_end_where_it_fails<env::SyncFolder>(); }
-
-// Only of a full disk is more room asked for again and again.
-TEST_F(NextSegment, AnErrorIsTheEnd) { expect_the_end_where_it_fails<env::CreateFile>(); }
-
 TEST_F(LogTest, NobodyIsCalledOnceTheLogIsGone) {
   ASSERT_EQ(open(), "");
   append("a");
