@@ -62,8 +62,9 @@ Instant Keeper::step() {
 void Keeper::renew(Duration patience, Instant until) {
   const std::string token = fmt::to_string(token_);
   const std::string ttl = fmt::to_string(wanted_.ttl.ms());
-  const Answer answer =
-      link_->ask({words_.renew, wanted_.name, token, "TTL", ttl}, patience, until);
+  std::vector<std::string_view> words = {words_.renew, wanted_.name};
+  if (!words_.by_name_alone) words.insert(words.end(), {token, "TTL", ttl});
+  const Answer answer = link_->ask(words, patience, until);
   const bool answered = answer.fate == Answer::Fate::answered;
   if (answered && answer.kind() == "LOST") return lose(answer.reply.text);
   const std::lock_guard guard(mutex_);
@@ -175,15 +176,24 @@ Outcome<Done> Keeper::stop_and_give_back() {
   return outcome;
 }
 
+// A session that is not there any more is no error to who closes it. It was there when it was first
+// asked for, unless an earlier asking has closed it.
+Outcome<Done> Keeper::given_back(const resp::Reply& reply, bool in_doubt) const {
+  if (!words_.by_name_alone || reply.number != 0 || in_doubt) return Done{};
+  return Failure{Fate::not_done, "LOST",
+                 fmt::format("LOST the {} {} had ended before", words_.noun, wanted_.name)};
+}
+
 // Also what is lost: a server may not know yet, and whoever waits for it need not wait for that.
 Outcome<Done> Keeper::give_back(Instant until) {
   const std::string token = fmt::to_string(token_);
+  std::vector<std::string_view> words = {words_.release, wanted_.name};
+  if (!words_.by_name_alone) words.emplace_back(token);
   bool in_doubt = false;
   while (true) {
-    const Answer answer =
-        link_->ask({words_.release, wanted_.name, token}, setup_->patience, until);
+    const Answer answer = link_->ask(words, setup_->patience, until);
     const bool answered = answer.fate == Answer::Fate::answered;
-    if (answered && !answer.reply.is_error()) return Done{};
+    if (answered && !answer.reply.is_error()) return given_back(answer.reply, in_doubt);
     const std::string_view kind = answer.kind();
     if (answer.fate == Answer::Fate::lost || kind == "UNKNOWN") in_doubt = true;
     Failure failure = answered ? failure_of(answer.reply)

@@ -1,5 +1,5 @@
-// The holder of one lock, of permits or of an office: renews it from a thread of its own, and says
-// when it is lost.
+// The holder of one lock, of permits, of an office or of a session: renews it from a thread of its
+// own, and says when it is lost.
 //
 // What it does is step(), which a test calls by itself; the thread only calls it in time.
 //
@@ -53,6 +53,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   bool is_own_thread() const;
   Outcome<Done> stop_and_give_back();
   Outcome<Done> give_back(Instant until);
+  Outcome<Done> given_back(const resp::Reply& reply, bool in_doubt) const;
 
   const std::shared_ptr<const Setup> setup_;
   World& world_;

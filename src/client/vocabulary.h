@@ -6,11 +6,13 @@
 
 namespace holdfast::client {
 
-enum class Kind : std::uint8_t { mutex, shared_mutex, semaphore, election };
+enum class Kind : std::uint8_t { mutex, shared_mutex, semaphore, election, session };
 
 struct Vocabulary {
   std::string_view acquire, renew, release;  // commands
   std::string_view noun;                     // for people
+  // Whether it is its name, and no token or TTL has to be said. False: as a lock.
+  bool by_name_alone = false;
 };
 
 constexpr Vocabulary vocabulary(Kind kind) {
@@ -19,6 +21,8 @@ constexpr Vocabulary vocabulary(Kind kind) {
       return {"SEM.ACQUIRE", "SEM.RENEW", "SEM.RELEASE", "semaphore"};
     case Kind::election:
       return {"ELECT.CAMPAIGN", "ELECT.RENEW", "ELECT.RESIGN", "election"};
+    case Kind::session:
+      return {"SESSION.OPEN", "SESSION.KEEP", "SESSION.CLOSE", "session", true};
     case Kind::mutex:
     case Kind::shared_mutex:
       break;

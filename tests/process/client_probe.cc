@@ -6,6 +6,8 @@
 //   client_probe SERVERS take NAME ROUNDS MS     "held FENCE FROM UNTIL": surely held in between
 //   client_probe SERVERS hold NAME TTL_MS        "acquired TOKEN", then "lost HELD REASON" when it
 //   is
+//   client_probe SERVERS session KEY TTL_MS      "opened ID", KEY bound to it; then "lost REASON"
+//   when it is, or "closed" at the end of its input
 //
 // What failed is printed as "failed FATE KIND".
 #include <fmt/format.h>
@@ -14,6 +16,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -22,6 +25,7 @@
 #include "holdfast/client.h"
 #include "holdfast/counter.h"
 #include "holdfast/mutex.h"
+#include "holdfast/session.h"
 
 namespace {
 
@@ -95,6 +99,23 @@ void hold(const holdfast::Client& client, const std::string& name, milliseconds 
   say(fmt::format("lost {} {}", lock->held() ? "held" : "gone", reason));
 }
 
+void keep(holdfast::Client client, const std::string& key, milliseconds ttl) {
+  auto session = holdfast::Session::open(
+      client, {.ttl = ttl, .name = "probe", .lost = [](std::string_view why) {
+                 say(fmt::format("lost {}", why));
+                 std::fflush(nullptr);
+                 std::_Exit(0);
+               }});
+  if (!session) return say(session.failure());
+  if (auto set = client.write({"SET", key, "here"}); !set) return say(set.failure());
+  if (auto bound = session->bind({key}); !bound) return say(bound.failure());
+  say(fmt::format("opened {}", session->id()));
+  std::string line;
+  std::getline(std::cin, line);
+  const auto closed = session->close();
+  closed ? say("closed") : say(closed.failure());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -117,6 +138,7 @@ int main(int argc, char** argv) {
   if (words[1] == "take") {
     take(*client, words[2], number, milliseconds(std::atoi(words.at(4).c_str())));
   }
+  if (words[1] == "session") keep(*client, words[2], milliseconds(number));
   if (words[1] == "hold") hold(*client, words[2], milliseconds(number));
   return 0;
 }

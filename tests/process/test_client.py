@@ -23,7 +23,7 @@ class Probe:
 
     def __init__(self, servers, *words):
         self.process = subprocess.Popen([PROBE, servers, *map(str, words)], stdout=subprocess.PIPE,
-                                        stdin=subprocess.DEVNULL, text=True,
+                                        stdin=subprocess.PIPE, text=True,
                                         preexec_fn=nodes.die_with_parent)
         self.said = []
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -49,6 +49,7 @@ class Probe:
         self.process.kill()
         self.process.wait()
         self.reader.join()
+        self.process.stdin.close()
         self.process.stdout.close()
 
 
@@ -210,6 +211,61 @@ class ClientLibrary(unittest.TestCase):
             self.assertLess(time.monotonic() - began, 30)
         finally:
             self.cluster.resume(leader)
+
+    # --- sessions
+
+    def session(self, key, ttl_ms):
+        deadline = time.monotonic() + PATIENCE
+        while True:  # a young cluster does not know them yet
+            probe = self.probe("session", key, ttl_ms)
+            words = probe.line().split()
+            if words[0] == "opened":
+                return probe, int(words[1])
+            self.assertLess(time.monotonic(), deadline, words)
+            time.sleep(0.1)
+
+    def wait_until_gone(self, key, seconds):
+        deadline = time.monotonic() + seconds
+        while self.call("EXISTS", key):
+            self.assertLess(time.monotonic(), deadline, f"{key} is there after {seconds} s")
+            time.sleep(0.02)
+
+    def test_a_session_is_kept_through_deaths_of_the_leader_and_closed_with_its_keys(self):
+        probe, _ = self.session("worker:7", 2000)
+        for _ in range(3):
+            leader = self.cluster.wait_for_leader()
+            self.cluster.kill(leader)
+            self.cluster.wait_for_leader()
+            self.cluster.start(leader)
+            time.sleep(1.5)
+        self.assertEqual(self.call("GET", "worker:7"), b"here")
+        self.assertIsNone(probe.process.poll())
+        probe.process.stdin.write("\n")
+        probe.process.stdin.flush()
+        self.assertEqual(probe.line(), "closed")
+        self.assertEqual(self.call("EXISTS", "worker:7"), 0)
+
+    def test_the_keys_of_a_session_end_with_the_process_that_kept_it(self):
+        probe, number = self.session("worker:8", 1000)
+        time.sleep(2.5)
+        self.assertEqual(self.call("EXISTS", "worker:8"), 1, "it is kept")
+        probe.process.kill()
+        self.wait_until_gone("worker:8", 5)
+        self.assertIsNone(self.call("SESSION.INFO", number))
+
+    def test_a_session_that_somebody_closes_is_lost(self):
+        probe, number = self.session("worker:9", 3000)
+        began = time.monotonic()
+        self.assertEqual(self.call("SESSION.CLOSE", number), 1)
+        self.assertRegex(probe.line(), "^lost LOST ")
+        self.assertLess(time.monotonic() - began, 2.5, "a third of the TTL, not all of it")
+
+    def test_a_session_that_was_stopped_is_lost_at_once(self):
+        probe, _ = self.session("worker:10", 1000)
+        probe.process.send_signal(signal.SIGSTOP)
+        self.wait_until_gone("worker:10", 8)
+        probe.process.send_signal(signal.SIGCONT)
+        self.assertRegex(probe.line(), "^lost ")
 
     def test_a_client_outlives_its_only_seed(self):
         leader = self.cluster.wait_for_leader()
