@@ -23,6 +23,19 @@ Result<std::shared_ptr<const os::TlsContext>> Access::context() const {
   return os::TlsContext::load(settings);
 }
 
+Result<Client> open_client(const std::vector<std::string>& servers, const Access& access) {
+  if (auto tls = access.context(); !tls) return tls.error();  // names the flags
+  auto client = Client::open({.servers = servers,
+                              .password = access.password,
+                              .tls = {.on = access.tls,
+                                      .ca_file = access.cacert,
+                                      .cert_file = access.cert,
+                                      .key_file = access.key,
+                                      .insecure = access.insecure}});
+  if (!client) return Error{client.failure().message};
+  return *std::move(client);
+}
+
 void add_access(CLI::App* tool, Access& access) {
   tool->add_option("--password", access.password, "the password of the cluster")
       ->envname("HOLDFAST_PASSWORD");

@@ -4,10 +4,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/server_info.h"
 #include "env/network.h"
+#include "holdfast/client.h"
 #include "os/tls_context.h"
 
 namespace CLI {
@@ -27,6 +29,9 @@ struct Access {
   // Reads the files. Null: in plain. The error names the flag.
   Result<std::shared_ptr<const os::TlsContext>> context() const;
 };
+
+// The library's client, for tools that outlive a node. The error names the flag, or the server.
+Result<Client> open_client(const std::vector<std::string>& servers, const Access& access);
 
 // --password, --tls and what belongs to it. `access` outlives the parsing.
 void add_access(CLI::App* tool, Access& access);

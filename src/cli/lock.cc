@@ -310,24 +310,10 @@ class Guarded {
   std::optional<Clock::time_point> terminating_at_;
 };
 
-Result<Client> open_client(const Options& options) {
-  if (auto tls = options.access.context(); !tls) return tls.error();  // names the flags
-  const Access& access = options.access;
-  auto client = Client::open({.servers = options.servers,
-                              .password = access.password,
-                              .tls = {.on = access.tls,
-                                      .ca_file = access.cacert,
-                                      .cert_file = access.cert,
-                                      .key_file = access.key,
-                                      .insecure = access.insecure}});
-  if (!client) return Error{client.failure().message};
-  return *std::move(client);
-}
-
 int run(const Options& options) {
   const auto times = read_times(options);
   if (!times) return complain(kUsage, times.error().message);
-  auto client = open_client(options);
+  auto client = open_client(options.servers, options.access);
   if (!client) return complain(kUsage, client.error().message);
   Loss loss;
   auto lock = take(*client, options, *times, loss);

@@ -9,6 +9,7 @@ void add_tools(CLI::App& app, int& exit_code) {
   add_sem(app, exit_code);
   add_elect(app, exit_code);
   add_inspect(app, exit_code);
+  add_watch(app, exit_code);
   add_backup(app, exit_code);
   add_restore(app, exit_code);
   add_check_data(app, exit_code);

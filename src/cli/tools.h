@@ -24,5 +24,6 @@ void add_lock(CLI::App& app, int& exit_code);
 void add_sem(CLI::App& app, int& exit_code);
 void add_elect(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
+void add_watch(CLI::App& app, int& exit_code);
 
 }  // namespace holdfast::cli
