@@ -35,7 +35,13 @@ bool may_be_read(commands::Args args) {
 }
 
 // What came from another node must not be able to stop this one, nor, once it is in the log, all.
-bool may_be_run(const CommandRecord& record, bool write, std::uint16_t level) {
+std::uint16_t level_needed(const CommandRecord& record) {
+  std::uint16_t level = 0;
+  for (const auto& words : record.commands) level = std::max(level, commands::level_needed(words));
+  return level;
+}
+
+bool may_be_run(const CommandRecord& record, bool write) {
   // An EXEC of nothing still tells whether what it watched has changed.
   if (record.commands.empty()) return record.transaction();
   if (!record.transaction() && record.commands.size() != 1) return false;
@@ -45,8 +51,7 @@ bool may_be_run(const CommandRecord& record, bool write, std::uint16_t level) {
   return std::all_of(
       record.commands.begin() + (under_once ? 1 : 0), record.commands.end(),
       [&](const auto& words) {
-        return write ? may_be_written(words) && commands::level_needed(words) <= level
-                     : may_be_read(words);
+        return write ? may_be_written(words) : may_be_read(words);
       });
 }
 
@@ -100,9 +105,12 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   if (!origin.ok()) return Accepted::not_leader;
   if (origin->node != s.options.protocol.self) {
     CommandRecord decoded;
-    if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write, s.machine.level())) {
+    if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write)) {
       return Accepted::not_leader;
     }
+    // The sender has seen the level rise, and this replica, which has only begun to lead, will too: it
+    // is refused for now, and so is what was sent behind it.
+    if (write && level_needed(decoded) > s.machine.level()) return Accepted::busy;
   }
   if (write) {
     s.proposals.add_write(record);
