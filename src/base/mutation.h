@@ -133,6 +133,9 @@ enum class Mutation : std::uint8_t {
   throttle_counts_refused,
   latch_counts_owner_twice,
   latch_forgets_waiters,
+  cache_leases_twice,
+  cache_lease_survives_removal,
+  cache_forgets_waiters,
   feed_splits_transaction,
   feed_without_expiry,
   // holdings

@@ -25,7 +25,8 @@ struct Table {
     for (const auto family : {string_rows(), number_rows(), key_rows(), expire_rows(),
                               connection_rows(), lock_rows(), wrapper_rows(), node_rows(),
                               restore_rows(), level_rows(), session_rows(), throttle_rows(),
-                              latch_rows(), feed_rows(), semaphore_rows(), election_rows()}) {
+                              latch_rows(), feed_rows(), semaphore_rows(), election_rows(),
+                              cache_rows()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),

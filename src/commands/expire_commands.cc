@@ -65,6 +65,9 @@ void set_expiry(WriteContext& context, Args args, TimeUnit unit, TimeBase base,
   const auto expiry = expiry_at(*number, unit, base, context.now);
   if (!expiry) return context.reply.error(invalid_expire_time(command));
   const Object* const object = context.find(args[1]);
+  if (object == nullptr && expiry->deadline <= context.now.cluster) {
+    context.keyspace.erase(key_of(args[1]));  // voids leases, as DEL does
+  }
   if (object == nullptr || !wanted(*options, object->expiry, *expiry)) {
     return context.reply.integer(0);
   }

@@ -20,11 +20,11 @@ using keyspace::Object;
 void del(WriteContext& context, Args args) {
   std::int64_t count = 0;
   for (const std::string_view name : args.subspan(1)) {
-    if (context.find(name) != nullptr) {
-      context.keyspace.erase(key_of(name));
-      context.happened(KeyEvents::generic, "del", name);
-      ++count;
-    }
+    const bool there = context.find(name) != nullptr;
+    context.keyspace.erase(key_of(name));  // of one that is not there it voids leases
+    if (!there) continue;
+    context.happened(KeyEvents::generic, "del", name);
+    ++count;
   }
   context.reply.integer(count);
 }

@@ -1,9 +1,11 @@
 #include "commands/lock_commands.h"
 
 #include "commands/arguments.h"
+#include "commands/cache_commands.h"
 #include "commands/errors.h"
 #include "commands/holding_words.h"
 #include "commands/levels.h"
+#include "keyspace/cache.h"
 #include "keyspace/latch.h"
 
 namespace holdfast::commands {
@@ -108,7 +110,8 @@ void drop_waiter(WriteContext& context, Args args) {
   // What it waits for is told by the origin alone.
   const bool dropped =
       context.keyspace.locks().drop_waiter(name, *origin, context.now.cluster) ||
-      context.keyspace.latches().drop_waiter(name, *origin);
+      context.keyspace.latches().drop_waiter(name, *origin) ||
+      context.keyspace.caches().drop_waiter(name, *origin);
   context.reply.integer(dropped ? 1 : 0);
 }
 
@@ -129,6 +132,7 @@ void drop_node(WriteContext& context, Args args) {
                               context.now.cluster);
   }
   dropped += context.keyspace.latches().drop_node(NodeId(numbers[0]), Incarnation(numbers[1]));
+  dropped += context.keyspace.caches().drop_node(NodeId(numbers[0]), Incarnation(numbers[1]));
   context.reply.integer(static_cast<std::int64_t>(dropped));
 }
 
@@ -177,6 +181,8 @@ std::string answer_event(const keyspace::WaiterEvent& event, ClusterTime now) {
   resp::ReplyWriter reply(out, event.resp3 ? resp::Version::resp3 : resp::Version::resp2);
   if (event.kind == keyspace::WaitKind::latch) {
     reply.integer(event.granted ? 1 : 0);
+  } else if (event.kind == keyspace::WaitKind::cache) {
+    answer_cache_wait(event, reply);
   } else if (event.granted) {
     answer_grant(reply, event.holding, event.grant, ttl_of(event.grant, now), event.owner);
   } else {

@@ -17,6 +17,7 @@ std::span<const CommandSpec> restore_rows();
 std::span<const CommandSpec> level_rows();
 std::span<const CommandSpec> throttle_rows();
 std::span<const CommandSpec> latch_rows();
+std::span<const CommandSpec> cache_rows();
 std::span<const CommandSpec> feed_rows();
 std::span<const CommandSpec> semaphore_rows();
 std::span<const CommandSpec> election_rows();

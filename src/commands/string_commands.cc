@@ -103,8 +103,8 @@ void get(ReadContext& context, Args args) { answer_value(context.reply, context.
 void getdel(WriteContext& context, Args args) {
   const Object* const object = context.find(args[1]);
   answer_value(context.reply, object);
+  context.keyspace.erase(key_of(args[1]));  // of one that is not there it voids leases
   if (object == nullptr) return;
-  context.keyspace.erase(key_of(args[1]));
   context.happened(KeyEvents::generic, "del", args[1]);
 }
 

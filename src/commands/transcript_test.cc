@@ -202,7 +202,7 @@ class Story {
                          .random = random_,
                          .resp3 = version_ == resp::Version::resp3};
     run_in_entry(spec, context, words);
-    if (!in_exec_) keyspace_->end_step();
+    if (!in_exec_) keyspace_->end_step(now_.cluster);
     say(context.blocked ? "(waits)" : shown(bytes));
     tell_events();
   }
@@ -304,7 +304,7 @@ class Story {
       in_exec_ = verb == "exec";
     } else if (verb == "end") {
       in_entry_ = in_exec_ = false;
-      keyspace_->end_step();
+      keyspace_->end_step(now_.cluster);
     } else if (verb == "state") {
       say(fmt::format("keys {}, with a deadline {}, locks held {}, waiting {}", keyspace_->size(),
                       keyspace_->expiring(), keyspace_->locks().held(),

@@ -1,5 +1,5 @@
 // What ends by itself, soonest first: keys, holds, waits, delays and free names of what can be held,
-// once records, waits for latches.
+// once records, waits for latches, leases of caches, what is kept stale, and waits for those.
 //
 // Order: (deadline, slot, created revision, kind), which is total, so that every replica ends the
 // same things in the same order. Two indexed heaps, one for keys and one for the rest, so that
@@ -18,7 +18,7 @@
 
 namespace holdfast::keyspace {
 
-enum class DeadlineKind : std::uint8_t { key, holding, waiter, once, latch_wait, hold };
+enum class DeadlineKind : std::uint8_t { key, holding, waiter, once, latch_wait, hold, cache, cache_wait };
 
 // Base of what can be scheduled; knows its place in the heap.
 struct Timed {

@@ -25,7 +25,7 @@ class FeedTest : public ::testing::Test {
  protected:
   void put(std::string_view name, std::string_view text) {
     keyspace_.put_text(key_named(name), text);
-    keyspace_.end_step();
+    keyspace_.end_step({});
   }
   FeedPage read(std::uint64_t position, std::size_t count = 100, std::string_view match = "") {
     return keyspace_.feeds().read("", match, position, count);
@@ -47,14 +47,14 @@ class FeedTest : public ::testing::Test {
 
 TEST_F(FeedTest, TellsOfGroupsWhole) {
   keyspace_.feeds().declare("", {.entries = 100});
-  keyspace_.end_step();
+  keyspace_.end_step({});
   const std::uint64_t begin = keyspace_.feeds().now();
   keyspace_.put_text(key_named("a"), "1");
   keyspace_.put_text(key_named("b"), "1");
   // What is under way is not told of.
   EXPECT_EQ(text_of(read(begin)), "");
   EXPECT_EQ(read(begin).position, begin);
-  keyspace_.end_step();
+  keyspace_.end_step({});
   EXPECT_EQ(text_of(read(begin, 1)), "a:set=1 b:set=1 ");
   put("a", "2");
   EXPECT_EQ(text_of(read(begin, 1)), "a:set=1 b:set=1 ");
@@ -67,7 +67,7 @@ TEST_F(FeedTest, TellsOfGroupsWhole) {
 
 TEST_F(FeedTest, LeavesOutLongValuesAndKeepsThoseThatAreNot) {
   keyspace_.feeds().declare("", {.entries = 100});
-  keyspace_.end_step();
+  keyspace_.end_step({});
   put("a", std::string(kFeedValueBytes, 'x'));
   put("a", std::string(kFeedValueBytes + 1, 'x'));
   const FeedPage page = read(1);
@@ -78,7 +78,7 @@ TEST_F(FeedTest, LeavesOutLongValuesAndKeepsThoseThatAreNot) {
 
 TEST_F(FeedTest, RetainsWhatItIsToAndNotMuchMore) {
   keyspace_.feeds().declare("", {.entries = 100});
-  keyspace_.end_step();
+  keyspace_.end_step({});
   const std::uint64_t begin = keyspace_.feeds().now();
   for (int i = 0; i < 1000; ++i) {
     put("a", fmt::to_string(i));
@@ -97,7 +97,7 @@ TEST_F(FeedTest, RetainsWhatItIsToAndNotMuchMore) {
   for (int i = 0; i < 1000; ++i) put("a", std::string(100, 'b'));
   EXPECT_LE(keyspace_.feeds().info("")->bytes, 2000u);
   EXPECT_GT(keyspace_.feeds().info("")->bytes, 1400u);
-  keyspace_.end_step();
+  keyspace_.end_step({});
   copy();
   keyspace_.feeds().drop("");
   keyspace_.clear();
@@ -106,7 +106,7 @@ TEST_F(FeedTest, RetainsWhatItIsToAndNotMuchMore) {
 
 TEST_F(FeedTest, APageIsBoundedByBytes) {
   keyspace_.feeds().declare("", {.entries = 1000});
-  keyspace_.end_step();
+  keyspace_.end_step({});
   for (int i = 0; i < 40; ++i) put("a", std::string(kFeedValueBytes, 'x'));
   std::size_t seen = 0;
   std::size_t pages = 0;
@@ -127,7 +127,7 @@ TEST(FeedModel, WhoReadsAlongKnowsAll) {
     Prng random(seed);
     auto keyspace = std::make_unique<Keyspace>(seed);
     keyspace->feeds().declare("", {.bytes = FeedTable::kMaxBytes});
-    keyspace->end_step();
+    keyspace->end_step({});
     std::uint64_t position = keyspace->feeds().now();
     std::map<std::string, std::pair<std::string, std::int64_t>> known;  // value, calendar time
     ClusterTime now{1000};
@@ -135,10 +135,10 @@ TEST(FeedModel, WhoReadsAlongKnowsAll) {
     for (int step = 0; step < 1500; ++step) {
       now = now.plus_ms(random.between(0, 3));
       change_at_random(*keyspace, random, now);
-      if (random.below(3) != 0) keyspace->end_step();
+      if (random.below(3) != 0) keyspace->end_step({});
       keyspace->take_events();
       if (random.below(20) != 0) continue;
-      keyspace->end_step();
+      keyspace->end_step({});
       if (random.below(6) == 0) {
         auto copy = std::make_unique<Keyspace>(seed + 1);
         for (const auto& chunk : snapshot_of(*keyspace)) ASSERT_TRUE(copy->load_chunk(chunk).ok());
@@ -188,15 +188,15 @@ TEST(FeedModel, WhoReadsAlongKnowsAll) {
 TEST(FeedRestore, WhatWasDeclaredIsDeclaredAndWhatComesIsToldOf) {
   Keyspace before(1);
   before.feeds().declare("k", {.entries = 10});
-  before.end_step();
+  before.end_step({});
   before.put_text(key_named("k1"), "old");
-  before.end_step();
+  before.end_step({});
   Keyspace after(2);
   after.lift_revision(before.revision());
   for (const std::string& chunk : snapshot_of(before)) {
     ASSERT_TRUE(after.restore_chunk(chunk, {}).ok());
   }
-  after.end_step();
+  after.end_step({});
   ASSERT_TRUE(after.feeds().info("k").has_value());
   EXPECT_EQ(text_of(after.feeds().read("k", "k", after.feeds().info("k")->oldest, 10)),
             "k1:set=old ");

@@ -4,11 +4,13 @@
 
 #include "base/check.h"
 #include "base/mutation.h"
+#include "keyspace/cache_state.h"
 #include "keyspace/guard.h"
 #include "keyspace/holding_engine.h"
 #include "keyspace/latch_state.h"
 #include "keyspace/once.h"
 #include "keyspace/sizes.h"
+#include "keyspace/snapshot_codec.h"
 #include "keyspace/snapshot_load.h"
 #include "keyspace/snapshot_walk.h"
 #include "keyspace/state.h"
@@ -22,6 +24,12 @@ namespace {
 // 2^53 because some clients read it as a floating-point number.
 constexpr std::uint64_t kCursorLimit = std::uint64_t{1} << 53;
 
+// It has another value.
+void note_written(Core& core, Slot slot, const StoredObject& object) {
+  if (!core.feeds.empty()) note_set(core, object);
+  if (core.caching()) void_cached(core, slot, object.name);
+}
+
 StoredObject& add_key(Core& core, SlotState& state, Key key, Value value) {
   auto fresh = std::make_unique<StoredObject>();
   fresh->name = key.name;
@@ -32,7 +40,7 @@ StoredObject& add_key(Core& core, SlotState& state, Key key, Value value) {
   ++core.totals.keys;
   ++core.key_counts[key.slot.value];
   core.notices.key(KeyEvents::fresh, "new", object.name);
-  if (!core.feeds.empty()) note_set(core, object);
+  note_written(core, key.slot, object);
   return object;
 }
 
@@ -47,6 +55,8 @@ StoredObject& existing(SlotState& state, Key key) {
 
 void remove_key(Core& core, Slot slot, StoredObject& object, bool ended) {
   SlotState& state = core.change(slot);
+  // A key that ends with its session is nobody's any more.
+  const bool stale = ended && object.binding == nullptr;
   loosen(core, object);
   core.removals.note(object.name, core.next_revision());
   if (!core.feeds.empty()) {
@@ -56,6 +66,9 @@ void remove_key(Core& core, Slot slot, StoredObject& object, bool ended) {
   core.memory -= object_memory(object);
   --core.totals.keys;
   --core.key_counts[slot.value];
+  if (core.caching()) {
+    stale ? keep_stale(core, slot, object) : void_cached(core, slot, object.name);
+  }
   state.keys.remove(object);
 }
 
@@ -64,6 +77,10 @@ Latch::~Latch() = default;
 
 Core::Core(std::uint64_t seed) : hash_seed(seed), slots(kSlotCount), key_counts(kSlotCount) {}
 Core::~Core() = default;
+
+bool Core::caching() const {
+  return totals.later[static_cast<std::size_t>(PartKind::caches)] != 0;
+}
 
 SlotState& Core::change(Slot slot) {
   CHECK(slot.value < kSlotCount);
@@ -108,6 +125,7 @@ Keyspace::Keyspace(std::uint64_t hash_seed) : state_(std::make_unique<State>(has
   state_->sessions = std::make_unique<SessionTable>(*this);
   state_->latches = std::make_unique<LatchTable>(*this);
   state_->feeds = std::make_unique<FeedTable>(*this);
+  state_->caches = std::make_unique<CacheTable>(*this);
 }
 Keyspace::~Keyspace() = default;
 
@@ -134,7 +152,7 @@ const Object& Keyspace::put(Key key, Value value) {
   std::swap(object->value, value);  // not a move: a short string would leave the old memory there
   core.memory += object->value.memory();
   object->modified = core.next_revision();
-  if (!core.feeds.empty()) note_set(core, *object);
+  note_written(core, key.slot, *object);
   return *object;
 }
 
@@ -147,7 +165,7 @@ const Object& Keyspace::put_text(Key key, std::string_view text) {
   object->value.assign(text);
   core.memory += object->value.memory();
   object->modified = core.next_revision();
-  if (!core.feeds.empty()) note_set(core, *object);
+  note_written(core, key.slot, *object);
   return *object;
 }
 
@@ -158,7 +176,7 @@ void Keyspace::edit_text(Key key, const std::function<void(std::string&)>& edit)
   edit(object.value.edit());
   core.memory += object.value.memory();
   object.modified = core.next_revision();
-  if (!core.feeds.empty()) note_set(core, object);
+  note_written(core, key.slot, object);
 }
 
 void Keyspace::set_expiry(Key key, Expiry expiry) {
@@ -174,14 +192,19 @@ void Keyspace::set_expiry(Key key, Expiry expiry) {
 }
 
 bool Keyspace::erase(Key key, bool ended) {
-  if (find(key) == nullptr) return false;
   Core& core = state_->core;
+  if (find(key) == nullptr) {
+    const bool voids = !ended && core.caching() && !mutated(Mutation::cache_lease_survives_removal);
+    if (voids) void_cached(core, key.slot, key.name);
+    return false;
+  }
   remove_key(core, key.slot, existing(core.change(key.slot), key), ended);
   return true;
 }
 
 void Keyspace::clear() {
   Core& core = state_->core;
+  if (core.caching()) void_all_cached(core);
   if (core.totals.keys == 0) return;
   const std::uint64_t revision = core.next_revision();
   core.deadlines.drop_keys();
@@ -269,9 +292,13 @@ LatchTable& Keyspace::latches() { return *state_->latches; }
 const LatchTable& Keyspace::latches() const { return *state_->latches; }
 FeedTable& Keyspace::feeds() { return *state_->feeds; }
 const FeedTable& Keyspace::feeds() const { return *state_->feeds; }
+CacheTable& Keyspace::caches() { return *state_->caches; }
+const CacheTable& Keyspace::caches() const { return *state_->caches; }
 
-void Keyspace::end_step() {
-  if (!state_->core.feeds.empty()) end_feed_step(state_->core);
+void Keyspace::end_step(ClusterTime now) {
+  Core& core = state_->core;
+  if (!core.feeds.empty()) end_feed_step(core);
+  if (!core.caches.touched.empty()) settle_cached(core, now);
 }
 
 const std::string* Keyspace::setting(std::string_view name) const {
@@ -300,7 +327,7 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
         core.notices.key(KeyEvents::expired, "expired",
                          static_cast<StoredObject&>(*due.item).name);
         remove_key(core, due.slot, static_cast<StoredObject&>(*due.item), true);
-        end_step();
+        end_step(now);
         ++core.expired_keys;
         break;
       case DeadlineKind::holding:
@@ -317,6 +344,13 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
         break;
       case DeadlineKind::latch_wait:
         end_latch_wait(core, static_cast<Wait&>(*due.item));
+        break;
+      case DeadlineKind::cache:
+        end_cached(core, static_cast<Cached&>(*due.item), now);
+        end_step(now);
+        break;
+      case DeadlineKind::cache_wait:
+        end_cache_wait(core, static_cast<Wait&>(*due.item));
         break;
     }
   }

@@ -62,19 +62,21 @@ struct TimeShift {
 };
 
 // What somebody waits for.
-enum class WaitKind : std::uint8_t { lock, latch };
+enum class WaitKind : std::uint8_t { lock, latch, cache };
 
 // What happened to somebody who is not the sender of the command being applied: a waiter was
-// granted its lock, its latch has opened, or its wait has ended. Told in the order in which it
-// happened.
+// granted its lock, its latch has opened, what it misses was stored or is its to fetch, or its wait
+// has ended. Told in the order in which it happened.
 struct WaiterEvent {
   Origin origin;
   bool resp3 = false;
   bool granted = false;  // false: the wait ended without what it was for
   Grant grant;           // of what can be held, valid if granted
   WaitKind kind = WaitKind::lock;
-  HoldingKind holding = HoldingKind::lock;  // unless it is a latch
+  HoldingKind holding = HoldingKind::lock;  // unless it is a latch or a cache
   std::string owner = {};                   // of a grant in an election
+  // Of a cache, if granted: the key's value; null: `grant.token` is the lease to fetch it under.
+  std::shared_ptr<const std::string> value = nullptr;
 };
 
 // How far a walk of digests has come: in a slot, in one of its sections (keys, locks, guards, once
@@ -121,7 +123,8 @@ class Keyspace {
   void edit_text(Key key, const std::function<void(std::string&)>& edit);
   // REQUIRES: the key exists. Expiry{} removes it. Counts one revision.
   void set_expiry(Key key, Expiry expiry);
-  // False if absent. Counts one revision if present. `ended`: by time, not by a command.
+  // False if absent. Counts one revision if present. `ended`: by time, not by a command. If by a
+  // command, a lease on it is no good any more, present or absent.
   bool erase(Key key, bool ended = false);
   // All keys, not the coordination objects. Counts one revision if there was any.
   void clear();
@@ -165,8 +168,11 @@ class Keyspace {
   const class LatchTable& latches() const;
   class FeedTable& feeds();  // keyspace/feed.h
   const class FeedTable& feeds() const;
+  class CacheTable& caches();  // keyspace/cache.h
+  const class CacheTable& caches() const;
   // What has changed since the last end belongs together: the command of an entry, or a transaction.
-  void end_step();
+  // `now` is the entry's stamp.
+  void end_step(ClusterTime now);
 
   // ---- replicated settings of the shard (a password's hash, limits): small, few
   const std::string* setting(std::string_view name) const;
@@ -240,6 +246,7 @@ class Keyspace {
   friend class SessionTable;
   friend class LatchTable;
   friend class FeedTable;
+  friend class CacheTable;
   bool restore_items(std::uint8_t part_kind, std::string_view body, const TimeShift& shift,
                      std::uint8_t format);
 

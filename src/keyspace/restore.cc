@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "keyspace/cache_state.h"
 #include "keyspace/holding_engine.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/latch_state.h"
@@ -184,12 +185,16 @@ bool Keyspace::clear_coordination(std::size_t bound) {
       remove_latch(core, coordination->latches.at(coordination->latches.size() - 1));
       --bound;
     }
+    while (!coordination->caches.empty() && bound > 0) {
+      remove_cached(core, coordination->caches.at(coordination->caches.size() - 1));
+      --bound;
+    }
   }
   const bool none = std::all_of(std::begin(kHoldingKinds), std::end(kHoldingKinds),
                                 [&](HoldingKind kind) { return total_of(core, kind) == 0; });
   const auto sessions = static_cast<std::size_t>(PartKind::sessions);
   return none && core.totals.once == 0 && core.totals.later[sessions] == 0 &&
-         latches().size() == 0;
+         latches().size() == 0 && caches().size() == 0;
 }
 
 void Keyspace::drop_waits() {
@@ -211,6 +216,7 @@ void Keyspace::drop_waits() {
       core.change(latch.slot);
       end_latch_waits(core, latch);
     }
+    drop_cache_waits(core, Slot(static_cast<std::uint16_t>(number)));
     // A record whose wait is not there any more cannot be completed.
     for (std::size_t i = coordination->once.size(); i-- > 0;) {
       OnceEntry& entry = coordination->once.at(i);
@@ -257,7 +263,8 @@ bool Keyspace::restore_items(std::uint8_t part_kind, std::string_view body,
   reader.varint();
   const std::uint64_t count = reader.varint();
   const auto kind = static_cast<PartKind>(part_kind);
-  if (kind == PartKind::sessions) return true;
+  // Of sessions see above. Who had a lease asks again, and what was stale then is not told now.
+  if (kind == PartKind::sessions || kind == PartKind::caches) return true;
   const Section* section = find_section(kind);
   if (!reader.ok() || slot.value >= kSlotCount || section == nullptr) return false;
   for (std::uint64_t i = 0; i < count; ++i) {

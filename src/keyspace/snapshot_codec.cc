@@ -40,6 +40,8 @@ enum class ValueKind : std::uint8_t { integer = 1, text = 2, raw = 3 };
 // Flags of a key.
 enum KeyFlag : std::uint8_t { kExpires = 1, kBound = 2 };
 
+}  // namespace
+
 void encode_value(Writer& writer, const Value& value) {
   if (value.is_integer()) {
     writer.u8(static_cast<std::uint8_t>(ValueKind::integer));
@@ -66,8 +68,6 @@ bool decode_value(Reader& reader, Value& value) {
   }
   return false;
 }
-
-}  // namespace
 
 void encode_grant(Writer& writer, const Grant& grant) {
   writer.varint(grant.token);

@@ -31,6 +31,7 @@ enum class PartKind : std::uint8_t {
   removals = 7,  // when keys were last removed: the second part, if any ever was
   sessions = 8,
   latches = 9,
+  caches = 10,
   feeds = 11,  // what is declared and remembered: behind the removals, before all sections
   semaphores = 12,
   elections = 13,
@@ -83,6 +84,8 @@ std::string encode_removals(const Removals& removals);
 bool decode_removals(Reader& reader, Core& core);
 
 // For what other files encode and decode.
+void encode_value(Writer& writer, const Value& value);
+bool decode_value(Reader& reader, Value& value);
 void encode_origin(Writer& writer, const Origin& origin);
 Origin decode_origin(Reader& reader);
 // A revision that was counted: at least 1, at most the shard's.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/mutation.h"
+#include "keyspace/cache_state.h"
 #include "keyspace/latch_state.h"
 #include "keyspace/snapshot_codec.h"
 
@@ -66,6 +67,7 @@ constexpr Section kSections[] = {
     kOnce,
     section_of<&Coordination::sessions, decode_session>(PartKind::sessions),
     section_of<&Coordination::latches, decode_latch>(PartKind::latches),
+    section_of<&Coordination::caches, decode_cached>(PartKind::caches),
     holdings_of<&Coordination::semaphores, HoldingKind::semaphore>(PartKind::semaphores),
     holdings_of<&Coordination::elections, HoldingKind::election>(PartKind::elections),
 };

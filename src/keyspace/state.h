@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "keyspace/cache.h"
+#include "keyspace/cache_state.h"
 #include "keyspace/deadlines.h"
 #include "keyspace/feed_state.h"
 #include "keyspace/guard.h"
@@ -76,6 +78,7 @@ struct Coordination {
         once(hash_seed),
         sessions(hash_seed),
         latches(hash_seed),
+        caches(hash_seed),
         semaphores(hash_seed),
         elections(hash_seed) {}
 
@@ -84,6 +87,7 @@ struct Coordination {
   SlotTable<OnceEntry> once;
   SlotTable<Session> sessions;
   SlotTable<Latch> latches;
+  SlotTable<Cached> caches;
   SlotTable<Holding> semaphores;
   SlotTable<Holding> elections;
 };
@@ -118,6 +122,8 @@ struct Core {
   Coordination* look_coordination(Slot slot) const;
 
   std::uint64_t next_revision() { return ++revision; }
+  // Whether anything is known of keys beside them (cache_state.h).
+  bool caching() const;
   void schedule_key(StoredObject& object, Slot slot);
 
   const std::uint64_t hash_seed;
@@ -132,6 +138,7 @@ struct Core {
   std::vector<SessionChange> session_changes;
   std::vector<std::pair<StoredObject*, Slot>> unbound;  // while a snapshot is loaded
   Feeds feeds;
+  CacheLists caches;
   Totals totals;
   // In which format snapshots are written and digests taken (snapshot_codec.h).
   std::uint8_t format = 3;
@@ -157,6 +164,7 @@ struct Keyspace::State {
   std::unique_ptr<OnceTable> once;
   std::unique_ptr<SessionTable> sessions;
   std::unique_ptr<LatchTable> latches;
+  std::unique_ptr<CacheTable> caches;
   std::unique_ptr<FeedTable> feeds;
 };
 

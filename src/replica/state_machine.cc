@@ -164,7 +164,7 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
                                  .random = next_random(),
                                  .resp3 = record_.resp3()};
   run(context);
-  keyspace_->end_step();
+  keyspace_->end_step(header_.stamp);
   return !context.blocked;
 }
 

@@ -11,6 +11,7 @@
 #include "commands/arguments.h"
 #include "commands/levels.h"
 #include "commands/restore.h"
+#include "keyspace/cache.h"
 #include "replica/batch.h"
 #include "server/connection.h"
 #include "server/last_resort.h"
@@ -273,6 +274,8 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_transfer", services.handed_over());
   if (const replica::Replica* replica = services.replica()) {
     lines.add("holdfast_sessions", replica->keyspace().sessions().size());
+    lines.add("holdfast_cache_leases", replica->keyspace().caches().leases());
+    lines.add("holdfast_cache_waiters", replica->keyspace().caches().waiting());
   }
   lines.add("holdfast_priority", services.config().priority);
   lines.add("holdfast_reads", services.config().reads);

@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "commands/holding_words.h"
+#include "keyspace/cache.h"
 #include "keyspace/latch.h"
 #include "replica/batch.h"
 #include "routing/slot.h"
@@ -119,6 +120,8 @@ void WaitersAreQueued::see(const Look& look, const Memory& memory, Problems& pro
     const auto is_his = [&](const auto& waiter) { return waiter.origin == wait.origin; };
     if (lock && std::any_of(lock->waiters.begin(), lock->waiters.end(), is_his)) continue;
     if (latch && std::any_of(latch->waiters.begin(), latch->waiters.end(), is_his)) continue;
+    const auto cache = now.data->caches().info(name, {});
+    if (cache && std::any_of(cache->waiters.begin(), cache->waiters.end(), is_his)) continue;
     problems.add(kName, now.at,
                  fmt::format("request {} of connection {} waits at node {} for {}, and is not in "
                              "its queue after entry {}",
