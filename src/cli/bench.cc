@@ -42,8 +42,8 @@ void add_load(CLI::App& tool, BenchFlags& flags) {
   tool.add_option(
       "--mix", flags.mix,
       "shares of operations: read=40,write=30,… of read write cas erase add once_add "
-      "insert read_all write_ttl lock set_if throttle latch feed (with --history all of them, else read "
-      "write add)");
+      "insert read_all write_ttl lock set_if throttle latch feed cache (with --history all of them, else "
+      "read write add)");
   tool.add_option("--keys", flags.keys, "keys of each kind")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();

@@ -116,7 +116,8 @@ void BenchKeys::add(const workload::History& history) {
       case Op::feed_read:
         break;  // no key of a value
       default:
-        if (workload::on_session(operation.op)) break;  // its key is judged by what was seen
+        // Their keys are judged by what was seen.
+        if (workload::on_session(operation.op) || workload::on_cache(operation.op)) break;
         if (!on_holding(operation.op)) keys_.emplace(operation.key, Kind::plain);
     }
   }

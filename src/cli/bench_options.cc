@@ -30,13 +30,14 @@ constexpr Share kShares[] = {
     {"set_if", &workload::Mix::set_if},
     {"throttle", &workload::Mix::throttle},
     {"latch", &workload::Mix::latch},
+    {"cache", &workload::Mix::cache},
     {"feed", &workload::Mix::feed},
 };
 
 // With a history: some of everything that can be judged.
 constexpr std::string_view kEverything =
     "read=40,write=20,cas=5,erase=2,add=10,once_add=5,insert=5,read_all=3,write_ttl=4,lock=6,"
-    "set_if=3,throttle=4,latch=3,feed=3";
+    "set_if=3,throttle=4,latch=3,feed=3,cache=3";
 // Else what shows a server's speed: who waits for a lock waits for another client.
 constexpr std::string_view kPlain = "read=60,write=30,add=10";
 

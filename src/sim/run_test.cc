@@ -38,7 +38,7 @@ TEST(Run, QuietClusterAnswersEverything) {
   const Report report = run(
       scenario_of("length 10s\nhabits leave_ppm 0 hang_up_ppm 0 half_ppm 0\nclients 4 think 15ms\n"
                   "mix read 4 write 3 cas 2 erase 1 add 2 once_add 2 insert 1 read_all 1 write_ttl 2 "
-                  "lock 3 set_if 1 throttle 1 latch 2 feed 2"),
+                  "lock 3 set_if 1 throttle 1 latch 2 feed 2 cache 2"),
       {.seed = 3});
   EXPECT_THAT(report.problems, IsEmpty());
   EXPECT_EQ(report.unknown, 0u);

@@ -50,6 +50,7 @@ std::vector<Row> rows_of(Scenario& s) {
         {"set_if", &m.set_if},
         {"throttle", &m.throttle},
         {"latch", &m.latch},
+        {"cache", &m.cache},
         {"feed", &m.feed},
         {"hold", &m.hold}}},
       {"clients",
@@ -257,7 +258,7 @@ Result<void> make_sense(const Scenario& scenario) {
   }
   if (mix.read + mix.write + mix.cas + mix.erase + mix.add + mix.once_add + mix.insert +
           mix.read_all + mix.write_ttl + mix.lock + mix.session + mix.set_if + mix.throttle +
-          mix.latch + mix.feed + mix.hold ==
+          mix.latch + mix.feed + mix.hold + mix.cache ==
       0) {
     return Error{"the mix has no operation in it"};
   }
@@ -281,7 +282,7 @@ workload::Mix every_kind() {
   mix.read = 4;
   mix.write = 3;
   mix.cas = mix.erase = mix.add = mix.once_add = mix.insert = mix.read_all = mix.write_ttl = 1;
-  mix.set_if = mix.throttle = mix.latch = mix.feed = 1;
+  mix.set_if = mix.throttle = mix.latch = mix.feed = mix.cache = 1;
   mix.lock = mix.hold = 2;
   mix.session = 1;
   return mix;

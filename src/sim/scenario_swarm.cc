@@ -20,7 +20,8 @@ workload::Mix draw_mix(Prng& prng) {
   std::uint32_t* const shares[] = {&mix.read,      &mix.write,    &mix.cas,    &mix.erase,
                                    &mix.add,       &mix.once_add, &mix.insert, &mix.read_all,
                                    &mix.write_ttl, &mix.lock,     &mix.session, &mix.set_if,
-                                   &mix.throttle,  &mix.latch,    &mix.feed,    &mix.hold};
+                                   &mix.throttle,  &mix.latch,    &mix.feed,    &mix.hold,
+                                   &mix.cache};
   // Half of the kinds are left out: what is left meets itself more often.
   for (std::uint32_t* share : shares) {
     if (prng.below(2) == 0) *share = static_cast<std::uint32_t>(1 + prng.below(4));

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "workload/caches.h"
 #include "workload/counters.h"
 #include "workload/feeds.h"
 #include "workload/holdings.h"
@@ -27,7 +28,7 @@ constexpr std::size_t kMostAtOnce = 256;
 
 bool lasts(Op op) {
   return op == Op::cas || op == Op::write_ttl || op == Op::acquire || op == Op::open_session ||
-         op == Op::latch_down || op == Op::pair_write || op == Op::take;
+         op == Op::latch_down || op == Op::pair_write || op == Op::take || op == Op::cache_get;
 }
 
 // The key of a read: mostly of a register, but of whatever else there is as well.
@@ -63,12 +64,12 @@ std::optional<Op> Actor::choose() {
   constexpr Op kKinds[] = {Op::read,     Op::write,  Op::cas,      Op::erase,     Op::add,
                            Op::once_add, Op::insert, Op::read_all, Op::write_ttl, Op::acquire,
                            Op::open_session, Op::throttle, Op::latch_down, Op::pair_write,
-                           Op::take};
+                           Op::take,     Op::cache_get};
   std::array<std::uint32_t, std::size(kKinds)> shares = {
       mix_.read,     mix_.write,  mix_.cas + mix_.set_if, mix_.erase,     mix_.add,
       mix_.once_add, mix_.insert, mix_.read_all,          mix_.write_ttl, mix_.lock,
       mix_.session,  mix_.throttle, mix_.latch,           mix_.feed,
-      mix_.hold};
+      mix_.hold,    mix_.cache};
   const auto lasting = std::count_if(activities_.begin(), activities_.end(),
                                      [](const Begun& begun) { return begun.lasts; });
   const bool full = static_cast<std::size_t>(lasting) >= kLasting;
@@ -110,8 +111,7 @@ std::unique_ptr<Activity> Actor::begin(Op kind, Instant now) {
     case Op::erase:
       return one(Op::erase, reg, {}, {"DEL", reg}, read_one_or_zero);
     case Op::add: {
-      const std::string name = names_.name('c', key);
-      const std::string text = fmt::format("{}", amount);
+      const std::string name = names_.name('c', key), text = fmt::format("{}", amount);
       return one(Op::add, name, text, {"INCRBY", name, text}, read_integer);
     }
     case Op::once_add:
@@ -143,6 +143,8 @@ std::unique_ptr<Activity> Actor::begin(Op kind, Instant now) {
           journal_, names_.name('d', static_cast<std::uint64_t>(turn)), names_.fresh_name(), wait_ms,
           static_cast<int>(prng_.between(1, 3)));
     }
+    case Op::cache_get:
+      return use_cache(journal_, prng_, names_.name('k', key), fresh);
     case Op::take:
       return std::make_unique<HoldingLife>(journal_, names_,
                                            HoldingLife::draw(prng_, names_, mix_.locks));

@@ -14,8 +14,8 @@
 // must find his place or his grant.
 //
 // Names: registers r0 …, counters c0 … and (under ONCE) o0 …, sets s0.0 …, keys that end by
-// themselves t<client>.0 …, rate limits h0 …, latches d0 …,
-// pairs w0.w0a w0.w0b …, locks l0 … with the keys g0 … that are written under their guard.
+// themselves t<client>.0 …, rate limits h0 …, latches d0 …, pairs w0.w0a w0.w0b …, keys fetched
+// under leases k0 …, locks l0 … with the keys g0 … that are written under their guard.
 //
 // Threads: its driver's. Owns: what it has begun; the history is its driver's.
 #pragma once

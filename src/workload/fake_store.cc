@@ -78,6 +78,7 @@ void FakeStore::advance(Instant now) {
     });
   }
   holdings_.advance(now_);
+  caches_.advance(now_);
 }
 
 Instant FakeStore::next_due() const {
@@ -94,12 +95,13 @@ Instant FakeStore::next_due() const {
     for (const Waiter& waiter : latch.queue) due = std::min(due, waiter.ends);
   }
   if (due != Instant::never()) due = due + nanoseconds(1);
-  return std::min(due, holdings_.next_due());
+  return std::min({due, holdings_.next_due(), caches_.next_due()});
 }
 
 std::vector<std::pair<FakeStore::Ticket, Reply>> FakeStore::take_completed() {
   auto completed = std::exchange(completed_, {});
   for (auto& one : std::exchange(holdings_.completed, {})) completed.push_back(std::move(one));
+  for (auto& one : std::exchange(caches_.completed, {})) completed.push_back(std::move(one));
   return completed;
 }
 
@@ -125,6 +127,7 @@ std::optional<Reply> FakeStore::run(Session& session, const Words& words, Ticket
     return simple("OK");
   }
   if (FakeHoldings::knows(words)) return holdings_.run(words, ticket);
+  if (FakeCaches::knows(words)) return caches_.run(words, ticket);
   if (name.starts_with("LOCK.")) return run_lock(words, ticket);
   if (name.starts_with("SESSION.")) return run_session(session, words);
   if (name.starts_with("LATCH.")) return run_latch(words, ticket);
@@ -368,6 +371,7 @@ void FakeStore::hand_over(Lock& lock) {
 
 void FakeStore::drop(Ticket ticket) {
   holdings_.drop(ticket);
+  caches_.drop(ticket);
   for (auto& [name, lock] : locks_) {
     std::erase_if(lock.queue, [&](const Waiter& waiter) { return waiter.ticket == ticket; });
     if (!lock.owner.empty() && lock.told == ticket) hand_over(lock);

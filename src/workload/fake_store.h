@@ -14,6 +14,7 @@
 
 #include "base/time.h"
 #include "resp/reply_parser.h"
+#include "workload/fake_caches.h"
 #include "workload/fake_holdings.h"
 
 namespace holdfast::workload {
@@ -36,7 +37,8 @@ class FakeStore {
   };
 
   // `maps`: answers records as RESP3 does.
-  explicit FakeStore(bool maps) : maps_(maps), holdings_(maps, revision_) {}
+  explicit FakeStore(bool maps)
+      : maps_(maps), holdings_(maps, revision_), caches_(maps, revision_) {}
 
   void advance(Instant now);
   // Nothing: it waits, and is answered by take_completed() later.
@@ -123,6 +125,7 @@ class FakeStore {
   std::map<std::string, Instant> full_at_;  // of rate limits
   std::vector<std::pair<Ticket, resp::Reply>> completed_;
   FakeHoldings holdings_;
+  FakeCaches caches_;
 };
 
 }  // namespace holdfast::workload

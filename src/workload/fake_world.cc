@@ -227,6 +227,7 @@ Mix mix_of_all() {
           .throttle = 2,
           .feed = 3,
           .latch = 4,
+          .cache = 5,
           .hold = 4,
           .keys = 3,
           .locks = 2,

@@ -13,6 +13,7 @@ std::string_view name_of(Op op) {
       "open_session",  "keep_session",  "attach_session", "detach_session", "close_session",
       "set_ephemeral", "bind_ephemeral", "read_ephemeral",
       "throttle", "latch_down", "latch_wait", "pair_write", "feed_read",
+      "cache_get", "cache_fill", "cache_put", "cache_drop",
       "take",     "keep",    "give_back", "confirm", "force", "set_limit", "look_on"};
   return kNames.at(static_cast<std::size_t>(op));
 }
@@ -85,9 +86,14 @@ bool on_session(Op op) {
   }
 }
 
+bool on_cache(Op op) {
+  return op == Op::cache_get || op == Op::cache_fill || op == Op::cache_put ||
+         op == Op::cache_drop;
+}
+
 bool judged_apart(Op op) {
-  return on_session(op) || op == Op::throttle || op == Op::latch_down || op == Op::latch_wait ||
-         op == Op::pair_write || op == Op::feed_read;
+  return on_session(op) || on_cache(op) || op == Op::throttle || op == Op::latch_down ||
+         op == Op::latch_wait || op == Op::pair_write || op == Op::feed_read;
 }
 
 }  // namespace holdfast::workload

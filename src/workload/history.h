@@ -47,6 +47,12 @@ enum class Op : std::uint8_t {
   latch_wait,     // LATCH.WAIT: arg "count wait"    ret: 1 or 0
   pair_write,     // MULTI, SET keya value, SET keyb value, EXEC: arg "value ttl"  ret: OK
   feed_read,      // FEED.READ: arg position         ret: "position revision:operation:key:value …"
+  // Of keys that are fetched under leases:
+  cache_get,   // CACHE.GET: arg "lease_ms wait stale"   ret: "v value", "l lease", "l lease stale",
+               //   "" if somebody else fetches it
+  cache_fill,  // CACHE.FILL: arg "lease value ttl keep"  ret: 1 or 0
+  cache_put,   // SET key value: arg value               ret: OK
+  cache_drop,  // CACHE.INVALIDATE or DEL                ret: 1 or 0
   // Of locks that may be shared, semaphores and elections:
   take,       // LOCK.ACQUIRE, SEM.ACQUIRE, ELECT.CAMPAIGN: arg "owner ttl wait how permits limit
               //   delay", how: exclusive, shared, permits or leads  ret: "token fence ttl", "" if
@@ -94,6 +100,8 @@ std::int64_t number_field(std::string_view words, std::size_t number);
 
 // Whether it is one of a session's.
 bool on_session(Op op);
+// Whether it is about a key that is fetched under leases.
+bool on_cache(Op op);
 // Whether it is about what can be held rather than about a key.
 bool on_holding(Op op);
 // Whether the operation leaves everything as it is, however it ends.

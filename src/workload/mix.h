@@ -20,6 +20,7 @@ struct Mix {
   std::uint32_t throttle = 0;  // rate limits
   std::uint32_t feed = 0;      // pairs of keys, and one watcher for each client
   std::uint32_t latch = 0;     // latches that are set once, counted down and waited for
+  std::uint32_t cache = 0;  // keys that one fetches while others wait, or write or remove them
   // Shared locks, semaphores, elections: acquire … renew, look, force … release, or let it end
   std::uint32_t hold = 0;
   std::uint32_t keys = 4;  // of each kind

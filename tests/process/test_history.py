@@ -25,7 +25,8 @@ SECONDS = 10
 FIELDS = {"client", "connection", "place", "op", "key", "arg", "ret", "call_ns", "return_ns", "ended"}
 OPERATIONS = {"read", "write", "cas", "add", "once_add", "erase", "write_ttl", "insert", "read_all",
               "acquire", "renew", "release", "check", "look", "guarded_write", "throttle", "latch_down",
-              "latch_wait", "pair_write", "feed_read"}
+              "latch_wait", "pair_write", "feed_read",
+              "cache_get", "cache_fill", "cache_put", "cache_drop"}
 
 
 def bench(*flags, timeout=120):

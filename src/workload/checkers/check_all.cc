@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "workload/checkers/caches.h"
 #include "workload/checkers/counters.h"
 #include "workload/checkers/expiry.h"
 #include "workload/checkers/feeds.h"
@@ -30,6 +31,7 @@ std::vector<Verdict> check_all(const History& history, const std::vector<Finals>
   ask(check_limits(history, options));
   ask(check_latches(history, options));
   ask(check_feeds(history, options));
+  ask(check_caches(history, options));
   ask(check_sessions(history));
   ask(check_tenancies(history, options));
   ask(check_expiry(history, options));

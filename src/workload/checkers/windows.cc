@@ -108,6 +108,7 @@ void follow_sessions(const History& history, const std::vector<std::size_t>& ord
 bool in_session_order(const Operation& operation) {
   if (operation.place == kNoPlace) return false;
   if (operation.op == Op::latch_wait) return false;
+  if (operation.op == Op::cache_get) return number_field(operation.arg, 1) <= 0;
   const bool acquires = operation.op == Op::acquire || operation.op == Op::take;
   return !acquires || number_field(operation.arg, 2) <= 0;
 }
