@@ -1,5 +1,5 @@
-// `holdfast inspect NAME`: who holds a lock, since when and for how long still, and who waits for
-// it.
+// `holdfast inspect NAME`: who holds a lock, permits of a semaphore or an office, since when and
+// for how long still, who waits for it, and who lost it last.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -27,8 +27,20 @@ struct Options {
   std::string server = "127.0.0.1:7379";
   Access access;
   std::string name;
+  bool semaphore = false;
+  bool election = false;
   bool json = false;
 };
+
+std::string_view noun(const Options& options) {
+  if (options.semaphore) return "semaphore";
+  return options.election ? "election" : "lock";
+}
+
+std::string_view command(const Options& options) {
+  if (options.semaphore) return "SEM.INFO";
+  return options.election ? "ELECT.INFO" : "LOCK.INFO";
+}
 
 int complain(const std::string& what) {
   fmt::print(stderr, "holdfast: {}\n", what);
@@ -44,7 +56,7 @@ Result<Reply> ask(const Options& options) {
   auto welcome = server->ask({"HELLO", "3"});
   if (!welcome) return welcome.error();
   if (welcome->is_error()) return Error{welcome->text};
-  auto reply = server->ask({"LOCK.INFO", options.name});
+  auto reply = server->ask({command(options), options.name});
   if (!reply) return reply.error();
   if (reply->is_error()) return Error{reply->text};
   return reply;
@@ -119,7 +131,48 @@ void print_losses(const Reply& info) {
   }
 }
 
-void print_text(const Options& options, const Reply& info) {
+void print_waiters(const Reply& info, std::string_view field, std::string_view owner) {
+  const Reply* const waiters = find(info, field);
+  const std::size_t count = waiters == nullptr ? 0 : waiters->items.size();
+  fmt::print("waiting  {}\n", count);
+  if (count == 0) return;
+  constexpr auto kLine = "{:>6}  {:<12}{:<12}{}\n";
+  fmt::print(kLine, "place", "since entry", "gives up in", owner);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Reply& waiter = waiters->items[i];
+    fmt::print(kLine, i + 1, number(waiter, "queued_at"), ms_text(number(waiter, "ttl")),
+               text(waiter, owner));
+  }
+}
+
+void print_semaphore(const Options& options, const Reply& info) {
+  fmt::print("semaphore {}\nlimit    {}, {} held\n", options.name, number(info, "limit"),
+             number(info, "used"));
+  if (const Reply* const holders = find(info, "holders"); holders != nullptr) {
+    for (const Reply& holder : holders->items) {
+      fmt::print("holder   {}, {} permits, token {}, since {}, {} left\n", text(holder, "owner"),
+                 number(holder, "permits"), number(holder, "token"),
+                 calendar(number(holder, "since")), ms_text(number(holder, "ttl")));
+    }
+  }
+  print_losses(info);
+  print_waiters(info, "waiters", "owner");
+}
+
+void print_election(const Options& options, const Reply& info) {
+  fmt::print("election {}\n", options.name);
+  if (number(info, "held") != 0) {
+    fmt::print("leader   {}\nsince    {}\nleft     {}\ntoken    {}\n", text(info, "candidate"),
+               calendar(number(info, "since")), ms_text(number(info, "ttl")),
+               number(info, "token"));
+  } else {
+    fmt::print("leader   nobody\ntoken    {} was the last\n", number(info, "last_token"));
+  }
+  print_losses(info);
+  print_waiters(info, "candidates", "candidate");
+}
+
+void print_lock(const Options& options, const Reply& info) {
   fmt::print("lock     {}\n", options.name);
   if (number(info, "held") != 0) {
     fmt::print("holder   {}\n", text(info, "owner"));
@@ -133,17 +186,13 @@ void print_text(const Options& options, const Reply& info) {
   }
   print_others(info);
   print_losses(info);
-  const Reply* const waiters = find(info, "waiters");
-  const std::size_t count = waiters == nullptr ? 0 : waiters->items.size();
-  fmt::print("waiting  {}\n", count);
-  if (count == 0) return;
-  constexpr auto kLine = "{:>6}  {:<12}{:<12}{}\n";
-  fmt::print(kLine, "place", "since entry", "gives up in", "owner");
-  for (std::size_t i = 0; i < count; ++i) {
-    const Reply& waiter = waiters->items[i];
-    fmt::print(kLine, i + 1, number(waiter, "queued_at"), ms_text(number(waiter, "ttl")),
-               text(waiter, "owner"));
-  }
+  print_waiters(info, "waiters", "owner");
+}
+
+void print_text(const Options& options, const Reply& info) {
+  if (options.semaphore) return print_semaphore(options, info);
+  if (options.election) return print_election(options, info);
+  print_lock(options, info);
 }
 
 int run(const Options& options) {
@@ -157,7 +206,8 @@ int run(const Options& options) {
   } else if (known) {
     print_text(options, *info);
   } else {
-    fmt::print("lock     {}\nholder   nobody, and nobody in the last ten minutes\n", options.name);
+    fmt::print("{:<8} {}\nholder   nobody, and nobody in the last ten minutes\n", noun(options),
+               options.name);
   }
   return 0;
 }
@@ -166,12 +216,18 @@ int run(const Options& options) {
 
 void add_inspect(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* tool = app.add_subcommand("inspect", "Who holds a lock, and who waits for it");
+  CLI::App* tool =
+      app.add_subcommand("inspect", "Who holds a lock, permits or an office, and who waits");
   tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
   add_access(tool, options->access);
-  tool->add_option("name", options->name, "of the lock")->required();
-  tool->add_flag("--json", options->json,
-                 "print JSON: {name, info}, info as LOCK.INFO answers or null");
+  tool->add_option("name", options->name, "of the lock, semaphore or election")->required();
+  CLI::Option* const semaphore =
+      tool->add_flag("--semaphore", options->semaphore, "look at the semaphore of this name");
+  tool->add_flag("--election", options->election, "look at the election of this name")
+      ->excludes(semaphore);
+  tool->add_flag(
+      "--json", options->json,
+      "print JSON: {name, info}, info as LOCK.INFO, SEM.INFO, ELECT.INFO answers or null");
   tool->callback([options, &exit_code] { exit_code = run(*options); });
 }
 

@@ -286,6 +286,29 @@ class LockCommand(unittest.TestCase):
         self.assertIn("was the last", self.inspect())
         waiter.close()
 
+    def test_inspect_of_a_semaphore_and_an_election(self):
+        self.assertIn("nobody", self.inspect("--semaphore"))
+        self.assertIn("nobody", self.inspect("--election"))
+        token = self.call("SEM.ACQUIRE", self.name, "ann", "LIMIT", "3", "PERMITS", "2", "TTL", "60000")[0]
+        text = self.inspect("--semaphore")
+        self.assertIn("limit    3, 2 held", text)
+        self.assertRegex(text, rf"holder +ann, 2 permits, token {token}, since .* left")
+        info = json.loads(self.inspect("--semaphore", "--json"))["info"]
+        self.assertEqual((info["limit"], info["holders"][0]["owner"]), (3, "ann"))
+
+        token = self.call("ELECT.CAMPAIGN", self.name, "bea", "TTL", "60000")[0]
+        waiting = self.lock("--wait", "20s", "--", "true", tool="elect")
+        wait_for(lambda: "waiting  1" in self.inspect("--election"), "a candidate is shown")
+        self.assertIn("leader   bea", self.inspect("--election"))
+        self.assertEqual(self.call("ELECT.FORCE", self.name), 1)
+        self.assertEqual(waiting.end()[0], 0)
+        self.assertRegex(self.inspect("--election"), rf"lost .* bea, token {token}: forced")
+        info = json.loads(self.inspect("--election", "--json"))["info"]
+        self.assertEqual((info["held"], info["losses"][0]["owner"]), (0, "bea"))
+        done = subprocess.run([BINARY, "inspect", self.name, "--semaphore", "--election"],
+                              capture_output=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 2)
+
 
 class LockThroughFailures(unittest.TestCase):
     def test_the_leader_dies_and_the_command_goes_on(self):

@@ -250,8 +250,8 @@ class WatchCommand(unittest.TestCase):
     def test_losses_are_told_though_their_holders_were_never_seen(self):
         watch = self.watch("--lock", self.name)
         watch.wait_for_lines(1)
-        for _ in range(3):
-            self.call("LOCK.ACQUIRE", self.name, "short", "TTL", "10", "WAIT", "5000")
+        for turn in range(3):  # the same owner would be told of the same grant
+            self.call("LOCK.ACQUIRE", self.name, f"short {turn}", "TTL", "10", "WAIT", "5000")
         lost = []
         deadline = time.monotonic() + PATIENCE
         while len(lost) < 3 and time.monotonic() < deadline:
