@@ -9,7 +9,7 @@ namespace {
 
 constexpr keyspace::HoldingKind kElection = keyspace::HoldingKind::election;
 
-// ELECT.CAMPAIGN name candidate TTL ms [WAIT ms]; in any order.
+// ELECT.CAMPAIGN name candidate TTL ms | SESSION id [WAIT ms]; in any order.
 void campaign(WriteContext& context, Args args) {
   answer_acquired(kElection, context, args, acquire_holding(kElection, context, args, {}));
 }
@@ -39,7 +39,7 @@ void info(ReadContext& context, Args args) {
   const auto known = look_at(kElection, context, args[1]);
   if (!known) return;
   resp::ReplyWriter& reply = context.reply;
-  reply.record(8);
+  reply.record(9);
   answer_number(reply, "held", known->held ? 1 : 0);
   answer_text(reply, "candidate", known->owner);
   answer_number(reply, "token", known->grant.token);
@@ -50,6 +50,7 @@ void info(ReadContext& context, Args args) {
   answer_number(reply, "last_token", known->last_token);
   answer_waiters(context, kElection, *known);
   answer_losses(context, *known);
+  answer_number(reply, "session", known->held ? known->holders.front().session : 0);
 }
 
 constexpr std::string_view kSince = "holdfast 0.1";

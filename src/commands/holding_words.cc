@@ -11,6 +11,7 @@
 #include "commands/glob.h"
 #include "commands/levels.h"
 #include "commands/list_options.h"
+#include "commands/session_commands.h"
 
 namespace holdfast::commands {
 
@@ -40,15 +41,21 @@ struct Nouns {
   std::string_view owner;     // whose it is
   std::string_view limits;    // the first word of its limits' names
   std::string_view plural;
+  std::string_view give_back;
 };
 
 const Nouns& nouns(HoldingKind kind) {
   static constexpr Nouns kNouns[] = {
-      {"LOCK.ACQUIRE", "a lock", "owner", "lock", "locks"},
-      {"SEM.ACQUIRE", "a semaphore", "owner", "semaphore", "semaphores"},
-      {"ELECT.CAMPAIGN", "an election", "candidate", "election", "elections"},
+      {"LOCK.ACQUIRE", "a lock", "owner", "lock", "locks", "release"},
+      {"SEM.ACQUIRE", "a semaphore", "owner", "semaphore", "semaphores", "release"},
+      {"ELECT.CAMPAIGN", "an election", "candidate", "election", "elections", "resign"},
   };
   return kNouns[static_cast<std::size_t>(kind)];
+}
+
+// Until when somebody holds it.
+std::string term_of(std::uint64_t session) {
+  return session == 0 ? "for a time of its own" : fmt::format("as long as session {}", session);
 }
 
 // "the lock 'door'"
@@ -88,7 +95,19 @@ std::optional<std::string> check_request(HoldingKind kind, std::string_view name
   if (request.permits > std::max<std::uint64_t>(request.limit, 1)) {
     return fmt::format("ERR PERMITS must be from 1 to the LIMIT, {}", request.limit);
   }
-  if (request.ttl_ms == 0) return fmt::format("ERR {} needs TTL milliseconds", noun.command);
+  if (request.ttl_ms == 0 && request.session == 0) {
+    return fmt::format("ERR {} needs TTL milliseconds or SESSION id", noun.command);
+  }
+  if (request.ttl_ms != 0 && request.session != 0) {
+    return fmt::format("ERR {} takes TTL or SESSION, not both", noun.command);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> read_session(std::string_view word, std::uint64_t& session) {
+  const auto id = parse_session(word);
+  if (!id) return std::string(kBadSession);
+  session = *id;
   return std::nullopt;
 }
 
@@ -106,6 +125,7 @@ std::optional<std::string> read_permits(std::string_view word, std::uint64_t& pe
 std::optional<std::string> read_option(HoldingKind kind, std::string_view option,
                                        std::string_view word, AcquireRequest& request) {
   if (is_word(option, "ttl")) return read_ttl(word, request.ttl_ms);
+  if (is_word(option, "session")) return read_session(word, request.session);
   if (is_word(option, "wait")) return read_span("WAIT", word, kTenYearsMs, request.wait_ms);
   if (kind == HoldingKind::semaphore) {
     if (is_word(option, "limit")) return read_limit(word, request.limit);
@@ -147,11 +167,22 @@ std::string refusal(HoldingKind kind, Args args, const AcquireRequest& request,
     case AcquireOutcome::too_many_holds:
       return fmt::format("LIMIT {} has {} holds of this owner already (lock-holds)", name,
                          HoldingTable::kMaxHolds);
+    case AcquireOutcome::too_many_of_session:
+      return fmt::format(
+          "LIMIT nothing was done: {} holds and waits depend on session {} already "
+          "(session-holdings)",
+          HoldingTable::kMaxOfSession, request.session);
     case AcquireOutcome::other_limit:
       return fmt::format(
           "MISMATCH nothing was done: {} has the limit {}, not {}; SEM.LIMIT changes it", name,
           result.limit, request.limit);
     case AcquireOutcome::other_terms:
+      if (result.session != request.session) {
+        return fmt::format(
+            "MISMATCH nothing was done: this {} has {} already, {}, with token {}; {} it to have it "
+            "otherwise",
+            nouns(kind).owner, name, term_of(result.session), grant.token, nouns(kind).give_back);
+      }
       if (kind == HoldingKind::semaphore) {
         return fmt::format(
             "MISMATCH nothing was done: this owner has {} permits of {} already, with token {}; "
@@ -221,10 +252,9 @@ std::optional<std::string> read_acquire(HoldingKind kind, Args args, std::uint16
     const std::string_view option = args[i];
     // Refused rather than ignored: a lock that is weaker than it was asked to be would be worse
     // than none.
-    const bool later = is_word(option, "session") ||
-                       (!full && (is_word(option, "shared") || is_word(option, "hold") ||
-                                  is_word(option, "delay")));
-    if (later) return refuse_later(nouns(kind).command, option);
+    const bool later = is_word(option, "session") || is_word(option, "shared") ||
+                       is_word(option, "hold") || is_word(option, "delay");
+    if (later && !full) return refuse_later(nouns(kind).command, option);
     if (kind == HoldingKind::lock && is_word(option, "shared")) {
       request.mode = GrantMode::shared;
       --i;  // it has no value
@@ -254,6 +284,10 @@ Acquired acquire_holding(HoldingKind kind, WriteContext& context, Args args,
   AcquireRequest request;
   if (auto refused = read_acquire(kind, args, context.semantics, request)) {
     acquired.error = std::move(*refused);
+    return acquired;
+  }
+  if (request.session != 0 && !context.keyspace.sessions().lives(request.session)) {
+    acquired.error = session_lost(request.session);
     return acquired;
   }
   if (!context.may_wait) request.wait_ms = 0;
@@ -389,7 +423,7 @@ void answer_waiters(ReadContext& context, HoldingKind kind, const HoldingInfo& i
   reply.field(kind == HoldingKind::election ? "candidates" : "waiters");
   reply.array(info.waiters.size());
   for (const keyspace::WaiterInfo& waiter : info.waiters) {
-    reply.record(kind == HoldingKind::election ? 3 : 4);
+    reply.record(kind == HoldingKind::election ? 4 : 5);
     answer_text(reply, nouns(kind).owner, waiter.owner);
     answer_number(reply, "queued_at", waiter.queued_at);
     reply.field("ttl");
@@ -398,6 +432,7 @@ void answer_waiters(ReadContext& context, HoldingKind kind, const HoldingInfo& i
     if (kind == HoldingKind::lock) {
       answer_text(reply, "mode", waiter.mode == GrantMode::shared ? "shared" : "exclusive");
     }
+    answer_number(reply, "session", waiter.session);
   }
 }
 

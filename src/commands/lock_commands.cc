@@ -17,7 +17,7 @@ using keyspace::HoldingTable;
 
 constexpr HoldingKind kLock = HoldingKind::lock;
 
-// LOCK.ACQUIRE name owner TTL ms [WAIT ms] [SHARED] [HOLD h] [DELAY ms] [VALUE v]; in any order.
+// LOCK.ACQUIRE name owner TTL ms | SESSION id [WAIT ms] [SHARED] [HOLD h] [DELAY ms] [VALUE v]; in any order.
 void acquire(WriteContext& context, Args args) {
   answer_acquired(kLock, context, args, acquire_holding(kLock, context, args, {}));
 }
@@ -59,7 +59,7 @@ void answer_holders(ReadContext& context, const keyspace::HoldingInfo& known) {
   reply.field("holders");
   reply.array(known.holders.size());
   for (const keyspace::HolderInfo& holder : known.holders) {
-    reply.record(6);
+    reply.record(7);
     answer_text(reply, "owner", holder.owner);
     answer_number(reply, "token", holder.grant.token);
     reply.field("ttl");
@@ -70,6 +70,7 @@ void answer_holders(ReadContext& context, const keyspace::HoldingInfo& known) {
     reply.field("holds");
     reply.array(holder.holds.size());
     for (const std::string& name : holder.holds) reply.bulk(name);
+    answer_number(reply, "session", holder.session);
   }
 }
 

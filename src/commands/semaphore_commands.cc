@@ -12,7 +12,7 @@ namespace {
 
 constexpr keyspace::HoldingKind kSemaphore = keyspace::HoldingKind::semaphore;
 
-// SEM.ACQUIRE name owner LIMIT n [PERMITS k] TTL ms [WAIT ms]; in any order.
+// SEM.ACQUIRE name owner LIMIT n [PERMITS k] TTL ms | SESSION id [WAIT ms]; in any order.
 void acquire(WriteContext& context, Args args) {
   answer_acquired(kSemaphore, context, args, acquire_holding(kSemaphore, context, args, {}));
 }
@@ -49,7 +49,7 @@ void info(ReadContext& context, Args args) {
   reply.field("holders");
   reply.array(known->holders.size());
   for (const keyspace::HolderInfo& holder : known->holders) {
-    reply.record(5);
+    reply.record(6);
     answer_text(reply, "owner", holder.owner);
     answer_number(reply, "token", holder.grant.token);
     answer_number(reply, "permits", holder.grant.permits);
@@ -57,6 +57,7 @@ void info(ReadContext& context, Args args) {
     reply.integer(ttl_of(holder.grant, context.now.cluster));
     reply.field("since");
     reply.integer(holder.since.ms);
+    answer_number(reply, "session", holder.session);
   }
   answer_waiters(context, kSemaphore, *known);
   answer_losses(context, *known);

@@ -27,7 +27,6 @@ constexpr std::size_t kListedAtMost = 10'000;
 constexpr std::int64_t kShortestTtlMs = 100;
 constexpr std::int64_t kTenYearsMs = std::int64_t{3650} * 24 * 60 * 60 * 1000;
 
-constexpr std::string_view kBadId = "ERR a session's id is an integer above 0";
 constexpr std::string_view kKeepInside =
     "ERR a session cannot be kept from inside a transaction: SESSION.KEEP stands alone";
 
@@ -35,7 +34,7 @@ constexpr std::string_view kKeepInside =
 template <class Context>
 std::optional<std::uint64_t> id_or_error(Context& context, Args args) {
   const auto id = parse_session(args[1]);
-  if (!id) context.reply.error(kBadId);
+  if (!id) context.reply.error(kBadSession);
   return id;
 }
 
@@ -106,11 +105,19 @@ void end(WriteContext& context, Args args) {
   const auto bound_word = parse_unsigned(args[1]);
   if (!bound_word || *bound_word > kEndsAtOnce) return context.reply.error(kNotInteger);
   auto bound = static_cast<std::size_t>(*bound_word);
-  std::int64_t there = 0;
+  std::vector<std::uint64_t> ids;
   for (const std::string_view word : args.subspan(2)) {
     const auto id = parse_session(word);
-    if (!id || bound == 0) break;
-    if (context.keyspace.sessions().end(*id, bound, context.now.cluster)) ++there;
+    if (!id || ids.size() == bound) break;
+    ids.push_back(*id);
+  }
+  SessionTable& sessions = context.keyspace.sessions();
+  // First of all, so that none of them is given what another one had.
+  sessions.begin_end(ids);
+  std::int64_t there = 0;
+  for (const std::uint64_t id : ids) {
+    if (bound == 0) break;
+    if (sessions.end(id, bound, context.now.cluster)) ++there;
   }
   context.reply.integer(there);
 }
@@ -207,18 +214,26 @@ void tell(ReadContext& context, const SessionInfo& info, std::size_t fields) {
   number("bound", static_cast<std::int64_t>(info.keys));
 }
 
-// SESSION.INFO id → {id, name, ttl, remaining, since, ending, bound, keys} or null
+void tell_holdings(ReadContext& context, const SessionInfo& info) {
+  context.reply.field("holds");
+  context.reply.integer(static_cast<std::int64_t>(info.holds));
+  context.reply.field("waits");
+  context.reply.integer(static_cast<std::int64_t>(info.waits));
+}
+
+// SESSION.INFO id → {id, name, ttl, remaining, since, ending, bound, keys, holds, waits} or null
 void info(ReadContext& context, Args args) {
   const auto id = id_or_error(context, args);
   if (!id) return;
   const SessionTable& sessions = context.keyspace.sessions();
   const auto known = sessions.info(*id);
   if (!known) return context.reply.null_array();
-  tell(context, *known, 8);
+  tell(context, *known, 10);
   const auto keys = sessions.keys_of(*id, kKeysShown);
   context.reply.field("keys");
   context.reply.array(keys.size());
   for (const std::string_view key : keys) context.reply.bulk(key);
+  tell_holdings(context, *known);
 }
 
 struct Listing {
@@ -261,7 +276,10 @@ void list(ReadContext& context, Args args) {
   context.reply.array(2);
   context.reply.bulk(fmt::to_string(next));
   context.reply.array(found.size());
-  for (const SessionInfo& one : found) tell(context, one, 7);
+  for (const SessionInfo& one : found) {
+    tell(context, one, 9);
+    tell_holdings(context, one);
+  }
 }
 
 constexpr std::string_view kSince = "holdfast 0.1";
@@ -317,7 +335,7 @@ constexpr CommandSpec kRows[] = {
             "O(N) for N sessions"),
     binding(),
     writing("session.close", 2, 0, close, "End a session and what is bound to it.",
-            "O(N) for N keys"),
+            "O(N) for N keys and holds"),
     reading("session.info", 2, 0, info, "A session, how long it lives yet, and what ends with it.",
             "O(N) for N keys"),
     reading("session.keep", 2, kFast | kNoMulti, keep_one,

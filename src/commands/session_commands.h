@@ -23,6 +23,7 @@ inline constexpr std::size_t kKeptAtOnce = 1000;
 
 std::span<const CommandSpec> session_rows();
 
+inline constexpr std::string_view kBadSession = "ERR a session's id is an integer above 0";
 // A session's id in a client's words.
 std::optional<std::uint64_t> parse_session(std::string_view word);
 

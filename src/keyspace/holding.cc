@@ -88,10 +88,20 @@ void rejoin(Core& core, Waiter& waiter, const AcquireRequest& request, ClusterTi
   let_in(core, holding, now);  // the new terms may be more modest
 }
 
+// Whether one more would be too much for his session. Who is there already may ask again.
+bool session_is_full(Core& core, const Holding* holding, const AcquireRequest& request) {
+  if (request.session == 0) return false;
+  const SessionHoldings* const depends = core.session_holdings.find(request.session);
+  if (depends == nullptr || depends->size() < HoldingTable::kMaxOfSession) return false;
+  return holding == nullptr || (find_owner(*holding, request.owner) == nullptr &&
+                                find_waiter(*holding, request.owner) == nullptr);
+}
+
 // Who holds asks again.
 AcquireResult again(Core& core, Hold& hold, const AcquireRequest& request) {
-  if (hold.grant.mode != request.mode || hold.grant.permits != request.permits) {
-    return {AcquireOutcome::other_terms, hold.grant, 0};
+  if (hold.grant.mode != request.mode || hold.grant.permits != request.permits ||
+      hold.session != request.session) {
+    return {AcquireOutcome::other_terms, hold.grant, 0, hold.session};
   }
   const bool known = request.hold.empty() ? hold.unnamed
                                           : std::find(hold.names.begin(), hold.names.end(),
@@ -145,6 +155,7 @@ AcquireResult HoldingTable::acquire(Key name, const AcquireRequest& request, Clu
   Core& core = state_->core;
   Coordination& coordination = core.change_coordination(name.slot);
   Holding* holding = table_of(coordination, state_->kind).find(name.name);
+  if (session_is_full(core, holding, request)) return {AcquireOutcome::too_many_of_session, {}, 0};
   if (holding == nullptr) {
     holding = &add_holding(core, coordination, name, state_->kind);
     holding->limit = request.limit;
@@ -304,7 +315,7 @@ std::optional<HoldingInfo> HoldingTable::info(Key name, ClusterTime now) const {
       continue;
     }
     info.waiters.push_back({waiter.owner, waiter.queued_at, waiter.deadline, waiter.origin,
-                            waiter.mode, waiter.permits});
+                            waiter.mode, waiter.permits, waiter.session});
   }
   return info;
 }
@@ -343,10 +354,6 @@ std::uint64_t HoldingTable::scan(std::uint64_t cursor, std::size_t count, Cluste
 }
 
 // ---- who is gone
-
-std::size_t Keyspace::end_holdings_of(std::uint64_t session, ClusterTime now, std::size_t bound) {
-  return end_session_holdings(state_->core, session, now, bound);
-}
 
 bool HoldingTable::drop_waiter(Key name, const Origin& origin, ClusterTime now) {
   Core& core = state_->core;

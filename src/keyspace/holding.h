@@ -15,11 +15,10 @@
 // restart, and is never 0. `fence` is what guarded resources compare; for exclusive grants it
 // equals the token.
 //
-// A hold, and a wait, may belong to a session instead of having a time to live: the hook for
-// sessions is AcquireRequest::session, a number that names a session and is not 0. Such a hold has
-// the deadline never() and ends with Keyspace::end_holdings_of, which whoever ends sessions calls in
-// the same step. The engine believes that the session lives, and asks nobody about it: a load and a
-// restore take the number as it is.
+// A hold, and a wait, may belong to a session (session.h) instead of having a time to live. Such a
+// hold has the deadline never() and ends with its session, and is told as lost then, also if the
+// session was closed: whoever closed it need not be who holds. Until SessionTable::end has come to
+// it, it stays held. The caller knows that the session lives.
 //
 // Deterministic: a function of the calls and the stamps in them.
 #pragma once
@@ -55,7 +54,7 @@ struct Grant {
 struct AcquireRequest {
   std::string_view owner;    // 1 byte to 1 KiB; the same owner repeats itself safely
   std::int64_t ttl_ms = 0;   // 10 ms to 10 years; 0 with a session
-  std::uint64_t session = 0;  // not 0: held as long as that session lives
+  std::uint64_t session = 0;  // not 0: held as long as that session, which lives
   std::int64_t wait_ms = 0;  // 0: try once
   std::string_view value;    // shown by INFO, up to 1 KiB
   Origin origin;             // whom to tell when a wait ends
@@ -82,7 +81,8 @@ enum class AcquireOutcome : std::uint8_t {
   refused,
   too_many_waiters,
   too_many_holds,  // the owner's
-  other_terms,     // the owner holds it in another mode, or with another number of permits
+  too_many_of_session,  // the session has kMaxOfSession holds and waits
+  other_terms,  // the owner holds it in another mode, by another session or with other permits
   other_limit,     // the semaphore has another limit
 };
 
@@ -90,6 +90,7 @@ struct AcquireResult {
   AcquireOutcome outcome = AcquireOutcome::refused;
   Grant grant;              // if granted; the one there is, if other_terms
   std::uint64_t limit = 0;  // the one there is, if other_limit
+  std::uint64_t session = 0;  // if other_terms: by which the owner holds it; 0: for a time
 };
 
 struct HolderInfo {
@@ -108,6 +109,7 @@ struct WaiterInfo {
   Origin origin;
   GrantMode mode = GrantMode::exclusive;
   std::uint64_t permits = 1;
+  std::uint64_t session = 0;
 };
 
 // A hold that ended otherwise than by being given back.
@@ -162,6 +164,7 @@ class HoldingTable {
   static constexpr std::size_t kMaxWaiters = 100'000;  // an object
   static constexpr std::size_t kMaxHolders = 100'000;  // an object; further ones wait
   static constexpr std::size_t kMaxHolds = 1024;       // an owner
+  static constexpr std::size_t kMaxOfSession = 100'000;  // holds and waits of a session
   // How long a free name is remembered, for INFO and for a release that is repeated.
   static constexpr std::int64_t kRememberedMs = 10 * 60 * 1000;
 

@@ -64,14 +64,14 @@ void enter_hold(Core& core, Hold& hold) {
 
 void leave_session(Core& core, std::uint64_t session, std::uint64_t revision, bool waits) {
   if (session == 0) return;
-  const auto found = core.session_holdings.find(session);
-  CHECK(found != core.session_holdings.end());
+  SessionHoldings* const holdings = core.session_holdings.find(session);
+  CHECK(holdings != nullptr);
   if (waits) {
-    found->second.waits.erase(revision);
+    holdings->waits.erase(revision);
   } else {
-    found->second.holds.erase(revision);
+    holdings->holds.erase(revision);
   }
-  if (found->second.empty()) core.session_holdings.erase(found);
+  if (holdings->empty()) core.session_holdings.remove(session);
 }
 
 std::size_t hold_memory(const Hold& hold) {
@@ -337,7 +337,9 @@ Hold& grant_to(Core& core, Holding& holding, Terms terms, ClusterTime now) {
 void let_in(Core& core, Holding& holding, ClusterTime now) {
   while (holding.queue != nullptr && open(holding) && !mutated(Mutation::waiter_forgotten)) {
     Waiter& first = next_in(holding);
-    if (first.deadline.passed(now)) {
+    // An ending session acquires nothing any more.
+    const bool ending = first.session != 0 && core.sessions_ending.contains(first.session);
+    if (ending || first.deadline.passed(now)) {
       finish_wait(core, first, now);
     } else if (fits(holding, first.mode, first.permits)) {
       let_in_one(core, first, now);
@@ -434,12 +436,12 @@ std::size_t end_session_holdings(Core& core, std::uint64_t session, ClusterTime 
   CHECK(session != 0);
   std::size_t ended = 0;
   for (; ended < bound; ++ended) {
-    const auto found = core.session_holdings.find(session);
-    if (found == core.session_holdings.end()) break;
-    if (!found->second.waits.empty()) {
-      end_wait(core, *found->second.waits.begin()->second, now);
+    const SessionHoldings* const depends = core.session_holdings.find(session);
+    if (depends == nullptr) break;
+    if (!depends->waits.empty()) {
+      end_wait(core, *depends->waits.begin()->second, now);
     } else {
-      Hold& hold = *found->second.holds.begin()->second;
+      Hold& hold = *depends->holds.begin()->second;
       core.change(hold.holding->slot);
       hand_over(core, hold, Loss::session, now);
     }
@@ -461,7 +463,7 @@ Waiter& enqueue(Core& core, Holding& holding, const std::function<void(Waiter&)>
   ++core.waiting[static_cast<std::size_t>(holding.kind)];
   core.memory += waiter_memory(waiter);
   if (waiter.session != 0) {
-    core.session_holdings[waiter.session].waits.emplace(waiter.created, &waiter);
+    core.session_holdings.of(waiter.session).waits.emplace(waiter.created, &waiter);
   }
   schedule_waiter(core, waiter);
   schedule_holding(core, holding);
@@ -479,7 +481,7 @@ void refill(Core& core, Waiter& waiter, const std::function<void(Waiter&)>& fill
   fill(waiter);
   queue.by_origin.insert_or_assign(waiter.origin, &waiter);
   if (waiter.session != 0) {
-    core.session_holdings[waiter.session].waits.emplace(waiter.created, &waiter);
+    core.session_holdings.of(waiter.session).waits.emplace(waiter.created, &waiter);
   }
   core.memory += waiter_memory(waiter);
   core.next_revision();
@@ -496,7 +498,7 @@ Hold& add_hold(Core& core, Holding& holding, const std::function<void(Hold&)>& f
   core.memory += hold_memory(hold);
   enter_hold(core, hold);
   if (hold.session != 0) {
-    core.session_holdings[hold.session].holds.emplace(hold.grant.token, &hold);
+    core.session_holdings.of(hold.session).holds.emplace(hold.grant.token, &hold);
   }
   schedule_hold(core, hold);
   return hold;
@@ -513,7 +515,7 @@ bool edit_names(Core& core, Hold& hold, const std::function<bool()>& edit) {
 void set_end(Core& core, Hold& hold, ClusterTime deadline, std::uint64_t session) {
   if (hold.session != session) {
     leave_session(core, hold.session, hold.grant.token, false);
-    if (session != 0) core.session_holdings[session].holds.emplace(hold.grant.token, &hold);
+    if (session != 0) core.session_holdings.of(session).holds.emplace(hold.grant.token, &hold);
     hold.session = session;
   }
   hold.grant.deadline = deadline;

@@ -1,5 +1,5 @@
 // What the kinds of holdings promise beyond an exclusive lock: sharing, holds, delays, force,
-// permits, leaders, sessions.
+// permits, leaders. What sessions hold is in session_holdings_test.cc.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -358,40 +358,6 @@ TEST_F(HoldingKindsTest, ARequestThatHasBecomeTooLargeWaitsInVainAndThenTheOther
   EXPECT_EQ(queue(semaphores()), "large small ");
   at(151);
   EXPECT_EQ(holders(semaphores()), "small ");
-}
-
-// ---- sessions
-
-TEST_F(HoldingKindsTest, AHoldOfASessionEndsWithItAndNotBefore) {
-  AcquireRequest request = asking("a");
-  request.ttl_ms = 0;
-  request.session = 7;
-  const Grant grant = locks().acquire(name_, request, now_, Index(1)).grant;
-  EXPECT_EQ(grant.deadline, ClusterTime::never());
-  own("b", 1'000'000);
-  AcquireRequest waits = asking("a", 1'000'000);
-  waits.ttl_ms = 0;
-  waits.session = 7;
-  const Key other = key_named("other");
-  locks().acquire(other, asking("x"), now_, Index(1));
-  locks().acquire(other, waits, now_, Index(1));
-  at(90);
-  EXPECT_TRUE(locks().renew(other, locks().info(other, now_)->grant.token, 100'000, now_));
-  at(500);
-  EXPECT_EQ(holders(locks()), "a ");
-  // What comes out of a snapshot belongs to the session as well.
-  Keyspace copy(2);
-  load(copy, snapshot_of(keyspace_));
-  ASSERT_EQ(copy.digest(), keyspace_.digest());
-  for (Keyspace* each : {&keyspace_, &copy}) {
-    EXPECT_EQ(each->end_holdings_of(8, now_, 10), 0u);
-    EXPECT_EQ(each->end_holdings_of(7, now_, 1), 1u) << "first the wait";
-    EXPECT_EQ(each->locks().waiting(), 1u);
-    EXPECT_EQ(each->end_holdings_of(7, now_, 10), 1u);
-    EXPECT_EQ(holders(each->locks()), "b ");
-    EXPECT_EQ(each->locks().info(name_, now_)->losses.at(0).how, Loss::session);
-  }
-  EXPECT_EQ(copy.digest(), keyspace_.digest());
 }
 
 // ---- what a snapshot carries

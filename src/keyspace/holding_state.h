@@ -1,6 +1,7 @@
 // What an object with holders and a queue consists of. For the files of keyspace/ only.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <list>
 #include <map>
@@ -109,6 +110,35 @@ struct SessionHoldings {
   std::map<std::uint64_t, Hold*> holds;
 
   bool empty() const { return waits.empty() && holds.empty(); }
+  std::size_t size() const { return waits.size() + holds.size(); }
+};
+
+// By session; one that nothing depends on has no place. In parts, so that no table is ever so large that
+// its growth would hold up the loop.
+class HoldingsOfSessions {
+ public:
+  // Null if nothing depends on it.
+  SessionHoldings* find(std::uint64_t session) {
+    auto& part = parts_[session % kParts];
+    const auto found = part.find(session);
+    return found == part.end() ? nullptr : &found->second;
+  }
+  SessionHoldings& of(std::uint64_t session) { return parts_[session % kParts][session]; }
+  void remove(std::uint64_t session) { parts_[session % kParts].erase(session); }
+  // In no order that may be observed.
+  template <class Check>
+  bool all_of(Check check) const {
+    for (const auto& part : parts_) {
+      for (const auto& [session, holdings] : part) {
+        if (!check(session)) return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kParts = 256;
+  std::array<boost::unordered_flat_map<std::uint64_t, SessionHoldings>, kParts> parts_;
 };
 
 }  // namespace holdfast::keyspace

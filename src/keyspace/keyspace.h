@@ -154,10 +154,6 @@ class Keyspace {
   const HoldingTable& semaphores() const;
   HoldingTable& elections();
   const HoldingTable& elections() const;
-  // The session has ended, and with it whatever was acquired under it (AcquireRequest::session):
-  // waits first, then holds, each in the order in which they began; at most `bound` of it. Returns
-  // how many: less than `bound` if nothing is left. Whoever waits behind is let in.
-  std::size_t end_holdings_of(std::uint64_t session, ClusterTime now, std::size_t bound);
   class GuardTable& guards();
   const class GuardTable& guards() const;
   class OnceTable& once();

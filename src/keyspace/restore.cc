@@ -71,10 +71,10 @@ bool fit_holding(Core& core, HoldingKind kind, Slot slot, const TimeShift& shift
   move(holding.forget_at, shift);
   if (holding.delay_until) move(*holding.delay_until, shift);
   for (LossInfo& loss : holding.losses) move(loss.when, shift);
+  for (Hold& hold : holding.holds) move(hold.since, shift);
   // Nobody has kept the sessions of a backup.
   drop_session_holds(core, holding);
   for (Hold& hold : holding.holds) {
-    move(hold.since, shift);
     move(hold.grant.deadline, shift);
     schedule_hold(core, hold);
   }

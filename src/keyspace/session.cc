@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/mutation.h"
+#include "keyspace/holding_engine.h"
 #include "keyspace/session_parts.h"
 #include "keyspace/sizes.h"
 #include "keyspace/snapshot_codec.h"
@@ -69,9 +70,40 @@ void tell_end(Core& core, const Session& session, std::optional<Loss> loss) {
   }
 }
 
-SessionInfo info_of(const Session& session) {
-  return {session.id,     session.label,       session.ttl_ms,
-          session.opened, session.keys.size(), session.ending};
+SessionInfo info_of(Core& core, const Session& session) {
+  SessionInfo info{session.id,     session.label,       session.ttl_ms,
+                   session.opened, session.keys.size(), session.ending};
+  if (const SessionHoldings* depends = core.session_holdings.find(session.id)) {
+    info.holds = depends->holds.size();
+    info.waits = depends->waits.size();
+  }
+  return info;
+}
+
+void make_ending(Core& core, Session& session, std::optional<Loss> loss) {
+  if (session.ending) return;
+  core.change(SessionTable::slot_of(session.id));
+  session.ending = true;
+  core.sessions_ending.insert(session.id);
+  core.next_revision();
+  tell_end(core, session, loss);
+}
+
+// At most `bound` of its keys, by which `bound` is lowered.
+void end_keys(Core& core, const Session& session, std::size_t& bound) {
+  const bool survive = mutated(Mutation::bound_keys_survive);
+  while (!session.keys.empty() && (bound > 0 || survive)) {
+    const BoundKey key = session.keys.begin()->second;
+    if (survive) {
+      loosen(core, *key.object);
+      core.change(key.slot);
+      key.object->binding.reset();
+      continue;
+    }
+    core.notices.key(KeyEvents::generic, "del", key.object->name);
+    remove_key(core, key.slot, *key.object, true);
+    --bound;
+  }
 }
 
 }  // namespace
@@ -126,6 +158,11 @@ bool bind_loaded_keys(Core& core) {
   return true;
 }
 
+bool loaded_holdings_have_sessions(const Core& core) {
+  return core.session_holdings.all_of(
+      [&](std::uint64_t session) { return find_session(core, session) != nullptr; });
+}
+
 // ---- the table
 
 SessionTable::SessionTable(Keyspace& owner) : state_(new State{owner.state_->core}) {}
@@ -156,7 +193,7 @@ std::optional<std::uint64_t> SessionTable::open(std::int64_t ttl_ms, std::string
 std::optional<SessionInfo> SessionTable::info(std::uint64_t id) const {
   const Session* session = find_session(state_->core, id);
   if (session == nullptr) return std::nullopt;
-  return info_of(*session);
+  return info_of(state_->core, *session);
 }
 
 bool SessionTable::lives(std::uint64_t id) const {
@@ -207,33 +244,23 @@ std::vector<std::string_view> SessionTable::keys_of(std::uint64_t id, std::size_
   return names;
 }
 
-bool SessionTable::end(std::uint64_t id, std::size_t& bound, ClusterTime,
+void SessionTable::begin_end(std::span<const std::uint64_t> ids, std::optional<Loss> loss) {
+  for (const std::uint64_t id : ids) {
+    if (Session* session = find_session(state_->core, id)) make_ending(state_->core, *session, loss);
+  }
+}
+
+bool SessionTable::end(std::uint64_t id, std::size_t& bound, ClusterTime now,
                        std::optional<Loss> loss) {
   Core& core = state_->core;
   Session* session = find_session(core, id);
   if (session == nullptr) return false;
-  if (!session->ending) {
-    core.change(slot_of(id));
-    session->ending = true;
-    core.sessions_ending.insert(id);
-    core.next_revision();
-    tell_end(core, *session, loss);
-  }
+  make_ending(core, *session, loss);
   bound -= std::min<std::size_t>(bound, 1);
-  const bool survive = mutated(Mutation::bound_keys_survive);
-  while (!session->keys.empty() && (bound > 0 || survive)) {
-    const BoundKey key = session->keys.begin()->second;
-    if (survive) {
-      loosen(core, *key.object);
-      core.change(key.slot);
-      key.object->binding.reset();
-      continue;
-    }
-    core.notices.key(KeyEvents::generic, "del", key.object->name);
-    remove_key(core, key.slot, *key.object, true);
-    --bound;
-  }
-  if (session->keys.empty()) forget_session(core, *session);
+  end_keys(core, *session, bound);
+  bound -= end_session_holdings(core, id, now, bound);
+  const bool last = core.session_holdings.find(id) == nullptr;
+  if (session->keys.empty() && last) forget_session(core, *session);
   return true;
 }
 
@@ -261,7 +288,7 @@ std::uint64_t SessionTable::scan(std::uint64_t cursor, std::size_t count,
     if (position == 0 || position > size) position = size;
     for (; position > 0; ++seen) {
       if (seen == count && seen > 0) return position * kSlotCount + number;
-      visit(info_of(coordination->sessions.at(--position)));
+      visit(info_of(state_->core, coordination->sessions.at(--position)));
     }
   }
   return 0;

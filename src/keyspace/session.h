@@ -39,6 +39,8 @@ struct SessionInfo {
   ClusterTime opened;
   std::size_t keys = 0;  // bound to it
   bool ending = false;
+  std::size_t holds = 0;  // of locks, permits, offices, that end with it
+  std::size_t waits = 0;  // for such
 };
 
 enum class BindOutcome : std::uint8_t {
@@ -89,9 +91,13 @@ class SessionTable {
   // The first bound keys of a session, in the order of binding, at most `count`.
   std::vector<std::string_view> keys_of(std::uint64_t id, std::size_t count) const;
 
-  // The session is ending from here on; ends at most `bound` of what is bound to it, and the session
+  // The sessions among these that are there are ending from here on: what they wait for is given to
+  // others. `loss`: why they end; nothing: their owner wants it.
+  void begin_end(std::span<const std::uint64_t> ids, std::optional<Loss> loss = Loss::expired);
+  // The session is ending from here on; ends at most `bound` of what depends on it, and the session
   // itself if nothing is left; `bound` is lowered by the work done, at least by 1. False: there is no
-  // such session. `loss`: why it ends; nothing: its owner wants it.
+  // such session. First go keys, then waits, then holds, each in the order in which they began: who
+  // gets a lock next finds the keys of the one before gone.
   bool end(std::uint64_t id, std::size_t& bound, ClusterTime now,
            std::optional<Loss> loss = Loss::expired);
   // The sessions that are ending, the oldest first, at most `count`.

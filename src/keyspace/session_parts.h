@@ -49,6 +49,8 @@ void encode_item(Writer& writer, const Session& session);
 bool decode_session(Reader& reader, Core& core, Slot slot);
 // After a load: every key that is bound finds its session. False: one does not.
 bool bind_loaded_keys(Core& core);
+// After a load: whether the sessions of all that is held, and waited for, are there.
+bool loaded_holdings_have_sessions(const Core& core);
 
 std::size_t session_memory(const Session& session);
 

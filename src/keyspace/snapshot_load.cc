@@ -148,6 +148,9 @@ Result<void> Keyspace::finish_load() {
   if (core.loader == nullptr) return damaged("it is empty");
   const auto loader = std::move(core.loader);
   if (!bind_loaded_keys(core)) return damaged("a key of it is bound to a session that is not there");
+  if (!loaded_holdings_have_sessions(core)) {
+    return damaged("something in it is held by a session that is not there");
+  }
   return loader->finish(core);
 }
 

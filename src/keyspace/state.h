@@ -146,8 +146,7 @@ struct Core {
   std::uint64_t expired_keys = 0;
   std::array<std::size_t, 3> held = {};     // per kind of holding: objects with a holder
   std::array<std::size_t, 3> waiting = {};  // per kind of holding
-  // By session. Never iterated.
-  boost::unordered_flat_map<std::uint64_t, SessionHoldings> session_holdings;
+  HoldingsOfSessions session_holdings;
   std::size_t memory = 0;
   std::unique_ptr<SnapshotWalk> walk;      // null: no snapshot is being taken
   std::unique_ptr<SnapshotLoader> loader;  // null: none is being loaded

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "commands/context.h"
@@ -27,11 +26,14 @@ constexpr std::string_view kProtected =
     "then use AUTH from here; or turn this protection off with CONFIG SET protected-mode no, if "
     "everyone who can reach this port may read and change everything.\r\n";
 
-// Whether the state knows of it; one past its deadline counts until an entry ends it. Nothing of what
-// cannot be asked for by a token.
-std::optional<bool> is_held(const keyspace::Keyspace& keyspace, const Holding& holding) {
-  if (holding.kind != keyspace::HoldingKind::lock) return std::nullopt;
-  return keyspace.locks().stands(commands::key_of(holding.name), holding.token);
+// Whether the state knows of it; one past its deadline counts until an entry ends it.
+bool is_held(const keyspace::Keyspace& keyspace, const Holding& holding) {
+  using keyspace::HoldingKind;
+  if (holding.kind == HoldingKind::session) return keyspace.sessions().lives(holding.token);
+  const auto& table = holding.kind == HoldingKind::semaphore  ? keyspace.semaphores()
+                      : holding.kind == HoldingKind::election ? keyspace.elections()
+                                                              : keyspace.locks();
+  return table.stands(commands::key_of(holding.name), holding.token);
 }
 
 }  // namespace
@@ -159,10 +161,9 @@ Instant Clients::State::next_sweep() const {
 
 void Clients::flush() {
   ConnectionTable& table = state_->table;
-  table.pushes.on_turn_end([&table](const Holding& holding) -> std::optional<bool> {
+  table.pushes.on_turn_end([&table](const Holding& holding) {
     const replica::Replica* replica = table.services.replica();
-    if (replica == nullptr) return false;
-    return is_held(replica->keyspace(), holding);
+    return replica != nullptr && is_held(replica->keyspace(), holding);
   });
   for (const auto& connection : table.take_flushes()) connection->flush();
   table.forget_gone();

@@ -85,20 +85,15 @@ void Holders::forget(ConnectionId id) {
   }
 }
 
-std::set<ConnectionId> Holders::compare(const StillHeld& still_held) {
+void Holders::compare(const StillHeld& still_held) {
   std::vector<Holding> gone;
-  std::set<ConnectionId> doubtful;
   for (const auto& [holding, listeners] : holdings_) {
-    const auto held = still_held(holding);
-    if (held && !*held) gone.push_back(holding);
-    if (held) continue;
-    for (const auto& [id, request] : listeners) doubtful.insert(id);
+    if (!still_held(holding)) gone.push_back(holding);
   }
   for (const Holding& holding : gone) {
     const auto found = holdings_.find(holding);
     if (found != holdings_.end()) end(found, "unknown");
   }
-  return doubtful;
 }
 
 }  // namespace holdfast::server

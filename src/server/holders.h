@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -43,11 +42,10 @@ class Holders {
   void lost(const keyspace::Notice& notice);
   // The connection is gone.
   void forget(ConnectionId id);
-  // Nothing: it cannot be told from the state.
-  using StillHeld = std::function<std::optional<bool>(const Holding&)>;
+  using StillHeld = std::function<bool(const Holding&)>;
   // What these connections hold may have ended unnoticed: who holds something no more is told, with the
-  // reason "unknown". Returns the connections of which it cannot be told.
-  std::set<ConnectionId> compare(const StillHeld& still_held);
+  // reason "unknown".
+  void compare(const StillHeld& still_held);
   // Pushes what had to wait for the answer to the acquire itself: nobody hears of the end of what he does
   // not know that he has. Once a turn.
   void push_waiting();

@@ -302,7 +302,7 @@ TEST_F(PubSubTest, WhatWasMissedIsToldToHoldersAndClosesListeners) {
   EXPECT_TRUE(answered.stream->closed);
 }
 
-TEST(Holders, WhoseHoldingCannotBeAskedForIsNamed) {
+TEST(Holders, WhatIsHeldNoMoreIsToldApartByItsKind) {
   FakeNode node;
   ConnectionTable table(node);
   FakeStream stream("127.0.0.1:50000");
@@ -312,19 +312,17 @@ TEST(Holders, WhoseHoldingCannotBeAskedForIsNamed) {
   Notice notice;
   notice.name = "permits";
   notice.token = 5;
-  notice.holding = HoldingKind::semaphore;
   notice.origin = {NodeId(1), Incarnation(5), connection->id(), 0};
   Holders& holders = table.pushes.holders;
-  holders.granted(notice);
-  notice.holding = HoldingKind::lock;
-  holders.granted(notice);
-  const auto doubtful = holders.compare([](const Holding& holding) -> std::optional<bool> {
-    if (holding.kind == HoldingKind::semaphore) return std::nullopt;
-    return true;
-  });
-  EXPECT_EQ(doubtful, std::set<ConnectionId>{connection->id()});
+  for (const HoldingKind kind : {HoldingKind::semaphore, HoldingKind::lock, HoldingKind::election}) {
+    notice.holding = kind;
+    holders.granted(notice);
+  }
+  EXPECT_EQ(holders.size(), 3u);
+  holders.compare([](const Holding& holding) { return holding.kind != HoldingKind::semaphore; });
   EXPECT_EQ(holders.size(), 2u);
-  EXPECT_EQ(holders.told(), 0u);
+  holders.push_waiting();
+  EXPECT_EQ(holders.told(), 1u);
 }
 
 // ---- elections

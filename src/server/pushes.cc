@@ -108,9 +108,7 @@ void Pushes::on_missed(Index from) {
 void Pushes::on_turn_end(const Holders::StillHeld& still_held) {
   if (const auto from = std::exchange(missed_from_, std::nullopt)) {
     channels.close_own(kMissed);
-    for (const ConnectionId id : holders.compare(still_held)) {
-      if (Connection* connection = table_.find(id)) connection->kill(kMissed);
-    }
+    holders.compare(still_held);
     // The leader may have answered an acquire that is among the entries not seen, and its end be among
     // them too.
     table_.for_each([&](Connection& connection) {
