@@ -112,7 +112,10 @@ void give_lease_to_next(Core& core, Cached& cached, ClusterTime now) {
 // Some of those who wait are told the value.
 void serve(Core& core, Cached& cached, const StoredObject& object, ClusterTime now) {
   cached.serve_at = ClusterTime::never();
-  if (mutated(Mutation::cache_forgets_waiters)) return;
+  if (mutated(Mutation::cache_forgets_waiters)) {
+    cached.serve_at = now.plus_ms(1'000'000'000);  // later than anybody waits
+    return;
+  }
   // One that is due is ended first; then there is nothing to be told.
   if (!object.due(now)) {
     const auto text = std::make_shared<const std::string>(object.value.to_string());

@@ -142,11 +142,14 @@ class Judge {
     return {};
   }
 
-  // Whether something else may have been done to the key between that change and the get's end.
+  // Whether something else may have been done to the key between that change and the get's end. What
+  // was given up before the calm has been done by then, or never is.
   bool gone_again(std::size_t stored, const Operation& get) const {
     return std::any_of(cache_.changes.begin(), cache_.changes.end(), [&](std::size_t i) {
-      return i != stored && history_[i].call_ns <= get.return_ns &&
-             (!certain(history_[i]) || history_[i].return_ns >= history_[stored].call_ns);
+      const Operation& other = history_[i];
+      const bool over = certain(other) || other.return_ns < options_.calm_from.ns;
+      return i != stored && other.call_ns <= get.return_ns &&
+             (!over || other.return_ns >= history_[stored].call_ns);
     });
   }
 

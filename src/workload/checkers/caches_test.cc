@@ -133,6 +133,14 @@ TEST(CheckCaches, CatchesAWaiterThatIsForgotten) {
   fill(story.at(50, 60), 5, "a");
   EXPECT_NE(objection(story, calm()), "");
   EXPECT_EQ(objection(story), "");
+  // What was given up before the calm does not come any more.
+  Story before;
+  drop(before.at(1, 2)).but_unknown();
+  for (const Operation& operation : story.history) before.history.push_back(operation);
+  CheckOptions later = calm();
+  EXPECT_EQ(objection(before, later), "");
+  later.calm_from = Instant() + milliseconds(5);
+  EXPECT_NE(objection(before, later), "");
   Story gone = story;
   drop(gone.at(70, 80), true);
   EXPECT_EQ(objection(gone, calm()), "");
