@@ -125,7 +125,7 @@ std::unique_ptr<Activity> Actor::begin(Op kind, Instant now) {
       return std::make_unique<ShortLived>(journal_, names_.short_lived(journal_.client(), key),
                                           fresh, prng_.between(30, 1500));
     case Op::open_session:
-      return std::make_unique<SessionLife>(journal_, names_, SessionLife::draw(prng_));
+      return std::make_unique<SessionLife>(journal_, names_, SessionLife::draw(prng_, names_, mix_.locks));
     case Op::throttle:
       return ask_limit(journal_, prng_, names_.name('h', key), key);
     case Op::pair_write:

@@ -24,7 +24,7 @@ std::string complaints(const FakeOutcome& outcome, bool faults) {
 
 TEST(Actor, DoesEverythingAndIsJudgedRight) {
   std::array<std::array<std::size_t, 3>, kOps> seen{};
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 160; ++seed) {
     const bool faults = seed % 3 != 0;
     Mix mix = mix_of_all();
     if (seed % 4 == 0) mix.session *= 8;  // so that even what hardly ever fails is seen to

@@ -10,7 +10,7 @@ namespace holdfast::workload {
 using resp::Reply;
 
 bool FakeHoldings::knows(const Words& words) {
-  if (words[0].starts_with("LOCK.")) return words[1].starts_with("q");
+  if (words[0].starts_with("LOCK.")) return words[1][0] == 'q' || words[1][0] == 'y';
   return words[0].starts_with("SEM.") || words[0].starts_with("ELECT.");
 }
 
@@ -25,6 +25,7 @@ FakeHoldings::Asking FakeHoldings::read(const Words& words) {
     }
     const std::string& value = words[i + 1];
     if (words[i] == "TTL") asking.ttl_ms = fake_number(value);
+    if (words[i] == "SESSION") asking.session = value;
     if (words[i] == "WAIT") asking.wait_ms = fake_number(value);
     if (words[i] == "HOLD") asking.hold = value;
     if (words[i] == "DELAY") asking.delay_ms = fake_number(value);
@@ -134,7 +135,7 @@ FakeHoldings::Held& FakeHoldings::grant(Thing& thing, const Asking& asking) {
   held.fence = asking.shared && !thing.held.empty() ? thing.fence : held.token;
   thing.fence = held.fence;
   held.holds = {asking.hold};
-  held.ends = now_ + milliseconds(asking.ttl_ms);
+  held.ends = asking.session.empty() ? now_ + milliseconds(asking.ttl_ms) : Instant::never();
   thing.held.push_back(std::move(held));
   return thing.held.back();
 }
@@ -199,10 +200,21 @@ void FakeHoldings::drop(Ticket ticket) {
   }
 }
 
+void FakeHoldings::end_session(const std::string& id) {
+  for (auto& [name, thing] : things_) {
+    for (const Asking& waiter : thing.queue) {
+      if (waiter.session == id) completed.emplace_back(waiter.ticket, Reply{});
+    }
+    std::erase_if(thing.queue, [&](const Asking& waiter) { return waiter.session == id; });
+    std::erase_if(thing.held, [&](const Held& held) { return held.asked.session == id; });
+    let_in(thing);
+  }
+}
+
 // ---- answers
 
 Reply FakeHoldings::granted(const Thing& thing, const Held& held) const {
-  const Reply ttl = fake_integer((held.ends - now_).ms());
+  const Reply ttl = fake_integer(held.ends == Instant::never() ? -1 : (held.ends - now_).ms());
   if (thing.kind == 'S') {
     return record({{"token", fake_integer(held.token)},
                    {"ttl", ttl},

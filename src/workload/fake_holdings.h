@@ -29,6 +29,8 @@ class FakeHoldings {
   void advance(Instant now);
   Instant next_due() const;
   void drop(Ticket ticket);
+  // What it holds and waits for ends.
+  void end_session(const std::string& id);
 
   std::vector<std::pair<Ticket, resp::Reply>> completed;
 
@@ -36,6 +38,7 @@ class FakeHoldings {
   struct Asking {
     std::string owner;
     std::int64_t ttl_ms = 0;
+    std::string session;
     std::int64_t wait_ms = 0;
     bool shared = false;
     std::string hold;

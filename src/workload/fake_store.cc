@@ -126,7 +126,11 @@ std::optional<Reply> FakeStore::run(Session& session, const Words& words, Ticket
     session.watched.clear();
     return simple("OK");
   }
-  if (FakeHoldings::knows(words)) return holdings_.run(words, ticket);
+  if (FakeHoldings::knows(words)) {
+    const auto by = std::find(words.begin(), words.end(), "SESSION");
+    if (by != words.end() && !tenancies_.contains(*std::next(by))) return fake_error("LOST");
+    return holdings_.run(words, ticket);
+  }
   if (FakeCaches::knows(words)) return caches_.run(words, ticket);
   if (name.starts_with("LOCK.")) return run_lock(words, ticket);
   if (name.starts_with("SESSION.")) return run_session(session, words);
@@ -227,6 +231,7 @@ std::map<std::string, std::string, std::less<>> FakeStore::values() const {
 void FakeStore::end(const std::string& id) {
   for (const std::string& key : tenancies_.at(id).keys) set(key, "");
   tenancies_.erase(id);
+  holdings_.end_session(id);
 }
 
 Reply FakeStore::run_session(Session& session, const Words& words) {

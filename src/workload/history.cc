@@ -14,7 +14,8 @@ std::string_view name_of(Op op) {
       "set_ephemeral", "bind_ephemeral", "read_ephemeral",
       "throttle", "latch_down", "latch_wait", "pair_write", "feed_read",
       "cache_get", "cache_fill", "cache_put", "cache_drop",
-      "take",     "keep",    "give_back", "confirm", "force", "set_limit", "look_on"};
+      "take",     "keep",    "give_back", "confirm", "force", "set_limit", "look_on",
+      "claim",    "claim_held", "disclaim"};
   return kNames.at(static_cast<std::size_t>(op));
 }
 
@@ -60,15 +61,17 @@ bool on_holding(Op op) {
     case Op::look_on:
       return true;
     default:
-      return false;
+      return on_claim(op);
   }
 }
 
 bool only_looks(Op op) {
   return op == Op::read || op == Op::read_all || op == Op::check || op == Op::look ||
          op == Op::read_ephemeral || op == Op::feed_read || op == Op::confirm ||
-         op == Op::look_on;
+         op == Op::look_on || op == Op::claim_held;
 }
+
+bool on_claim(Op op) { return op == Op::claim || op == Op::claim_held || op == Op::disclaim; }
 
 bool on_session(Op op) {
   switch (op) {
@@ -92,7 +95,7 @@ bool on_cache(Op op) {
 }
 
 bool judged_apart(Op op) {
-  return on_session(op) || on_cache(op) || op == Op::throttle || op == Op::latch_down ||
+  return on_session(op) || on_cache(op) || on_claim(op) || op == Op::throttle || op == Op::latch_down ||
          op == Op::latch_wait || op == Op::pair_write || op == Op::feed_read;
 }
 

@@ -63,8 +63,12 @@ enum class Op : std::uint8_t {
   force,      // LOCK.FORCE …                    ret: how many holds it ended
   set_limit,  // SEM.LIMIT: arg limit            ret: OK, "" if nobody has acquired it yet
   look_on,    // LOCK.INFO …                     ret: "0 owner:queued_at owner:queued_at …"
+  // Of a lock that is held as long as a session:
+  claim,       // LOCK.ACQUIRE … SESSION: arg "session owner wait"  ret: token, "" if not granted
+  claim_held,  // LOCK.CHECK: arg "session token"    ret: 1 or 0
+  disclaim,    // LOCK.RELEASE: arg "session token"  ret: 1 or "" if lost
 };
-inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::look_on) + 1;
+inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::disclaim) + 1;
 
 enum class Ended : std::uint8_t { ok, failed, unknown };
 
@@ -102,6 +106,8 @@ std::int64_t number_field(std::string_view words, std::size_t number);
 bool on_session(Op op);
 // Whether it is about a key that is fetched under leases.
 bool on_cache(Op op);
+// Whether it is about a lock that is held as long as a session.
+bool on_claim(Op op);
 // Whether it is about what can be held rather than about a key.
 bool on_holding(Op op);
 // Whether the operation leaves everything as it is, however it ends.

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "workload/records.h"
+
 namespace holdfast::workload {
 namespace {
 
@@ -18,6 +20,13 @@ std::optional<std::string> read_id(const Reply& reply) {
   return reply.kind == Reply::Kind::integer && reply.number > 0 ? read_integer(reply) : std::nullopt;
 }
 
+// "" for null, and if the session has ended.
+std::optional<std::string> read_claim(const Reply& reply) {
+  if (reply.kind == Reply::Kind::null || reply.is_error()) return "";
+  const auto* token = record_number(reply, 0);
+  return token == nullptr ? std::nullopt : std::optional<std::string>(fmt::format("{}", *token));
+}
+
 ReadAnswer reader_of(Op op) {
   switch (op) {
     case Op::open_session:
@@ -28,7 +37,10 @@ ReadAnswer reader_of(Op op) {
       return read_text;
     case Op::close_session:
     case Op::detach_session:
+    case Op::claim_held:
       return read_one_or_zero;
+    case Op::claim:
+      return read_claim;
     default:
       return read_or_lost;
   }
@@ -38,13 +50,14 @@ constexpr int kTries = 5;
 
 }  // namespace
 
-SessionLife::Plan SessionLife::draw(Prng& prng) {
+SessionLife::Plan SessionLife::draw(Prng& prng, const Names& names, std::uint64_t locks) {
   Plan plan;
   plan.ttl_ms = prng.below(4) == 0 ? prng.between(100, 300) : prng.between(300, 1500);
   plan.rounds = static_cast<int>(prng.below(10));
   plan.close = prng.below(3) == 0;
   plan.attach = prng.below(4) == 0;
   plan.bind = prng.below(4) != 0;
+  if (locks > 0 && prng.below(2) == 0) plan.lock = names.name('y', prng.below(locks));
   return plan;
 }
 
@@ -93,12 +106,32 @@ void SessionLife::keep(Round& round) {
   ask_one(round, attach ? Op::attach_session : Op::keep_session, arg,
           {attach ? "SESSION.ATTACH" : "SESSION.KEEP", id_});
   if (bound_ && prng.below(2) == 0) ask_one(round, Op::read_ephemeral, id_, {"GET", key_});
+  if (!plan_.lock.empty() && prng.below(3) != 0) claim(round);
+}
+
+// Waiting must not keep it from being kept.
+void SessionLife::claim(Round& round) {
+  Prng& prng = round.prng();
+  const auto ask = [&](Op op, std::string arg, std::vector<std::string> words) {
+    asked_.push_back(journal_.begin(round.operation(op, plan_.lock, std::move(arg))));
+    round.add(std::move(words));
+  };
+  if (token_.empty()) {
+    const std::string wait = fmt::format("{}", prng.below(3) == 0 ? 0 : prng.between(0, plan_.ttl_ms / 4));
+    ask(Op::claim, fmt::format("{} {} {}", id_, key_, wait),
+        {"LOCK.ACQUIRE", plan_.lock, key_, "SESSION", id_, "WAIT", wait});
+  } else if (state_ == State::keeping && prng.below(3) == 0) {
+    ask(Op::disclaim, fmt::format("{} {}", id_, token_), {"LOCK.RELEASE", plan_.lock, token_});
+  } else {
+    ask(Op::claim_held, fmt::format("{} {}", id_, token_), {"LOCK.CHECK", plan_.lock, token_});
+  }
 }
 
 // Its time is over, or not: the key must be there or not, and whoever keeps it is told the same.
 void SessionLife::look(Round& round) {
   if (bound_) ask_one(round, Op::read_ephemeral, id_, {"GET", key_});
   ask_one(round, Op::keep_session, fmt::format("{} {}", id_, plan_.ttl_ms), {"SESSION.KEEP", id_});
+  if (!token_.empty()) claim(round);
 }
 
 // ---- answers
@@ -109,7 +142,9 @@ void SessionLife::on_answer(const Answer& answer) {
   const Op op = journal_.at(which).op;
   journal_.settle(which, answer, reader_of(op));
   const Operation& operation = journal_.at(which);
-  if (operation.ended == Ended::ok) {
+  if (on_claim(op)) {
+    on_claimed(operation);
+  } else if (operation.ended == Ended::ok) {
     if (op == Op::open_session) id_ = operation.ret;
     if (op == Op::bind_ephemeral && !operation.ret.empty()) bound_ = true;
     if (op == Op::detach_session) attached_ = false;
@@ -122,6 +157,12 @@ void SessionLife::on_answer(const Answer& answer) {
     doubtful_ = true;
   }
   if (asked_.empty()) on_round_done(answer.now);
+}
+
+// Whatever became of it, the session goes on.
+void SessionLife::on_claimed(const Operation& operation) {
+  if (operation.op == Op::claim && operation.ended == Ended::ok) token_ = operation.ret;
+  if (operation.op == Op::disclaim && operation.ended == Ended::ok) token_.clear();
 }
 
 void SessionLife::on_round_done(Instant now) {

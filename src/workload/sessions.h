@@ -1,7 +1,9 @@
-// The life of one session: opened, a key bound to it, kept for a while, at times by the connection
-// itself; then closed, or left to end by itself, and its key looked at to the last.
+// The life of one session: opened, a key bound to it, a lock held by it, kept for a while, at times by
+// the connection itself; then closed, or left to end by itself, and its key and its lock looked at to
+// the last.
 //
-// The key has a name of its own, under which all of the life stands in the history.
+// The key has a name of its own, under which all of the life stands in the history, but for the lock,
+// which others want as well and which stands under its own.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +23,9 @@ class SessionLife final : public Activity {
     bool close = false;    // instead of letting it end
     bool attach = false;   // the connection keeps it for a while
     bool bind = false;
+    std::string lock = {};  // to be held by it; "": none
   };
-  static Plan draw(Prng& prng);
+  static Plan draw(Prng& prng, const Names& names, std::uint64_t locks);
 
   SessionLife(Journal& journal, Names& names, Plan plan)
       : journal_(journal), plan_(plan), key_(names.ephemeral()) {}
@@ -39,6 +42,8 @@ class SessionLife final : public Activity {
 
   void ask_one(Round& round, Op op, std::string arg, std::vector<std::string> words);
   void keep(Round& round);
+  void claim(Round& round);
+  void on_claimed(const Operation& operation);
   void look(Round& round);
   void on_round_done(Instant now);
   void leave(Instant now);
@@ -52,6 +57,7 @@ class SessionLife final : public Activity {
   bool bound_ = false;     // for certain
   bool attached_ = false;  // perhaps
   bool ended_ = false;     // somebody said so
+  std::string token_;      // of its lock; "": not held, as far as is known
   bool again_ = false;     // something of the round was not done
   bool doubtful_ = false;  // or perhaps
   int tries_ = 0;

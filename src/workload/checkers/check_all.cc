@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "workload/checkers/caches.h"
+#include "workload/checkers/claims.h"
 #include "workload/checkers/counters.h"
 #include "workload/checkers/expiry.h"
 #include "workload/checkers/feeds.h"
@@ -34,6 +35,7 @@ std::vector<Verdict> check_all(const History& history, const std::vector<Finals>
   ask(check_caches(history, options));
   ask(check_sessions(history));
   ask(check_tenancies(history, options));
+  ask(check_claims(history, options));
   ask(check_expiry(history, options));
   ask(check_linearizable(whole, options.budget));
   return objections;
