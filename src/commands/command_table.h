@@ -68,6 +68,13 @@ struct CommandSpec {
   bool is(CommandFlag flag) const { return (flags & flag) != 0; }
 };
 
+// Whether it reads keys that it names, and does nothing else that anybody could notice.
+inline bool reads_keys(const CommandSpec& spec) {
+  constexpr std::uint32_t kMore = kWrite | kConnection | kBlocking | kInternal | kWrapper;
+  const bool of_keys = spec.group == "string" || spec.group == "generic";
+  return spec.read != nullptr && spec.first_key != 0 && (spec.flags & kMore) == 0 && of_keys;
+}
+
 // All rows, sorted by name.
 const std::vector<CommandSpec>& all_commands();
 // The row for these words: the subcommand's if it is a container. Any case. Null if unknown.

@@ -309,6 +309,10 @@ class Protocol {
   virtual Epoch epoch() const = 0;
   virtual NodeId leader() const = 0;
   virtual Index commit() const = 0;
+  // Whether a read that comes in now may be answered from the state at commit() without a step: this
+  // replica leads, knows how far its predecessors had committed, and nobody else can lead, as it is
+  // alone or, if the mode allows that, by a lease. An engine need not know.
+  virtual bool may_read(Instant /*now*/, ReadMode /*mode*/) const { return false; }
   virtual Index durable() const = 0;
   // In force at this entry: what a snapshot of that state has to keep. REQUIRES: the entry is in
   // the log, or the last one before it.
@@ -337,6 +341,11 @@ struct ProtocolOptions {
   std::uint64_t window_bytes = 16 << 20;
   std::uint64_t message_bytes = 1 << 20;  // of entries in one append, unless one entry is larger
   std::uint64_t uncommitted_bytes = 64 << 20;  // beyond: too_much_pending
+  // So long the news of a commit may wait for entries that it can travel with; 0: it never waits.
+  Duration commit_notice = {};
+  // While a read round is under way another one begins only so much later than it, unless the first has
+  // been confirmed by then; 0: every turn with reads begins one.
+  Duration read_round_pause = {};
 };
 
 // What was found on disk. An empty log of a new replica has mark {0, {}, membership}.

@@ -69,6 +69,9 @@ class World {
     options.protocol.window_bytes = 1 + random.below(200);
     options.protocol.message_bytes = 1 + random.below(100);
     options.protocol.uncommitted_bytes = 50 + random.below(500);
+    const auto pause = [&random] { return milliseconds(static_cast<std::int64_t>(random.below(60))); };
+    if (random.below(2) == 0) options.protocol.commit_notice = pause();
+    if (random.below(2) == 0) options.protocol.read_round_pause = pause();
     return options;
   }
 

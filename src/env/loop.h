@@ -18,4 +18,14 @@ class TurnHandler {
   virtual Instant wake_at() const = 0;
 };
 
+// What the loop tells of itself, to whoever watches the node.
+class LoopWatch {
+ public:
+  virtual ~LoopWatch() = default;
+  // Processor time of the longest turn since the start or the last forget: for so long nobody else
+  // was served, waiting for the processor aside.
+  virtual Duration longest_turn() const = 0;
+  virtual void forget_longest_turn() = 0;
+};
+
 }  // namespace holdfast::env

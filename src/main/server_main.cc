@@ -121,6 +121,7 @@ int run_server(const server::Config& config) {
                      .certificates = [&tls] { return tls.figures(); },
                      .fatal = end_at_once,
                      .stopped = [&loop] { loop.stop(); },
+                     .loop = &loop,
                      .process_figures = os::process_figures},
                     clock, **disk, network, trace);
   if (auto started = node.start(); !started) return say(started.error().message);

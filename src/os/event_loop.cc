@@ -1,6 +1,7 @@
 #include "os/event_loop.h"
 
 #include <signal.h>
+#include <time.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -16,6 +17,12 @@ namespace {
 // that the loop cannot see is late by this much at most.
 constexpr Duration kLongestSleep = seconds(10);
 
+Duration thread_cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return seconds(time.tv_sec) + Duration{time.tv_nsec};
+}
+
 }  // namespace
 
 EventLoop::EventLoop(const env::Clock& clock) : parts_(std::make_unique<Parts>(clock)) {
@@ -28,6 +35,7 @@ EventLoop::~EventLoop() = default;
 void EventLoop::run(env::TurnHandler& handler) {
   auto& io = parts_->io;
   Duration sleep{};  // the first turn does not wait: something may have been sent before
+  Duration worked = thread_cpu_time();
   while (true) {
     if (sleep.ns > 0) {
       io.run_one_for(std::chrono::nanoseconds(sleep.ns));
@@ -36,6 +44,9 @@ void EventLoop::run(env::TurnHandler& handler) {
     }
     handler.on_turn_end();
     if (parts_->flush) parts_->flush();
+    const Duration work = thread_cpu_time();
+    parts_->longest_turn = std::max(parts_->longest_turn, work - worked);
+    worked = work;
     if (io.stopped()) break;
     const Instant now = parts_->clock.now();
     const Instant wake = std::min(handler.wake_at(), now + kLongestSleep);
@@ -43,6 +54,9 @@ void EventLoop::run(env::TurnHandler& handler) {
   }
   io.restart();
 }
+
+Duration EventLoop::longest_turn() const { return parts_->longest_turn; }
+void EventLoop::forget_longest_turn() { parts_->longest_turn = {}; }
 
 void EventLoop::stop() { parts_->io.stop(); }
 

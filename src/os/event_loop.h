@@ -16,12 +16,12 @@
 
 namespace holdfast::os {
 
-class EventLoop {
+class EventLoop final : public env::LoopWatch {
  public:
   static constexpr int kTurnWork = 256;
 
   explicit EventLoop(const env::Clock& clock);
-  ~EventLoop();
+  ~EventLoop() override;
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
@@ -37,6 +37,9 @@ class EventLoop {
 
   // `handler` gets SIGHUP likewise.
   void on_hangup(std::function<void()> handler);
+
+  Duration longest_turn() const override;
+  void forget_longest_turn() override;
 
   // What only os/ may touch (os/event_loop_parts.h).
   struct Parts;

@@ -27,6 +27,7 @@ struct EventLoop::Parts {
   std::function<void(int)> on_signal;
   std::optional<boost::asio::signal_set> hangups;
   std::function<void()> on_hangup;
+  Duration longest_turn;
   // Called at the end of each turn, after the handler; set by the network.
   std::function<void()> flush;
 };

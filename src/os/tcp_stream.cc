@@ -17,6 +17,8 @@ namespace {
 
 // Parts of one gathered write; a queue of more goes out in several.
 constexpr std::size_t kWriteParts = 256;
+// Buffers full that one stream may hand over in a turn before others have theirs.
+constexpr int kReadsPerTurn = 8;
 
 ErrorCode system_error(int number) { return {number, boost::system::system_category()}; }
 
@@ -40,13 +42,14 @@ env::Address address_of(const tcp::endpoint& endpoint) {
 }
 
 TcpNetwork::Shared::Shared(EventLoop& event_loop, Trace& event_trace)
-    : loop(event_loop), io(event_loop.parts().io), trace(event_trace) {}
+    : loop(event_loop), io(event_loop.parts().io), trace(event_trace), readable(event_loop) {}
 
 void TcpNetwork::Shared::flush() {
   for (const auto& work : before_writes) work();
   // Whatever becomes dirty from here on belongs to the next turn.
   const auto now = std::exchange(dirty, {});
   for (const auto& stream : now) stream->end_turn();
+  readable.rearm();
 }
 
 TcpStream::TcpStream(TcpNetwork::Shared& shared) : TcpStream(shared, tcp::socket(shared.io)) {}
@@ -119,37 +122,42 @@ void TcpStream::learn_addresses() {
 
 void TcpStream::pause_reading(bool paused) {
   paused_ = paused;
+  if (paused && life_ == Life::open) stop_reading();
   if (!paused && life_ == Life::open && !input_ended_) wait_readable();
 }
 
 void TcpStream::wait_readable() {
-  if (waiting_readable_) return;
-  waiting_readable_ = true;
-  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const ErrorCode& error) {
-    self->on_readable(error);
-  });
+  if (reading_) return;
+  reading_ = shared_.readable.add(socket_.native_handle(), *this);
+  if (reading_) return;
+  shared_.loop.post([self = shared_from_this(), error = system_error(errno)] { self->broke(error); });
 }
 
-void TcpStream::on_readable(const ErrorCode& error) {
-  waiting_readable_ = false;
+void TcpStream::stop_reading() {
+  if (std::exchange(reading_, false)) shared_.readable.remove(socket_.native_handle(), *this);
+}
+
+void TcpStream::on_readable() {
   if (life_ == Life::closing) return discard_input();
-  if (life_ != Life::open || paused_) return;
-  if (error) return broke(error);
+  if (life_ != Life::open || paused_) return stop_reading();
 
   auto& buffer = shared_.buffer;
-  const ssize_t count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (count == 0) return on_end_of_input();
-  if (count < 0 && !would_block(errno) && errno != EINTR) return broke(system_error(errno));
-  if (count > 0) {
+  for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+    const ssize_t count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count == 0) return on_end_of_input();
+    if (count < 0 && !would_block(errno) && errno != EINTR) return broke(system_error(errno));
+    if (count < 0) return;
     const auto handler = handler_;  // may let go of itself by closing
     handler->on_bytes(std::string_view(buffer).substr(0, static_cast<std::size_t>(count)));
+    const bool more = static_cast<std::size_t>(count) == buffer.size();
+    if (!more || life_ != Life::open || paused_) return;
   }
-  if (life_ == Life::open && !paused_) wait_readable();
 }
 
 // The peer has nothing more to say. It may still be reading: what is queued for it is sent.
 void TcpStream::on_end_of_input() {
   input_ended_ = true;
+  stop_reading();
   const auto reader = handler_;  // may let go of itself by closing
   if (reader->on_end_of_input() || life_ != Life::open) return;
   if (output_.empty()) return end(true, "closed by the peer");
@@ -162,9 +170,10 @@ void TcpStream::discard_input() {
   auto& buffer = shared_.buffer;
   const ssize_t count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   const bool over = count == 0 || (count < 0 && !would_block(errno) && errno != EINTR);
-  if (!over) return wait_readable();
+  if (!over) return;
   // A peer that has only closed its side may still be reading what is queued.
-  if (count < 0 || output_ended_) leave();
+  if (count < 0 || output_ended_) return leave();
+  stop_reading();
 }
 
 // ---- Writing ------------------------------------------------------------------------------------
@@ -309,6 +318,7 @@ void TcpStream::leave() {
   ErrorCode ignored;
   resolver_.cancel();
   linger_.cancel();
+  stop_reading();
   socket_.close(ignored);
   // The caller may be using this stream: it lives until the loop comes around.
   const auto self = shared_from_this();
@@ -321,6 +331,7 @@ void TcpStream::abandon() {
   ErrorCode ignored;
   resolver_.cancel();
   linger_.cancel();
+  stop_reading();
   socket_.close(ignored);
 }
 

@@ -16,6 +16,7 @@
 #include "env/network.h"
 #include "os/event_loop.h"
 #include "os/output_queue.h"
+#include "os/readable_set.h"
 #include "os/tcp.h"
 
 namespace holdfast::os {
@@ -35,13 +36,16 @@ struct TcpNetwork::Shared {
   std::set<std::shared_ptr<TcpStream>> streams;
   std::vector<std::shared_ptr<TcpStream>> dirty;  // have output that no turn has tried to write
   std::vector<std::function<void()>> before_writes;
+  ReadableSet readable;
   std::string buffer = std::string(kReadBuffer, '\0');
   std::uint64_t writes = 0;
 };
 
 env::Address address_of(const tcp::endpoint& endpoint);
 
-class TcpStream final : public env::Stream, public std::enable_shared_from_this<TcpStream> {
+class TcpStream final : public env::Stream,
+                        public std::enable_shared_from_this<TcpStream>,
+                        private ReadableSet::Owner {
  public:
   explicit TcpStream(TcpNetwork::Shared& shared);
   TcpStream(TcpNetwork::Shared& shared, tcp::socket socket);
@@ -70,7 +74,8 @@ class TcpStream final : public env::Stream, public std::enable_shared_from_this<
   void learn_addresses();
 
   void wait_readable();
-  void on_readable(const ErrorCode& error);
+  void stop_reading();
+  void on_readable() override;
   void on_end_of_input();
   void discard_input();
 
@@ -103,7 +108,7 @@ class TcpStream final : public env::Stream, public std::enable_shared_from_this<
   bool dirty_ = false;   // listed in shared_.dirty
   bool paused_ = false;  // by pause_reading
   bool input_ended_ = false;
-  bool waiting_readable_ = false;
+  bool reading_ = false;  // in shared_.readable
   bool waiting_writable_ = false;
   bool tell_drained_ = false;
   bool output_ended_ = false;  // we have closed our side

@@ -31,6 +31,12 @@ void Proposals::add_read(std::string_view record) {
   turn->reads.append(record);
 }
 
+std::uint64_t Proposals::bytes_to_write() const {
+  std::uint64_t total = 0;
+  for (const auto& turn : gathered_) total += turn.writes.empty() ? 0 : turn.writes.bytes();
+  return total;
+}
+
 void Proposals::want_entry() { open().entry = true; }
 
 void Proposals::under_way(Turn turn) {

@@ -62,6 +62,8 @@ class Proposals {
   // The turns gathered and not yet proposed, in order; at least one if anything was added.
   std::deque<Turn>& gathered() { return gathered_; }
   const std::deque<Turn>& gathered() const { return gathered_; }
+  // Bytes of writes among what is gathered; 0 if there is none.
+  std::uint64_t bytes_to_write() const;
   // Makes sure that what is gathered (or nothing) will be proposed as an entry.
   void want_entry();
   // A gathered turn has been proposed, or its reads requested.

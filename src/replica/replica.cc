@@ -16,6 +16,11 @@ namespace {
 // clock cannot be far behind what clients have seen.
 constexpr Duration kStampInterval = seconds(10);
 constexpr Duration kPulsePause = milliseconds(10);
+// Writes wait for the log to end its sync, so that what has come by then shares an entry, a message to
+// each follower and their syncs; but no longer than this, for a disk may be slow, and not when they are
+// so many that an entry of their own costs little.
+constexpr Duration kGatherAtMost = microseconds(500);
+constexpr std::uint64_t kGatherBytes = 4 << 10;
 
 bool is_internal_read(commands::Args args) {
   return args.front() == "_DURABLE" || args.front() == "_REVISIONS";
@@ -140,7 +145,22 @@ bool Replica::State::pulse_due() const {
   return next.passed(time.at(now)) || now - last_stamp_logged >= kStampInterval;
 }
 
+// Whether what was gathered is better proposed later. An entry that is proposed while the log is busy
+// could not be durable here any sooner; on an idle log nothing waits.
+bool Replica::State::gathers_on() {
+  const std::uint64_t bytes = proposals.bytes_to_write();
+  const bool late = gathering_since != Instant{} && now - gathering_since >= kGatherAtMost;
+  const bool on = leading() && bytes > 0 && bytes < kGatherBytes && !late && !log.idle();
+  if (!on) {
+    gathering_since = {};
+  } else if (gathering_since == Instant{}) {
+    gathering_since = now;
+  }
+  return on;
+}
+
 void Replica::State::propose_gathered() {
+  if (gathers_on()) return;
   if (pulse_due()) proposals.want_entry();
   bool refused = false;
   auto turns = std::move(proposals.gathered());
@@ -236,8 +256,10 @@ Instant Replica::wake_at() const {
   const State& s = *state_;
   if (s.snapshots.can_advance()) return s.now;
   if (s.can_apply()) return s.now;
-  if (!std::as_const(s.proposals).gathered().empty()) return s.now;
+  const bool gathered = !std::as_const(s.proposals).gathered().empty();
+  if (gathered && s.gathering_since == Instant{}) return s.now;
   Instant wake = s.engine->wake_at();
+  if (s.gathering_since != Instant{}) wake = std::min(wake, s.gathering_since + kGatherAtMost);
   const ClusterTime next = s.machine.keyspace().next_deadline();
   if (s.leading() && next != ClusterTime::never() && !s.proposals.entry_running() &&
       !s.machine.stopped()) {

@@ -26,11 +26,13 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "commands/command_table.h"
 #include "consensus/protocol.h"
 #include "env/clock.h"
 #include "env/disk.h"
 #include "keyspace/keyspace.h"
 #include "replica/outbox.h"
+#include "resp/reply_writer.h"
 #include "storage/log.h"
 #include "storage/snapshot_file.h"
 
@@ -113,6 +115,12 @@ class Replica {
   // bytes are copied. `under`: the epoch under which the sender believes this replica leads; if
   // that is not (or no longer) so the answer is not_leader. An Epoch of 0 means "whatever".
   Accepted submit(std::string_view record, bool write, Epoch under);
+  // Answers a command that only reads keys (commands::reads_keys) from memory, if that is right at this
+  // moment without asking anybody: this replica leads for sure, and has applied all that is committed.
+  // False: nothing was written to `reply`, and the command is to be submitted. Its order among what was
+  // submitted and not answered yet is open: whoever cares for that submits it.
+  bool read_at_once(const commands::CommandSpec& spec, commands::Args words, resp::Version version,
+                    std::string& reply);
   // Other replicas on whose disk the entry is known to be; for WAIT. Leader only, else 0.
   std::size_t replicas_with(Index index) const;
 

@@ -177,6 +177,22 @@ bool Replica::State::run_turn_reads(Turn& turn) {
   return true;
 }
 
+bool Replica::read_at_once(const commands::CommandSpec& spec, commands::Args words,
+                           resp::Version version, std::string& reply) {
+  State& s = *state_;
+  if (s.hold_apply || s.rebuild || s.applied != s.engine->commit()) return false;
+  s.now = std::max(s.now, s.clock.now());
+  if (!s.engine->may_read(s.now, s.read_mode)) return false;
+  const std::size_t before = reply.size();
+  const commands::Stamp stamp{s.time.at(s.now), s.clock.wall()};
+  if (s.machine.read_keys(spec, words, version, stamp, s.prng.next(), reply) == ReadOutcome::escalate) {
+    reply.resize(before);
+    return false;
+  }
+  ++(s.read_mode == consensus::ReadMode::lease ? s.reads_by_lease : s.reads_by_quorum);
+  return true;
+}
+
 // Somebody else's wait has ended: told by the leader to whoever it is, and by each replica to the
 // connections of its own node.
 void Replica::State::deliver_events() {

@@ -62,6 +62,7 @@ struct Replica::State final : DurabilityView {
   void on_reads_refused(const std::vector<consensus::ReadTicket>& tickets);
 
   // ---- the leader's turns (replica.cc)
+  bool gathers_on();
   void propose_gathered();
   bool propose(Turn turn);  // false: refused, and its commands were told so
   bool pulse_due() const;
@@ -157,6 +158,7 @@ struct Replica::State final : DurabilityView {
   ClusterTime applied_stamp;  // of the newest applied batch
   Index written;            // last index handed to the log on disk
   consensus::ReadTicket last_ticket = 0;
+  Instant gathering_since;  // writes wait for company (replica.cc); {}: none do
   Instant last_stamp_logged;
   Instant pulse_again;      // not before, after one was refused
   Instant snapshot_again;   // not before, after one could not be written

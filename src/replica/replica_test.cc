@@ -153,6 +153,72 @@ TEST_F(Stage, ASnapshotThatCouldNotBeWrittenIsNotBegunAgainAtOnce) {
 
 // A pulse that is refused, as every proposal is while leadership is handed over, is not tried again
 // at the speed of the loop.
+// ---- One entry for what comes while the log is busy
+
+struct Gathering : Stage {
+  // A write that is handed in; no turn follows.
+  void hand_in(std::size_t bytes = 1) {
+    const std::string value(bytes, 'x');
+    std::string record;
+    encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, {"SET", "a", value}, record);
+    ASSERT_EQ(replica->submit(record, true, Epoch{}), Accepted::yes);
+  }
+  // The end of a turn while the disk does nothing.
+  void end_turn() { replica->end_turn(clock.at); }
+  std::uint64_t proposals() { return replica->status().proposals; }
+};
+
+TEST_F(Gathering, AnIdleLogMakesNobodyWait) {
+  open();
+  const std::uint64_t before = proposals();
+  hand_in();
+  end_turn();
+  EXPECT_EQ(proposals(), before + 1);
+}
+
+TEST_F(Gathering, WhatComesWhileTheLogSyncsSharesAnEntry) {
+  open();
+  const std::uint64_t before = proposals();
+  hand_in();
+  end_turn();
+  for (int turn = 0; turn < 3; ++turn) {
+    hand_in();
+    end_turn();
+  }
+  EXPECT_EQ(proposals(), before + 1);
+  EXPECT_GT(replica->wake_at(), clock.at);
+  disk.run_all();  // the sync ends
+  end_turn();
+  EXPECT_EQ(proposals(), before + 2);
+  outcomes.clear();
+  run_for(milliseconds(1));
+  EXPECT_EQ(outcomes, "+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+}
+
+TEST_F(Gathering, ASlowDiskIsNotWaitedForLong) {
+  open();
+  hand_in();
+  end_turn();
+  const std::uint64_t before = proposals();
+  hand_in();
+  end_turn();
+  ASSERT_EQ(proposals(), before);
+  clock.at = replica->wake_at();
+  EXPECT_LE(clock.at, Instant{} + seconds(3) + milliseconds(1));
+  end_turn();
+  EXPECT_EQ(proposals(), before + 1);
+}
+
+TEST_F(Gathering, ManyBytesNeedNoCompany) {
+  open();
+  hand_in();
+  end_turn();
+  const std::uint64_t before = proposals();
+  hand_in(5'000);
+  end_turn();
+  EXPECT_EQ(proposals(), before + 1);
+}
+
 TEST_F(Stage, ARefusedPulseWaits) {
   open();
   write({"SET", "a", "x", "PX", "1000"});
@@ -203,6 +269,67 @@ TEST_F(Stage, TheTimeIsReadAgainBeforeALeaseIsReliedOn) {
   EXPECT_EQ(replica->status().reads_by_lease, 0U);
   run_for(milliseconds(10));
   EXPECT_EQ(replica->status().reads_by_quorum, 2U);
+}
+
+// ---- Reads that wait for nobody
+
+struct AtOnce : Stage {
+  // The answer; "later" if it is to be submitted.
+  std::string get(std::string_view key) {
+    const std::vector<std::string_view> words = {"GET", key};
+    std::string reply = "before ";
+    if (replica->read_at_once(*commands::find_command(words), words, resp::Version::resp2, reply)) {
+      return reply.substr(7);
+    }
+    EXPECT_EQ(reply, "before ");
+    return "later";
+  }
+  void take_lease() {
+    replica->confirm_reads_by(consensus::ReadMode::lease);
+    ask();
+    run_for(milliseconds(10));
+  }
+};
+
+TEST_F(AtOnce, OnlyUnderALease) {
+  open();
+  write({"SET", "a", "1"});
+  EXPECT_EQ(get("a"), "later");
+  replica->confirm_reads_by(consensus::ReadMode::lease);
+  EXPECT_EQ(get("a"), "later") << "nobody has promised anything yet";
+  take_lease();
+  EXPECT_EQ(get("a"), "$1\r\n1\r\n");
+  EXPECT_EQ(replica->status().reads_by_lease, 1U);
+  replica->confirm_reads_by(consensus::ReadMode::quorum);
+  EXPECT_EQ(get("a"), "later");
+  replica->confirm_reads_by(consensus::ReadMode::lease);
+  EXPECT_EQ(get("a"), "$1\r\n1\r\n");
+  clock.at = clock.at + seconds(1);  // the process stood still
+  EXPECT_EQ(get("a"), "later");
+}
+
+TEST_F(AtOnce, NotBeforeWhatIsCommittedIsApplied) {
+  open();
+  take_lease();
+  std::string record;
+  encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, {"SET", "a", "1"}, record);
+  ASSERT_EQ(replica->submit(record, true, Epoch{}), Accepted::yes);
+  replica->end_turn(clock.at);
+  EXPECT_EQ(get("a"), "$-1\r\n") << "proposed only";
+  disk.run_all();
+  for (Message& reply : std::exchange(replies, {})) replica->receive(std::move(reply), {});
+  EXPECT_EQ(get("a"), "later") << "committed: somebody may know of it";
+  replica->end_turn(clock.at);
+  EXPECT_EQ(get("a"), "$1\r\n1\r\n");
+}
+
+TEST_F(AtOnce, AKeyThatIsDueTakesTheLongWay) {
+  open();
+  write({"SET", "a", "1", "PX", "150"});
+  take_lease();
+  EXPECT_EQ(get("a"), "$1\r\n1\r\n");
+  clock.at = clock.at + milliseconds(100);
+  EXPECT_EQ(get("a"), "later");
 }
 
 TEST_F(Stage, WhoIsToLeadLastHandsOver) {

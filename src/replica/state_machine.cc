@@ -283,6 +283,21 @@ ReadOutcome StateMachine::read(std::string_view bytes, commands::Stamp now, std:
   return context.escalate ? ReadOutcome::escalate : ReadOutcome::answered;
 }
 
+ReadOutcome StateMachine::read_keys(const commands::CommandSpec& spec, commands::Args args,
+                                    resp::Version version, commands::Stamp now, std::uint64_t random,
+                                    std::string& reply) {
+  resp::ReplyWriter writer(reply, version);
+  commands::ReadContext context{
+      .keyspace = *keyspace_, .now = now, .reply = writer, .random = random};
+  if (stopped_ || restoring_) {
+    writer.error(stopped_ ? kDiverged : kRestoring);
+    return ReadOutcome::answered;
+  }
+  ++commands_run_;
+  commands::run_read(spec, context, args);
+  return context.escalate ? ReadOutcome::escalate : ReadOutcome::answered;
+}
+
 void StateMachine::run_read(commands::ReadContext& context) {
   if (stopped_ || restoring_) {
     context.reply.error(stopped_ ? kDiverged : kRestoring);

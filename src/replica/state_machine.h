@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "commands/command_table.h"
 #include "commands/context.h"
 #include "commands/keep_alive.h"
 #include "keyspace/keyspace.h"
@@ -72,6 +73,8 @@ class StateMachine {
   void read_in_entry(std::string_view record, std::string& reply, Origin& origin);
   // Runs a record that only reads, outside of an entry. Escalate: it met a key that is due; the
   // reply means nothing and the read must be run after the next entry has begun.
+  ReadOutcome read_keys(const commands::CommandSpec& spec, commands::Args args, resp::Version version,
+                        commands::Stamp now, std::uint64_t random, std::string& reply);
   ReadOutcome read(std::string_view record, commands::Stamp now, std::uint64_t random,
                    std::string& reply, Origin& origin);
 

@@ -81,6 +81,11 @@ class FakeNode final : public Services {
     if (answer_to_route == Routed::sent) routed.push_back({std::string(record), write, under});
     return answer_to_route;
   }
+  bool read_at_once(const commands::CommandSpec&, commands::Args words, resp::Version,
+                    std::string& reply) override {
+    if (leads_surely) reply += "+" + std::string(words.back()) + "\r\n";
+    return leads_surely;
+  }
   NodeId leader() const override { return leads; }
   Epoch leader_epoch() const override { return epoch; }
   NodeId self() const override { return NodeId(1); }
@@ -112,6 +117,7 @@ class FakeNode final : public Services {
   std::vector<std::string> published;
   Routed answer_to_route = Routed::sent;
   NodeId leads{1};
+  bool leads_surely = false;  // answers what reads keys at once, with its last word
   Epoch epoch{3, NodeId(1)};
   Instant time = Instant{} + seconds(10);
   std::uint16_t level_of_cluster = UINT16_MAX;

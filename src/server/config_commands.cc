@@ -258,6 +258,7 @@ void set(LocalCall& call) {
 
 void resetstat(LocalCall& call) {
   call.table.metrics.reset();
+  if (env::LoopWatch* loop = call.table.services.loop()) loop->forget_longest_turn();
   call.reply.ok();
 }
 

@@ -233,9 +233,22 @@ void Dispatch::run_inside_exec(Connection& connection, const QueuedCommand& comm
   if (out.size() == before) writer.ok();  // an element has to stand here
 }
 
+// A read behind which nothing of its connection is under way need not take its place among what this
+// node forwards or proposes, where it leads for sure.
+bool Dispatch::answer_at_once(Connection& connection, const commands::CommandSpec& spec,
+                              const std::vector<std::string_view>& words) {
+  if (!commands::reads_keys(spec) || table_.paused(false)) return false;
+  scratch_.clear();
+  const auto version = connection.session.version;
+  if (!table_.services.read_at_once(spec, words, version, scratch_)) return false;
+  connection.requests.answer(&spec, scratch_, false);
+  return true;
+}
+
 void Dispatch::run_data(Connection& connection, const commands::CommandSpec& spec,
                         const std::vector<std::string_view>& words, bool silent) {
   Requests& requests = connection.requests;
+  if (!silent && requests.empty() && answer_at_once(connection, spec, words)) return;
   const bool wrapper = spec.is(commands::kWrapper);
   const bool write =
       wrapper ? commands::needs_log(spec, words) : spec.is(commands::kWrite);

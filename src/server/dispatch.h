@@ -73,6 +73,8 @@ class Dispatch {
              const std::vector<std::string_view>& words, bool silent);
   void run_local(Connection& connection, const commands::CommandSpec& spec, const Row& row,
                  const std::vector<std::string_view>& words, bool silent);
+  bool answer_at_once(Connection& connection, const commands::CommandSpec& spec,
+                      const std::vector<std::string_view>& words);
   void run_data(Connection& connection, const commands::CommandSpec& spec,
                 const std::vector<std::string_view>& words, bool silent);
   const Row* row(const commands::CommandSpec& spec) const;

@@ -252,6 +252,20 @@ std::string restore_text(std::string_view setting) {
   return fmt::format("{} of {} pieces", restore->next, restore->pieces);
 }
 
+void scrub_and_audit(Services& services, Lines& lines) {
+  if (const storage::Scrub* scrub = services.scrub()) {
+    lines.add("holdfast_scrub_passes", scrub->figures().passes);
+    lines.add("holdfast_scrub_found", scrub->figures().found);
+    lines.add("holdfast_scrub_repaired", scrub->figures().repaired);
+    lines.add("holdfast_scrub_damaged_files", scrub->damaged().size());
+  }
+  if (const AuditLog* audit = services.audit()) {
+    lines.add("holdfast_audit", audit->figures().failing ? "failing" : "ok");
+    lines.add("holdfast_audit_lines", audit->figures().lines);
+    lines.add("holdfast_audit_dropped", audit->figures().dropped);
+  }
+}
+
 void holdfast(const View& view, Lines& lines) {
   const ReplicaStatus status = view.status.value_or(ReplicaStatus{});
   const auto& protocol = status.protocol;
@@ -283,17 +297,7 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_reads_by_quorum", status.reads_by_quorum);
   lines.add("holdfast_reads_by_entry", status.reads_by_entry);
   lines.add("holdfast_disk", status.disk_full ? "full" : "ok");
-  if (const storage::Scrub* scrub = services.scrub()) {
-    lines.add("holdfast_scrub_passes", scrub->figures().passes);
-    lines.add("holdfast_scrub_found", scrub->figures().found);
-    lines.add("holdfast_scrub_repaired", scrub->figures().repaired);
-    lines.add("holdfast_scrub_damaged_files", scrub->damaged().size());
-  }
-  if (const AuditLog* audit = services.audit()) {
-    lines.add("holdfast_audit", audit->figures().failing ? "failing" : "ok");
-    lines.add("holdfast_audit_lines", audit->figures().lines);
-    lines.add("holdfast_audit_dropped", audit->figures().dropped);
-  }
+  scrub_and_audit(services, lines);
   lines.add("holdfast_divergence", divergence_name(status.agreement));
   lines.add("holdfast_checks", status.checks);
   lines.add("holdfast_rebuilds", status.rebuilds);
@@ -316,6 +320,9 @@ void holdfast(const View& view, Lines& lines) {
     lines.line("replica{}:node={},address={},match={},lag={}", i, peer.node,
                address_of(services, peer.node), peer.match,
                protocol.last.value - std::min(peer.match, protocol.last).value);
+  }
+  if (const env::LoopWatch* loop = services.loop()) {
+    lines.add("holdfast_longest_turn_usec", loop->longest_turn().ns / 1000);
   }
   lines.add("holdfast_held_bytes", view.table.held_bytes);
   lines.add("holdfast_routed_again", view.table.metrics.routed_again);

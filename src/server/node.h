@@ -92,6 +92,8 @@ struct NodeOptions {
   // a snapshot took the place of entries.
   std::function<void(const replica::EntryNotices&)> noticed = {};
   std::function<void()> notices_missed = {};
+  // The loop on which this node runs; null: nobody watches it. Outlives the node.
+  env::LoopWatch* loop = nullptr;
   // Asked when somebody wants the metrics; may be empty.
   std::function<env::ProcessFigures()> process_figures = {};
 };
@@ -135,6 +137,11 @@ class Node final : public env::TurnHandler,
   AuditLog* audit() override { return audit_.get(); }
   std::string handed_over() const override { return transfer_.text(); }
   bool left() const override { return leaving_ && ending_since_.has_value(); }
+  bool read_at_once(const commands::CommandSpec& spec, commands::Args words, resp::Version version,
+                    std::string& reply) override {
+    return replica_ && replica_->read_at_once(spec, words, version, reply);
+  }
+  env::LoopWatch* loop() override { return options_.loop; }
   std::string_view setting(std::string_view name) const override;
   Config& config() override { return options_.config; }
   Result<void> use_certificates(const Config& changed) override;

@@ -15,6 +15,9 @@ namespace {
 
 constexpr Duration kDrain = seconds(2);
 constexpr Duration kSayAgain = seconds(30);
+// Less than a client notices, and more than lies between two entries under load.
+constexpr Duration kCommitNotice = milliseconds(1);
+constexpr Duration kReadRoundPause = microseconds(200);
 
 bool is_ours(std::string_view name) {
   return name == "lock" || name.starts_with("identity") || name.starts_with("log-") ||
@@ -362,6 +365,8 @@ replica::ReplicaOptions Node::replica_options() const {
   options.protocol.election_timeout = milliseconds(config.election_ms);
   options.protocol.leads_last = config.priority == "last";
   options.protocol.uncommitted_bytes = options_.pending_bytes;
+  options.protocol.commit_notice = kCommitNotice;
+  options.protocol.read_round_pause = kReadRoundPause;
   options.incarnation = identity_.incarnation;
   options.snapshot_after_bytes = static_cast<std::uint64_t>(config.snapshot_after_bytes);
   options.keep_tail_bytes = options.snapshot_after_bytes / 8;

@@ -75,6 +75,36 @@ TEST_F(RequestsTest, ALaterAttemptHasALowerNumberThanAnyLaterRequest) {
 
 // ---- not done: held and routed again
 
+TEST_F(RequestsTest, AReadIsAnsweredAtOnceWhereThatIsRightAndNothingIsBeforeIt) {
+  TestClient client(clients);
+  EXPECT_EQ(ask(client, "GET a"), "");
+  answer(0, "$-1\r\n");
+  EXPECT_EQ(told(client), "$-1\r\n");
+  node.leads_surely = true;
+  EXPECT_EQ(ask(client, "GET a\r\nMGET a b"), "+a\r\n+b\r\n");
+  // Behind a write, and behind what waits behind it, it takes the long way.
+  EXPECT_EQ(ask(client, "SET a 1\r\nGET a\r\nGET b"), "");
+  EXPECT_EQ(texts(1), (Texts{"SET a 1", "GET a", "GET b"}));
+  answer(1, "+OK\r\n", 7);
+  answer(2, "$1\r\n1\r\n");
+  answer(3, "$-1\r\n");
+  EXPECT_EQ(told(client), "+OK\r\n$1\r\n1\r\n$-1\r\n");
+  EXPECT_EQ(ask(client, "GET c"), "+c\r\n");
+  // What does more than read keys is no such read.
+  EXPECT_EQ(ask(client, "DBSIZE\r\nLOCK.INFO x"), "");
+  EXPECT_EQ(texts(4), (Texts{"DBSIZE", "LOCK.INFO x"}));
+}
+
+TEST_F(RequestsTest, APausedClientsReadIsNotAnsweredAtOnce) {
+  node.leads_surely = true;
+  TestClient client(clients);
+  TestClient other(clients);
+  EXPECT_EQ(ask(other, "CLIENT PAUSE 1000"), "+OK\r\n");
+  EXPECT_EQ(ask(client, "GET a"), "");
+  EXPECT_EQ(ask(other, "CLIENT UNPAUSE"), "+OK\r\n");
+  EXPECT_EQ(texts(), (Texts{"GET a"}));
+}
+
 TEST_F(RequestsTest, WhatIsNotDoneIsRoutedAgainInOrderWithAllBehindIt) {
   TestClient client(clients);
   client.say("SET a 1\r\nGET a\r\nSET b 2");

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "env/loop.h"
 #include "env/process_figures.h"
 #include "replica/replica.h"
 #include "server/config.h"
@@ -73,6 +74,13 @@ class Services {
   virtual void hand_over(NodeId /*to*/) {}
   // To the clients of the other nodes, as far as it gets there.
   virtual void publish_elsewhere(std::string_view /*channel*/, std::string_view /*message*/) {}
+  // Replica::read_at_once, where this node leads.
+  virtual bool read_at_once(const commands::CommandSpec& /*spec*/, commands::Args /*words*/,
+                            resp::Version /*version*/, std::string& /*reply*/) {
+    return false;
+  }
+  // Null: nobody watches it.
+  virtual env::LoopWatch* loop() { return nullptr; }
   // Null: there is none.
   virtual AuditLog* audit() { return nullptr; }
   // What became of the newest such order, for INFO (server/transfer_watch.h).

@@ -124,6 +124,7 @@ void Raft::become_leader() {
     uncommitted_bytes_ += log_.at(index).payload.size();
   }
   heartbeat_deadline_ = elapsed_ + options_.heartbeat_interval;
+  commit_notice_at_ = Instant::never();
   held_pre_vote_.reset();
   round_times_.clear();
   leases_void_ = false;

@@ -54,16 +54,22 @@ void Raft::on(ReadRequest input) {
   const bool knows_commit = commit_ >= own_first_ || mutated(Mutation::read_before_own_commit);
   if (input.mode == ReadMode::lease) {
     lease_wanted_until_ = elapsed_ + options_.election_timeout * kLeasesOutliveReads;
-    if (knows_commit && has_lease()) {
+    if (knows_commit && has_lease(lease_clock())) {
       return out_->readable.push_back({input.ticket, commit_, ReadMode::lease});
     }
   }
   if (!knows_commit) return reads_.postpone(input.ticket);
   reads_.gather(input.ticket, commit_);
   // Time stands still within a turn of the host. The first read of a turn starts a round; the
-  // others came after it had begun, so they share another, which the turn's Tick starts.
+  // others came after it had begun, so they share another, which the turn's Tick starts. Rounds that
+  // follow one another closely cost their messages and tell little: see read_round_pause.
   const bool began_this_turn = reads_.round_under_way() && read_round_began_at_ == now_;
-  if (!began_this_turn) start_read_round();
+  if (!began_this_turn && now_ >= next_read_round()) start_read_round();
+}
+
+// When what was gathered may have a round, if nobody confirms the one under way before.
+Instant Raft::next_read_round() const {
+  return reads_.round_under_way() ? read_round_began_at_ + options_.read_round_pause : now_;
 }
 
 void Raft::start_read_round() {

@@ -25,7 +25,17 @@ Instant Raft::lease_clock() const {
   return mutated(Mutation::lease_ignores_pauses) ? elapsed_ : now_;
 }
 
-bool Raft::has_lease() const { return !leases_void_ && lease_clock() < lease_until_; }
+bool Raft::has_lease(Instant now) const { return !leases_void_ && now < lease_until_; }
+
+bool Raft::may_read(Instant now, ReadMode mode) const {
+  if (role_ != Role::leader || commit_ < own_first_) return false;
+  const Membership& members = membership();
+  const bool alone = members.voters.size() == 1 && members.outgoing.empty() && is_voter();
+  if (alone) return true;
+  // Who is no longer asked for leases would not renew them.
+  if (mode != ReadMode::lease || !lease_wanted()) return false;
+  return has_lease(mutated(Mutation::lease_ignores_pauses) ? elapsed_ : now);
+}
 
 void Raft::note_lease(Progress& peer, const Message& reply) {
   if (reply.lease_ms == 0 || reply.read_round > reads_.newest_round()) return;

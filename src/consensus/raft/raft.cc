@@ -121,9 +121,10 @@ void Raft::on(Tick) {
     }
     forget_departed();
     send_heartbeats();
-  } else if (reads_.any_gathered()) {
+  } else if (reads_.any_gathered() && now_ >= next_read_round()) {
     start_read_round();
   }
+  if (elapsed_ >= commit_notice_at_) tell_commit();
 }
 
 void Raft::on(WriteCompleted input) {
@@ -274,16 +275,18 @@ void Raft::send_after_sync(Message&& message) {
 // ---- Queries ------------------------------------------------------------------------------------
 
 Instant Raft::wake_at() const {
-  if (role_ == Role::leader && reads_.any_gathered()) return now_;  // the turn's read round
   Instant deadline = role_ == Role::leader ? heartbeat_deadline_ : election_deadline_;
   if (role_ == Role::leader && transfer_to_) deadline = std::min(deadline, transfer_deadline_);
+  if (role_ == Role::leader) deadline = std::min(deadline, commit_notice_at_);
   if (recovery_) deadline = std::min(deadline, recovery_->ask_at);
   if (role_ != Role::leader && held_pre_vote_) {
     deadline = std::min(deadline, elects_nobody_until_);
   }
   // Not later than a heartbeat interval, for the sake of max_advance().
   const Duration wait = std::max(Duration{}, deadline - elapsed_);
-  return now_ + std::min(wait, options_.heartbeat_interval);
+  const Instant wake = now_ + std::min(wait, options_.heartbeat_interval);
+  const bool reads = role_ == Role::leader && reads_.any_gathered();
+  return reads ? std::min(wake, std::max(now_, next_read_round())) : wake;
 }
 
 Status Raft::status() const {

@@ -51,6 +51,7 @@ class Raft final : public Protocol {
   Epoch epoch() const override { return promise_; }
   NodeId leader() const override { return leader_; }
   Index commit() const override { return commit_; }
+  bool may_read(Instant now, ReadMode mode) const override;
   Index durable() const override { return writes_.durable_last(); }
   const Membership& membership_at(Index index) const override;
   void check_invariants() const override;
@@ -109,6 +110,7 @@ class Raft final : public Protocol {
   void replicate_to(Progress& peer, bool even_empty);
   void send_append(Progress& peer, Epoch previous_epoch, std::vector<Entry>&& entries);
   void update_commit();
+  void tell_commit();
   void commit_to(Index index);
   Progress* find_peer(NodeId node);
   void on_append(Message&& message);
@@ -124,6 +126,7 @@ class Raft final : public Protocol {
   void send_heartbeat(const Progress& peer);
   bool quorum_is_active() const;
   void start_read_round();
+  Instant next_read_round() const;
   void confirm_reads();
   void on_heartbeat(const Message& message);
   void on_heartbeat_reply(const Message& message);
@@ -131,7 +134,7 @@ class Raft final : public Protocol {
 
   // lease.cc
   bool lease_wanted() const { return elapsed_ < lease_wanted_until_; }
-  bool has_lease() const;
+  bool has_lease(Instant now) const;
   void note_lease(Progress& peer, const Message& reply);
   void count_leases();
   void void_leases();
@@ -241,6 +244,8 @@ class Raft final : public Protocol {
   std::vector<Progress> peers_;  // by node, without self
   std::uint64_t uncommitted_bytes_ = 0;
   Instant heartbeat_deadline_;
+  Instant commit_notice_at_ = Instant::never();  // when everybody is to know of a commit up to …
+  Index untold_commit_;                          // … this
   Reads reads_;
   Instant read_round_began_at_;  // on the host's clock
   NodeId transfer_to_;           // 0: none under way

@@ -99,7 +99,8 @@ void Raft::on_append_reply(const Message& message) {
   if (!peer->on_ack(message.index, log_.first())) return;
   update_commit();
   if (role_ != Role::leader) return;
-  replicate_to(*peer, peer->commit_sent < commit_);
+  const bool news = peer->commit_sent < commit_;
+  replicate_to(*peer, news && options_.commit_notice == Duration{});
   hand_over_if_ready(*peer);
 }
 
@@ -145,11 +146,26 @@ void Raft::update_commit() {
     reads_.gather_postponed(commit_);
     if (reads_.any_gathered()) start_read_round();
   }
-  for (Progress& peer : peers_) {
-    // Whoever waits for this at another node waits for the news of it: not until a heartbeat.
-    if (peer.state() == Progress::State::replicate) replicate_to(peer, peer.commit_sent < commit_);
+  // Whoever waits for this at another node waits for the news of it: not until a heartbeat. But
+  // where entries follow each other closely the next ones bring it.
+  if (commit_notice_at_ == Instant::never()) {
+    commit_notice_at_ = elapsed_ + options_.commit_notice;
+    untold_commit_ = commit_;
   }
+  if (options_.commit_notice == Duration{}) tell_commit();
   continue_change();
+}
+
+// To whoever has not heard of a commit that has waited for so long.
+void Raft::tell_commit() {
+  for (Progress& peer : peers_) {
+    if (peer.state() == Progress::State::replicate) {
+      replicate_to(peer, peer.commit_sent < untold_commit_);
+    }
+  }
+  const bool newer = untold_commit_ < commit_;
+  untold_commit_ = commit_;
+  commit_notice_at_ = newer ? elapsed_ + options_.commit_notice : Instant::never();
 }
 
 void Raft::commit_to(Index index) {
