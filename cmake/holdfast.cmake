@@ -2,8 +2,9 @@
 #
 #   holdfast_library(SOURCES a.cc b.cc TESTS a_test.cc [TEST_SOURCES helper.cc] [LINKS extra])
 #     in src/<folder>: the library hf_<folder> and the one test program <folder>_test.
-#   holdfast_program(SOURCES main.cc [LINKS extra])
-#     in src/main: the binary build/<preset>/holdfast.
+#   holdfast_program(SOURCES main.cc [OWN version.cc] [LINKS extra])
+#     in src/main: the binary build/<preset>/holdfast. All but its OWN sources are the library hf_main,
+#     for another program that differs in these.
 #   holdfast_test(NAME name KIND kind (SOURCES x_test.cc … [LINKS hf_x …] | COMMAND program …)
 #                 [TIMEOUT seconds] [SERIAL])
 #     in tests/<folder>: a test of another kind than unit, a GoogleTest program or any command.
@@ -117,14 +118,16 @@ function(holdfast_library)
 endfunction()
 
 function(holdfast_program)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;OWN;LINKS")
   _holdfast_no_leftovers(holdfast_program)
   get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
   _holdfast_check_includes(${folder})
   _holdfast_edge_libraries(${folder} edges)
-  add_executable(holdfast ${arg_SOURCES})
-  target_link_libraries(holdfast PRIVATE ${edges} hf_common ${arg_LINKS})
-  _holdfast_quicken(holdfast ${folder})
+  add_library(hf_${folder} OBJECT ${arg_SOURCES})
+  target_link_libraries(hf_${folder} PUBLIC ${edges} hf_common ${arg_LINKS})
+  _holdfast_quicken(hf_${folder} ${folder})
+  add_executable(holdfast ${arg_OWN})
+  target_link_libraries(holdfast PRIVATE hf_${folder})
   set_target_properties(holdfast PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 endfunction()
 

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 namespace holdfast::cli {
 
 Result<std::shared_ptr<const os::TlsContext>> Access::context() const {
@@ -36,15 +34,15 @@ Result<Client> open_client(const std::vector<std::string>& servers, const Access
   return *std::move(client);
 }
 
-void add_access(CLI::App* tool, Access& access) {
-  tool->add_option("--password", access.password, "the password of the cluster")
-      ->envname("HOLDFAST_PASSWORD");
-  tool->add_flag("--tls", access.tls, "speak TLS; --server then names a port for it");
-  tool->add_option("--cacert", access.cacert,
-                   "PEM file of the authorities to believe (those of this machine)");
-  tool->add_option("--cert", access.cert, "PEM file of a certificate to show");
-  tool->add_option("--key", access.key, "PEM file of its private key");
-  tool->add_flag("--insecure", access.insecure, "talk to whoever answers, whatever it shows");
+void add_access(Tool tool, Access& access) {
+  tool.add_option("--password", access.password, "the password of the cluster")
+      .or_variable("HOLDFAST_PASSWORD");
+  tool.add_flag("--tls", access.tls, "speak TLS; --server then names a port for it");
+  tool.add_option("--cacert", access.cacert,
+                  "PEM file of the authorities to believe (those of this machine)");
+  tool.add_option("--cert", access.cert, "PEM file of a certificate to show");
+  tool.add_option("--key", access.key, "PEM file of its private key");
+  tool.add_flag("--insecure", access.insecure, "talk to whoever answers, whatever it shows");
 }
 
 }  // namespace holdfast::cli

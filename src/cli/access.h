@@ -7,14 +7,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/command_line.h"
 #include "cli/server_info.h"
 #include "env/network.h"
 #include "holdfast/client.h"
 #include "os/tls_context.h"
-
-namespace CLI {
-class App;
-}
 
 namespace holdfast::cli {
 
@@ -34,6 +31,6 @@ struct Access {
 Result<Client> open_client(const std::vector<std::string>& servers, const Access& access);
 
 // --password, --tls and what belongs to it. `access` outlives the parsing.
-void add_access(CLI::App* tool, Access& access);
+void add_access(Tool tool, Access& access);
 
 }  // namespace holdfast::cli

@@ -4,7 +4,6 @@
 // before it gets its name.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -182,24 +181,24 @@ int backup(const Options& options) {
 
 }  // namespace
 
-void add_backup(CLI::App& app, int& exit_code) {
+void add_backup(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* tool = app.add_subcommand("backup", "Write all that a cluster holds into a file");
-  tool->add_option("--to", options->to,
-                   "the file; it must not be there yet, and only its owner may read it")
-      ->required();
-  tool->add_option("--server", options->server,
-                   "the node that makes it, by its client address; any will do")
-      ->capture_default_str();
+  Tool tool = app.add_tool("backup", "Write all that a cluster holds into a file");
+  tool.add_option("--to", options->to,
+                  "the file; it must not be there yet, and only its owner may read it")
+      .required();
+  tool.add_option("--server", options->server,
+                  "the node that makes it, by its client address; any will do")
+      .shows_default();
   add_access(tool, options->access);
-  tool->add_option("--wait", options->wait_s, "seconds to wait for a leader, and for the snapshot")
-      ->check(CLI::Range(1, 86'400))
-      ->capture_default_str();
-  tool->add_flag("--json", options->json, "print JSON");
-  tool->footer(
+  tool.add_option("--wait", options->wait_s, "seconds to wait for a leader, and for the snapshot")
+      .between(1, 86'400)
+      .shows_default();
+  tool.add_flag("--json", options->json, "print JSON");
+  tool.footer(
       "What was acknowledged before the command was started is in the file. Passwords and who\n"
       "belongs to the cluster are in it, too, but are not restored.");
-  tool->callback([options, &exit_code] { exit_code = backup(*options); });
+  tool.on_chosen([options, &exit_code] { exit_code = backup(*options); });
 }
 
 }  // namespace holdfast::cli

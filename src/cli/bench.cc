@@ -6,7 +6,6 @@
 // sense, 3 the servers could not be reached.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 
@@ -26,72 +25,67 @@ int run(const BenchFlags& flags) {
   return kUsage;
 }
 
-void add_load(CLI::App& tool, BenchFlags& flags) {
+void add_load(Tool tool, BenchFlags& flags) {
   tool.add_option("--servers", flags.servers,
                   "client addresses of one cluster: HOST:PORT,HOST:PORT,… (127.0.0.1:7379)");
-  add_access(&tool, flags.access);
+  add_access(tool, flags.access);
   tool.add_option("--seconds", flags.seconds, "how long the load lasts")
-      ->check(CLI::Range(0.1, 1e6))
-      ->capture_default_str();
+      .between(0.1, 1e6)
+      .shows_default();
   tool.add_option("--clients", flags.clients, "connections at the same time")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
+      .between(1, 10000)
+      .shows_default();
   tool.add_option("--pipeline", flags.pipeline, "commands in one go, at most")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
+      .between(1, 10000)
+      .shows_default();
   tool.add_option(
       "--mix", flags.mix,
       "shares of operations: read=40,write=30,… of read write cas erase add once_add "
       "insert read_all write_ttl lock set_if throttle latch feed cache (with --history all of them, else "
       "read write add)");
-  tool.add_option("--keys", flags.keys, "keys of each kind")
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
-  tool.add_option("--locks", flags.locks, "locks")
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
+  tool.add_option("--keys", flags.keys, "keys of each kind").between(1, 10'000'000).shows_default();
+  tool.add_option("--locks", flags.locks, "locks").between(1, 10'000'000).shows_default();
   tool.add_option("--think-ms", flags.think_ms,
                   "mean pause of a client between an answer and the next command (20 with "
                   "--history, else none)")
-      ->check(CLI::Range(0.0, 1e6));
+      .between(0.0, 1e6);
   tool.add_option("--patience-ms", flags.patience_ms,
                   "a client leaves a server that is silent for so long")
-      ->check(CLI::Range(10.0, 1e6))
-      ->capture_default_str();
+      .between(10.0, 1e6)
+      .shows_default();
   tool.add_option("--seed", flags.seed, "decides what clients do, and what is done to nodes")
-      ->capture_default_str();
+      .shows_default();
 }
 
-void add_nodes(CLI::App& tool, BenchFlags& flags) {
-  tool.add_option("--start", flags.start, "start so many nodes here and load them")
-      ->check(CLI::Range(1, 7));
+void add_nodes(Tool tool, BenchFlags& flags) {
+  tool.add_option("--start", flags.start, "start so many nodes here and load them").between(1, 7);
   tool.add_option("--data", flags.data,
                   "their data and logs: an empty folder, which is left (a temporary one, which is "
                   "left if something was wrong)");
   tool.add_option("--kills", flags.kills, "kill -9 a node so often, and start it again")
-      ->check(CLI::Range(0, 100000));
+      .between(0, 100000);
   tool.add_option("--pauses", flags.pauses, "stop a node so often, and let it go on")
-      ->check(CLI::Range(0, 100000));
+      .between(0, 100000);
   tool.add_option("--pause-ms", flags.pause_ms, "how long it stands still")
-      ->check(CLI::Range(1.0, 1e6))
-      ->capture_default_str();
+      .between(1.0, 1e6)
+      .shows_default();
 }
 
 }  // namespace
 
-void add_bench(CLI::App& app, int& exit_code) {
+void add_bench(Tool app, int& exit_code) {
   auto flags = std::make_shared<BenchFlags>();
-  CLI::App* tool = app.add_subcommand(
+  Tool tool = app.add_tool(
       "bench", "Load a cluster, disturb it, and check that what clients saw can have been");
-  tool->add_option("--history", flags->history,
-                   "write what the clients saw, a JSON line each, and judge it");
-  auto* judge =
-      tool->add_option("--judge", flags->judge, "only judge a history that was written before");
-  tool->get_option("--history")->excludes(judge);
-  add_load(*tool, *flags);
-  add_nodes(*tool, *flags);
-  tool->add_flag("--json", flags->json, "print JSON");
-  tool->callback([flags, &exit_code] { exit_code = run(*flags); });
+  Option history = tool.add_option("--history", flags->history,
+                                   "write what the clients saw, a JSON line each, and judge it");
+  const Option judge =
+      tool.add_option("--judge", flags->judge, "only judge a history that was written before");
+  history.excludes(judge);
+  add_load(tool, *flags);
+  add_nodes(tool, *flags);
+  tool.add_flag("--json", flags->json, "print JSON");
+  tool.on_chosen([flags, &exit_code] { exit_code = run(*flags); });
 }
 
 }  // namespace holdfast::cli

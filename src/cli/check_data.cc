@@ -5,7 +5,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -169,13 +168,14 @@ int check(const std::string& path) {
 
 }  // namespace
 
-void add_check_data(CLI::App& app, int& exit_code) {
+void add_check_data(Tool app, int& exit_code) {
   auto folder = std::make_shared<std::string>();
-  CLI::App* tool = app.add_subcommand("check-data", "Say whether a stopped node's files are whole");
-  tool->add_option("folder", *folder, "the node's data folder")->required();
-  tool->footer("Exit code: 0 everything is whole, 1 something is damaged or missing, 2 the folder\n"
-               "could not be checked. Nothing is changed.");
-  tool->callback([folder, &exit_code] { exit_code = check(*folder); });
+  Tool tool = app.add_tool("check-data", "Say whether a stopped node's files are whole");
+  tool.add_option("folder", *folder, "the node's data folder").required();
+  tool.footer(
+      "Exit code: 0 everything is whole, 1 something is damaged or missing, 2 the folder\n"
+      "could not be checked. Nothing is changed.");
+  tool.on_chosen([folder, &exit_code] { exit_code = check(*folder); });
 }
 
 }  // namespace holdfast::cli

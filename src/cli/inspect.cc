@@ -3,7 +3,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -214,21 +213,20 @@ int run(const Options& options) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app, int& exit_code) {
+void add_inspect(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* tool =
-      app.add_subcommand("inspect", "Who holds a lock, permits or an office, and who waits");
-  tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
+  Tool tool = app.add_tool("inspect", "Who holds a lock, permits or an office, and who waits");
+  tool.add_option("--server", options->server, "any node's client address").shows_default();
   add_access(tool, options->access);
-  tool->add_option("name", options->name, "of the lock, semaphore or election")->required();
-  CLI::Option* const semaphore =
-      tool->add_flag("--semaphore", options->semaphore, "look at the semaphore of this name");
-  tool->add_flag("--election", options->election, "look at the election of this name")
-      ->excludes(semaphore);
-  tool->add_flag(
+  tool.add_option("name", options->name, "of the lock, semaphore or election").required();
+  const Option semaphore =
+      tool.add_flag("--semaphore", options->semaphore, "look at the semaphore of this name");
+  tool.add_flag("--election", options->election, "look at the election of this name")
+      .excludes(semaphore);
+  tool.add_flag(
       "--json", options->json,
       "print JSON: {name, info}, info as LOCK.INFO, SEM.INFO, ELECT.INFO answers or null");
-  tool->callback([options, &exit_code] { exit_code = run(*options); });
+  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
 }
 
 }  // namespace holdfast::cli

@@ -14,7 +14,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -329,34 +328,31 @@ int run(const Options& options) {
 }
 
 // What the three have in common, but for their help.
-CLI::App* add_tool(CLI::App& app, const std::shared_ptr<Options>& options, const std::string& name,
-                   const std::string& help) {
-  CLI::App* tool = app.add_subcommand(name, help);
-  tool->add_option("--server", options->servers,
-                   "client addresses of some nodes, with commas between")
-      ->delimiter(',')
-      ->allow_extra_args(false)  // or it would take the name for another
-      ->capture_default_str();
+Tool add_tool(Tool app, const std::shared_ptr<Options>& options, const std::string& name,
+              const std::string& help) {
+  Tool tool = app.add_tool(name, help);
+  tool.add_option("--server", options->servers,
+                  "client addresses of some nodes, with commas between")
+      .with_commas()  // or it would take the name for another
+      .shows_default();
   add_access(tool, options->access);
-  tool->add_option("name", options->name, fmt::format("of the {}", noun(options->what)))
-      ->required();
-  tool->add_option("--ttl", options->ttl, "how long it outlives a holder that has died")
-      ->capture_default_str();
-  tool->add_option("--wait", options->wait, "how long to stand in its queue")
-      ->capture_default_str();
-  tool->add_option("--grace", options->grace, "between SIGTERM and SIGKILL (a quarter of --ttl)");
-  tool->add_flag("--json", options->json, "print JSON lines on stderr");
-  tool->add_option("command", options->command, "behind --: what to run, with its arguments")
-      ->required();
+  tool.add_option("name", options->name, fmt::format("of the {}", noun(options->what))).required();
+  tool.add_option("--ttl", options->ttl, "how long it outlives a holder that has died")
+      .shows_default();
+  tool.add_option("--wait", options->wait, "how long to stand in its queue").shows_default();
+  tool.add_option("--grace", options->grace, "between SIGTERM and SIGKILL (a quarter of --ttl)");
+  tool.add_flag("--json", options->json, "print JSON lines on stderr");
+  tool.add_option("command", options->command, "behind --: what to run, with its arguments")
+      .required();
   return tool;
 }
 
 }  // namespace
 
-void add_lock(CLI::App& app, int& exit_code) {
+void add_lock(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* tool = add_tool(app, options, "lock", "Run a command while holding a lock");
-  tool->footer(
+  Tool tool = add_tool(app, options, "lock", "Run a command while holding a lock");
+  tool.footer(
       "holdfast lock backups/nightly --wait 5m -- /usr/local/bin/backup --all\n\n"
       "The command finds HOLDFAST_TOKEN and HOLDFAST_FENCE in its environment. When the lock is "
       "lost,\n"
@@ -364,33 +360,33 @@ void add_lock(CLI::App& app, int& exit_code) {
       "command's own; 75 the lock was not to be had; 76 it was lost; 126, 127 the command cannot "
       "be\n"
       "run; 2 the command line makes no sense. --json prints what happens on stderr, a line each.");
-  tool->add_flag("--shared", options->shared, "together with others who share it");
-  tool->add_option("--value", options->value, "shown to who inspects the lock, up to 1 KiB");
-  tool->callback([options, &exit_code] { exit_code = run(*options); });
+  tool.add_flag("--shared", options->shared, "together with others who share it");
+  tool.add_option("--value", options->value, "shown to who inspects the lock, up to 1 KiB");
+  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
 }
 
-void add_sem(CLI::App& app, int& exit_code) {
+void add_sem(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->what = What::semaphore;
-  CLI::App* tool = add_tool(app, options, "sem", "Run a command while holding permits");
-  tool->footer(
+  Tool tool = add_tool(app, options, "sem", "Run a command while holding permits");
+  tool.footer(
       "holdfast sem uploads --limit 10 --wait 5m -- ./upload big.tar\n\n"
       "The command finds HOLDFAST_TOKEN in its environment. The limit is that of whoever came\n"
       "first; SEM.LIMIT changes it. Otherwise as holdfast lock, exit codes included.");
-  tool->add_option("--limit", options->limit, "how many permits there are")->required();
-  tool->add_option("--permits", options->permits, "how many to hold")->capture_default_str();
-  tool->callback([options, &exit_code] { exit_code = run(*options); });
+  tool.add_option("--limit", options->limit, "how many permits there are").required();
+  tool.add_option("--permits", options->permits, "how many to hold").shows_default();
+  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
 }
 
-void add_elect(CLI::App& app, int& exit_code) {
+void add_elect(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->what = What::election;
-  CLI::App* tool = add_tool(app, options, "elect", "Run a command while leading");
-  tool->footer(
+  Tool tool = add_tool(app, options, "elect", "Run a command while leading");
+  tool.footer(
       "holdfast elect scheduler --wait 1000d -- ./scheduler\n\n"
       "Of all who campaign for the name one leads. The command finds HOLDFAST_TOKEN in its\n"
       "environment. Otherwise as holdfast lock, exit codes included.");
-  tool->callback([options, &exit_code] { exit_code = run(*options); });
+  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
 }
 
 }  // namespace holdfast::cli

@@ -2,7 +2,6 @@
 // that is done. `holdfast transfer`: another node is to lead.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -196,53 +195,50 @@ int transfer(const Options& options) {
   return complain("leadership stayed where it was: nobody else could take it in time");
 }
 
-void add_common(CLI::App* tool, const std::shared_ptr<Options>& options) {
-  tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
+void add_common(Tool tool, const std::shared_ptr<Options>& options) {
+  tool.add_option("--server", options->server, "any node's client address").shows_default();
   add_access(tool, options->access);
 }
 
-CLI::App* add_change(CLI::App* nodes, const std::shared_ptr<Options>& options, const char* name,
-                     const char* help) {
-  CLI::App* tool = nodes->add_subcommand(name, help);
+Tool add_change(Tool nodes, const std::shared_ptr<Options>& options, const char* name,
+                const char* help) {
+  Tool tool = nodes.add_tool(name, help);
   add_common(tool, options);
-  tool->add_option("node", options->node, "its number")->required();
-  tool->add_option("--wait", options->wait_s, "seconds to wait until it is done")
-      ->capture_default_str();
+  tool.add_option("node", options->node, "its number").required();
+  tool.add_option("--wait", options->wait_s, "seconds to wait until it is done").shows_default();
   return tool;
 }
 
 }  // namespace
 
-void add_nodes(CLI::App& app, int& exit_code) {
+void add_nodes(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* nodes = app.add_subcommand("nodes", "Who belongs to a cluster; drain, remove");
+  Tool nodes = app.add_tool("nodes", "Who belongs to a cluster; drain, remove");
   add_common(nodes, options);
-  nodes->add_flag("--json", options->json, "print JSON");
-  nodes->require_subcommand(0, 1);
-  nodes->callback([nodes, options, &exit_code] {
-    if (nodes->get_subcommands().empty()) exit_code = list(*options);
+  nodes.add_flag("--json", options->json, "print JSON");
+  nodes.at_most_one_tool();
+  nodes.on_chosen([nodes, options, &exit_code] {
+    if (!nodes.chosen_a_tool()) exit_code = list(*options);
   });
 
-  CLI::App* hand_over = app.add_subcommand("transfer", "Hand leadership to another node");
+  Tool hand_over = app.add_tool("transfer", "Hand leadership to another node");
   add_common(hand_over, options);
-  hand_over->add_option("node", options->node, "its number; else whoever is furthest");
-  hand_over->add_option("--wait", options->wait_s, "seconds to wait until it leads")
-      ->capture_default_str();
-  hand_over->callback([options, &exit_code] { exit_code = transfer(*options); });
+  hand_over.add_option("node", options->node, "its number; else whoever is furthest");
+  hand_over.add_option("--wait", options->wait_s, "seconds to wait until it leads").shows_default();
+  hand_over.on_chosen([options, &exit_code] { exit_code = transfer(*options); });
 
   const auto number = [options] { return fmt::to_string(options->node); };
   add_change(nodes, options, "remove", "Take a node out of the cluster, for good")
-      ->callback([=, &exit_code] {
+      .on_chosen([=, &exit_code] {
         exit_code = change(*options, {"HOLDFAST", "REMOVE", number()}, false, false);
       });
   add_change(nodes, options, "drain", "Keep a node from voting and leading")
-      ->callback([=, &exit_code] {
+      .on_chosen([=, &exit_code] {
         exit_code = change(*options, {"HOLDFAST", "DRAIN", number()}, false, true);
       });
-  add_change(nodes, options, "undrain", "Let a drained node vote again")
-      ->callback([=, &exit_code] {
-        exit_code = change(*options, {"HOLDFAST", "DRAIN", number(), "OFF"}, true, true);
-      });
+  add_change(nodes, options, "undrain", "Let a drained node vote again").on_chosen([=, &exit_code] {
+    exit_code = change(*options, {"HOLDFAST", "DRAIN", number(), "OFF"}, true, true);
+  });
 }
 
 }  // namespace holdfast::cli

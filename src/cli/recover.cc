@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -168,19 +167,19 @@ int recover(const Options& options) {
 
 }  // namespace
 
-void add_recover(CLI::App& app, int& exit_code) {
+void add_recover(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* tool = app.add_subcommand(
+  Tool tool = app.add_tool(
       "recover", "Make a new cluster out of one survivor, when a majority is gone for good");
-  tool->add_option(
+  tool.add_option(
           "folder", options->folders,
           "data folders of nodes that are stopped; without --accept-data-loss they are only "
           "looked at")
-      ->required();
-  tool->add_flag("--accept-data-loss", options->accept,
-                 "do it: what only the others had is given up");
-  tool->add_option("--to", options->to, "the new folder; FOLDER.recovered unless given");
-  tool->callback([options, &exit_code] { exit_code = recover(*options); });
+      .required();
+  tool.add_flag("--accept-data-loss", options->accept,
+                "do it: what only the others had is given up");
+  tool.add_option("--to", options->to, "the new folder; FOLDER.recovered unless given");
+  tool.on_chosen([options, &exit_code] { exit_code = recover(*options); });
 }
 
 }  // namespace holdfast::cli

@@ -3,7 +3,6 @@
 // that was interrupted goes on when the command is given again.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -199,29 +198,30 @@ int restore(const Options& options) {
 
 }  // namespace
 
-void add_restore(CLI::App& app, int& exit_code) {
+void add_restore(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* tool = app.add_subcommand("restore", "Put a backup into a cluster");
-  auto* file = tool->add_option("file", options->file, "what `holdfast backup` wrote");
-  tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
+  Tool tool = app.add_tool("restore", "Put a backup into a cluster");
+  const Option file = tool.add_option("file", options->file, "what `holdfast backup` wrote");
+  tool.add_option("--server", options->server, "any node's client address").shows_default();
   add_access(tool, options->access);
-  auto* replace = tool->add_flag("--replace", options->replace,
-                                 "take away what the cluster holds; else it has to be empty");
-  auto* check = tool->add_flag("--check", options->check, "only say whether the file is whole");
-  auto* abandon = tool->add_flag("--abandon", options->abandon,
+  const Option replace = tool.add_flag("--replace", options->replace,
+                                       "take away what the cluster holds; else it has to be empty");
+  const Option check =
+      tool.add_flag("--check", options->check, "only say whether the file is whole");
+  Option abandon = tool.add_flag("--abandon", options->abandon,
                                  "give up a restore that cannot be finished: all data is dropped");
-  abandon->excludes(file)->excludes(replace)->excludes(check);
-  tool->add_option("--wait", options->wait_s, "seconds without an answer until it gives up")
-      ->check(CLI::Range(1, 86'400))
-      ->capture_default_str();
-  tool->footer(
+  abandon.excludes(file).excludes(replace).excludes(check);
+  tool.add_option("--wait", options->wait_s, "seconds without an answer until it gives up")
+      .between(1, 86'400)
+      .shows_default();
+  tool.footer(
       "The cluster keeps its nodes and its password. Locks stay held, with their tokens, for what\n"
       "was left of their time; nobody waits for them. New tokens are above all earlier ones. "
       "While\n"
       "it runs, commands on data are refused (-LOADING). If it is interrupted, run it again.");
-  tool->callback([options, &exit_code] {
+  tool.on_chosen([options, &exit_code] {
     if (options->file.empty() && !options->abandon) {
-      throw CLI::RequiredError("file");
+      lacks("file");
     }
     exit_code = restore(*options);
   });

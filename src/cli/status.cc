@@ -4,7 +4,6 @@
 // cannot be reached is shown as what the leader knows of it.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -157,13 +156,13 @@ int run(const Options& options) {
 
 }  // namespace
 
-void add_status(CLI::App& app, int& exit_code) {
+void add_status(Tool app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* tool = app.add_subcommand("status", "Show the nodes of a cluster and how far each is");
-  tool->add_option("--server", options->server, "any node's client address")->capture_default_str();
+  Tool tool = app.add_tool("status", "Show the nodes of a cluster and how far each is");
+  tool.add_option("--server", options->server, "any node's client address").shows_default();
   add_access(tool, options->access);
-  tool->add_flag("--json", options->json, "print JSON");
-  tool->callback([options, &exit_code] { exit_code = run(*options); });
+  tool.add_flag("--json", options->json, "print JSON");
+  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
 }
 
 }  // namespace holdfast::cli

@@ -2,7 +2,7 @@
 
 namespace holdfast::cli {
 
-void add_tools(CLI::App& app, int& exit_code) {
+void add_tools(Tool app, int& exit_code) {
   add_status(app, exit_code);
   add_nodes(app, exit_code);
   add_lock(app, exit_code);

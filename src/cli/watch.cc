@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <limits>
 #include <memory>
@@ -92,11 +91,11 @@ bool watch_line(const std::string& line) {
          std::fflush(stdout) == 0;
 }
 
-void add_watch(CLI::App& app, int& exit_code) {
+void add_watch(Tool app, int& exit_code) {
   auto flags = std::make_shared<Flags>();
   WatchOptions& options = flags->options;
-  CLI::App* tool = app.add_subcommand("watch", "Print what changes, as it does");
-  tool->footer(
+  Tool tool = app.add_tool("watch", "Print what changes, as it does");
+  tool.footer(
       "holdfast watch config/ --position /var/lib/app/config.position --json\n"
       "holdfast watch --election scheduler\n\n"
       "Keys are read from a feed, which somebody has declared (FEED.DECLARE): every change, in\n"
@@ -106,26 +105,24 @@ void add_watch(CLI::App& app, int& exit_code) {
       "2 the command line makes no sense; 75 no node answered; 76 what came next has been "
       "forgotten\n"
       "by the feed.");
-  tool->add_option("--server", options.servers,
-                   "client addresses of some nodes, with commas between")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->capture_default_str();
+  tool.add_option("--server", options.servers,
+                  "client addresses of some nodes, with commas between")
+      .with_commas()
+      .shows_default();
   add_access(tool, options.access);
-  CLI::Option* prefix =
-      tool->add_option("prefix", options.prefix, "of the keys; \"\": of all keys");
-  tool->add_option("--from", options.from, "now, oldest, or a position that was told before")
-      ->capture_default_str();
-  tool->add_option("--position", options.position_file,
-                   "a file in which to keep how far it has come, and from which to go on");
-  tool->add_flag("--no-wait", options.no_wait, "end when there is nothing more to tell");
-  tool->add_option("--lock", flags->lock, "watch who holds this lock");
-  tool->add_option("--semaphore", flags->semaphore, "watch who holds permits of this semaphore");
-  tool->add_option("--election", flags->election, "watch who leads");
-  tool->add_option("--count", options.count, "end after so many lines (0: never)")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
-  tool->add_flag("--json", options.json, "print JSON, a line for each change");
-  tool->callback([flags, prefix, &exit_code] { exit_code = run(*flags, prefix->count() > 0); });
+  const Option prefix = tool.add_option("prefix", options.prefix, "of the keys; \"\": of all keys");
+  tool.add_option("--from", options.from, "now, oldest, or a position that was told before")
+      .shows_default();
+  tool.add_option("--position", options.position_file,
+                  "a file in which to keep how far it has come, and from which to go on");
+  tool.add_flag("--no-wait", options.no_wait, "end when there is nothing more to tell");
+  tool.add_option("--lock", flags->lock, "watch who holds this lock");
+  tool.add_option("--semaphore", flags->semaphore, "watch who holds permits of this semaphore");
+  tool.add_option("--election", flags->election, "watch who leads");
+  tool.add_option("--count", options.count, "end after so many lines (0: never)")
+      .between(std::int64_t{0}, std::numeric_limits<std::int64_t>::max());
+  tool.add_flag("--json", options.json, "print JSON, a line for each change");
+  tool.on_chosen([flags, prefix, &exit_code] { exit_code = run(*flags, prefix.given()); });
 }
 
 }  // namespace holdfast::cli

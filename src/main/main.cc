@@ -3,7 +3,6 @@
 // Exit codes: 0 done, 1 it did not work and stderr says why, 2 the command line makes no sense.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -15,6 +14,7 @@
 #include "main/config_layers.h"
 #include "main/server_main.h"
 #include "main/sim_main.h"
+#include "main/version.h"
 #include "server/config.h"
 
 namespace holdfast {
@@ -29,11 +29,11 @@ struct ServerFlags {
   bool print_config = false;
 };
 
-CLI::App* add_server(CLI::App& app, ServerFlags& flags) {
-  CLI::App* server = app.add_subcommand("server", "Run a node");
-  server->add_option("--config", flags.config_file, "read settings from this TOML file");
-  server->add_flag("--print-config", flags.print_config,
-                   "print the settings that would be in force, and where each is from");
+cli::Tool add_server(cli::Tool program, ServerFlags& flags) {
+  cli::Tool server = program.add_tool("server", "Run a node");
+  server.add_option("--config", flags.config_file, "read settings from this TOML file");
+  server.add_flag("--print-config", flags.print_config,
+                  "print the settings that would be in force, and where each is from");
   for (const server::Setting& setting : server::all_settings()) {
     const std::string flag = fmt::format("--{}", setting.name);
     const std::string help = fmt::format("{} ({})", setting.help, setting.range);
@@ -41,10 +41,10 @@ CLI::App* add_server(CLI::App& app, ServerFlags& flags) {
       flags.settings.values.push_back({std::string(setting.name), value, flag});
     };
     if (setting.range == "true or false") {
-      server->add_flag_function(
+      server.add_flag(
           flag, [take](std::int64_t count) { take(count > 0 ? "true" : "false"); }, help);
     } else {
-      server->add_option_function<std::string>(flag, take, help);
+      server.add_option(flag, take, help);
     }
   }
   return server;
@@ -75,25 +75,20 @@ int server(const ServerFlags& flags) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app(
+  cli::CommandLine line(
+      "holdfast",
       "Holdfast: a replicated server for locks, counters and what many machines must agree "
       "on. It speaks the Redis protocol.",
-      "holdfast");
-  app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
-  app.require_subcommand(1);
+      "holdfast " + std::string(kVersion));
   ServerFlags flags;
-  const CLI::App* node = add_server(app, flags);
+  const cli::Tool node = add_server(line.program(), flags);
   SimFlags sim_flags;
-  const CLI::App* sim = add_sim(app, sim_flags);
+  const cli::Tool sim = add_sim(line.program(), sim_flags);
   int exit_code = 0;
-  cli::add_tools(app, exit_code);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
-  }
-  if (sim->parsed()) return run_sim(sim_flags);
-  return node->parsed() ? server(flags) : exit_code;
+  cli::add_tools(line.program(), exit_code);
+  if (const auto ended = line.parse(argc, argv)) return *ended;
+  if (sim.chosen()) return run_sim(sim_flags);
+  return node.chosen() ? server(flags) : exit_code;
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -230,21 +229,21 @@ void Simulation::explain(const Source& source, std::uint64_t seed, const sim::Re
 
 }  // namespace
 
-CLI::App* add_sim(CLI::App& app, SimFlags& flags) {
-  CLI::App* sim = app.add_subcommand(
+cli::Tool add_sim(cli::Tool program, SimFlags& flags) {
+  cli::Tool sim = program.add_tool(
       "sim", "Run clusters under faults in a simulated world and check what clients see");
-  sim->add_option("--seed,--seeds", flags.seeds, "a seed, or a range of them: 1..100 (1)");
-  sim->add_option("--scenario", flags.scenarios,
-                  "a file, or a folder of them: seeds take turns; \"swarm\", the default: one of "
-                  "its own for each seed");
-  sim->add_option("--minutes", flags.minutes, "start no further seed after so long");
-  sim->add_option("--jobs", flags.jobs, "runs at the same time (1)")->check(CLI::Range(1, 1024));
-  sim->add_option("--mutate", flags.mutation, "run a broken variant, in a build that has them");
-  sim->add_option("--shrink", flags.shrink_runs, "runs spent on making a failing one small (150)");
-  sim->add_flag("--first", flags.first, "end at the first violation");
-  sim->add_flag("--timeline", flags.timeline, "print what happened, a line an event");
-  sim->add_flag("--log", flags.log, "show what the nodes say, on stderr");
-  sim->add_option("--history", flags.history, "write what the clients saw, as JSON lines");
+  sim.add_option("--seed,--seeds", flags.seeds, "a seed, or a range of them: 1..100 (1)");
+  sim.add_option("--scenario", flags.scenarios,
+                 "a file, or a folder of them: seeds take turns; \"swarm\", the default: one of "
+                 "its own for each seed");
+  sim.add_option("--minutes", flags.minutes, "start no further seed after so long");
+  sim.add_option("--jobs", flags.jobs, "runs at the same time (1)").between(1, 1024);
+  sim.add_option("--mutate", flags.mutation, "run a broken variant, in a build that has them");
+  sim.add_option("--shrink", flags.shrink_runs, "runs spent on making a failing one small (150)");
+  sim.add_flag("--first", flags.first, "end at the first violation");
+  sim.add_flag("--timeline", flags.timeline, "print what happened, a line an event");
+  sim.add_flag("--log", flags.log, "show what the nodes say, on stderr");
+  sim.add_option("--history", flags.history, "write what the clients saw, as JSON lines");
   return sim;
 }
 

@@ -8,9 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "cli/command_line.h"
 
 namespace holdfast {
 
@@ -27,7 +25,7 @@ struct SimFlags {
   std::string history;  // file
 };
 
-CLI::App* add_sim(CLI::App& app, SimFlags& flags);
+cli::Tool add_sim(cli::Tool program, SimFlags& flags);
 int run_sim(const SimFlags& flags);
 
 }  // namespace holdfast

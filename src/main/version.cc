@@ -1,0 +1,7 @@
+#include "main/version.h"
+
+namespace holdfast {
+
+const char* const kVersion = HOLDFAST_VERSION;
+
+}  // namespace holdfast
