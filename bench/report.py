@@ -1,16 +1,18 @@
-"""The page that a comparison leaves: machine, versions, medians, ratios, the bar."""
+"""The page that a run leaves: machine, versions, commands, bars, and then each part's tables."""
 
+import os
+
+import bars
+import bars_zh
 import machine
-
-BAR = 10  # times etcd, by three nodes
 
 
 def number(value):
     return "-" if value is None else f"{value:,.0f}"
 
 
-def ratio(ours, theirs):
-    return "-" if not ours or not theirs else f"{ours / theirs:.2f}"
+def ratio(value):
+    return "-" if value is None else f"{value:.2f}"
 
 
 def table(header, rows):
@@ -19,72 +21,81 @@ def table(header, rows):
     return "\n".join(lines)
 
 
-def beside_redis(comparison, targets, words, pipelines):
-    names = list(targets)
-    rows = []
-    for pipeline in pipelines:
-        for word in words:
-            row = f"{word}, pipeline {pipeline}"
-            medians = [comparison.median(row, name) for name in names]
-            three, one, always, memory = medians
-            rows.append([row, *map(number, medians), ratio(three, always), ratio(one, always),
-                         ratio(three, memory)])
-    ratios = ["three / always", "one / always", "three / memory"]
-    return table(["requests per second", *names, *ratios], rows)
+def amount(value, unit):
+    if value is None:
+        return "-"
+    if unit == "×":
+        return f"{value:.2f} ×"
+    return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
 
 
-def beside_etcd(comparison, loads, rows_of):
-    best = comparison.best_of_etcd(loads)
-    rows = [[f"etcd, check perf, load {load}", number(comparison.median(f"check perf, load {load}", "etcd")),
-             "-"] for load in loads]
-    for row, connections, pipeline in rows_of(loads):
-        ours = comparison.median(row, "three nodes")
-        what = f"three nodes, {connections} clients, pipeline {pipeline}"
-        rows.append([what, number(ours), ratio(ours, best)])
-    for pipeline in (1, 16):
-        ours = comparison.median(f"SET, pipeline {pipeline}", "three nodes")
-        rows.append([f"three nodes, small SET, 50 clients, pipeline {pipeline}", number(ours),
-                     ratio(ours, best)])
-    return table(["writes per second", "median", "times the best of etcd"], rows)
+def bound(bar, value):
+    return "" if value is None else f"{'≥' if bar.side == bars.AT_LEAST else '≤'} {value:g} {bar.unit}"
 
 
-def the_bar(comparison, loads, rows_of):
-    """Judged by the same sizes, once by as many clients and once by redis-benchmark's pipelines."""
-    best = comparison.best_of_etcd(loads)
-    rows = [(f"{connections} clients, pipeline {pipeline}, etcd's sizes", row)
-            for row, connections, pipeline in rows_of(loads)]
-    rows += [(f"50 clients, pipeline {pipeline}, small values", f"SET, pipeline {pipeline}")
-             for pipeline in (1, 16)]
-    lines = []
-    for what, row in rows:
-        times = comparison.median(row, "three nodes") / best
-        verdict = "met" if times >= BAR else "not met"
-        lines.append(f"- {what}: {times:.1f} times etcd; the bar of {BAR} is **{verdict}**.")
-    return "\n".join(lines)
+def bars_table(pages, everything=False):
+    """Of the bars that these pages speak of; `everything`: of those that were not measured, too."""
+    figures = {key: value for page in pages for key, value in page.figures.items()}
+    unknown = figures.keys() - {bar.key for bar in bars.BARS}
+    if unknown:
+        raise KeyError(f"bars.py has no bar for {unknown}")
+    return table(["what", "measured", "at least", "aim", ""], [
+        [bar.what, amount(figures.get(bar.key), bar.unit), bound(bar, bar.least), bound(bar, bar.aim),
+         f"*{bar.verdict(figures.get(bar.key))}*"] for bar in bars.BARS if everything or bar.key in figures])
 
 
-def write(comparison, targets, words, pipelines, loads, rows_of, disk, binary):
-    versions = [machine.version(binary, "--version"), machine.version("redis-server", "--version"),
-                machine.version("redis-benchmark", "--version")]
-    if loads:
+def write(bench, pages, disk, command, remark, everything):
+    versions = [machine.version(bench.program("holdfast"), "--version"),
+                machine.version("redis-server", "--version")]
+    if any(page.title.startswith("Beside etcd") for page in pages):
         versions.append(machine.version("etcd", "--version"))
+    skipped = [row for page in pages for row in page.skipped]
     parts = [
-        f"# Beside others, {machine.today()}",
-        f"- Machine: {machine.describe()}\n- Disk: {disk}\n- Versions: {'; '.join(versions)}\n"
-        f"- Medians of {comparison.rounds} interleaved rounds, each of about {comparison.seconds:g} s.",
-        "## Beside Redis",
-        "`redis-benchmark -c 50 -P 1|16 -r 100000 -t set|get|incr`, against one node of each; of the three "
-        "nodes it is the one that leads. *always* is `appendfsync always`, *memory* keeps nothing on disk.",
-        beside_redis(comparison, targets, words, pipelines),
+        f"# Measured, {machine.today()}",
+        "\n".join([f"- Machine: {machine.describe()}", f"- Disk: {disk}",
+                   f"- Versions: {'; '.join(versions)}", f"- Command: `{command}`"]
+                  + ([f"- {remark}"] if remark else [])
+                  + [f"- Not measured: {row}" for row in skipped]),
+        "## Bars",
+        "What is divided was measured in one run, in turns. Where a bar says ≤, less is better.",
+        bars_table(pages, everything),
     ]
-    if loads:
-        parts += [
-            "## Beside etcd",
-            "`etcdctl check perf --load …` (60 s each) against three nodes of etcd; `redis-benchmark -r "
-            "100000 SET` with keys of 276 bytes and values of 1024, etcd's sizes there, against three nodes "
-            "of Holdfast, before and after each of etcd's loads. The loads allow at most 150, 1000, 8000 and "
-            "15000 writes per second (s, m, l, xl).",
-            beside_etcd(comparison, loads, rows_of),
-            the_bar(comparison, loads, rows_of),
-        ]
+    for page in pages:
+        parts += [f"## {page.title}", *page.paragraphs]
     return "\n\n".join(parts) + "\n"
+
+
+# --- What README shows of a page ----------------------------------------------------------------
+
+def rows_of(page):
+    """(bar, measured, verdict), as they stand in a page's table of bars."""
+    by_what = {bar.what: bar for bar in bars.BARS}
+    for line in page.split("\n"):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 5 and cells[0] in by_what:
+            yield by_what[cells[0]], cells[1], cells[4].strip("*")
+
+
+def line_of(page, name):
+    beginning = f"- {name}: "
+    return next((line[len(beginning):] for line in page.split("\n") if line.startswith(beginning)), "")
+
+
+def date_of(page):
+    return page.split("\n")[0].rpartition(", ")[2]
+
+
+def summary(page, path):
+    rows = [[bar.what, measured, bound(bar, bar.least), bound(bar, bar.aim), verdict]
+            for bar, measured, verdict in rows_of(page)]
+    return (f"Measured on {date_of(page)}, on {line_of(page, 'Machine')}, by {line_of(page, 'Command')} "
+            f"([{os.path.basename(path)}]({path})):\n\n"
+            + table(["what", "measured", "at least", "aim", ""], rows))
+
+
+def summary_zh(page, path):
+    rows = [[bars_zh.WHAT[bar.key], measured, bound(bar, bar.least), bound(bar, bar.aim),
+             bars_zh.VERDICTS[verdict]] for bar, measured, verdict in rows_of(page)]
+    return (f"{date_of(page)} 用 {line_of(page, 'Command')} 测得"
+            f"([{os.path.basename(path)}]({path}));机器:{line_of(page, 'Machine')}\n\n"
+            + table(bars_zh.HEADER, rows))
