@@ -22,7 +22,7 @@ using keyspace::CacheGet;
 using keyspace::CacheTable;
 using keyspace::KeyEvents;
 using keyspace::Object;
-using keyspace::Value;
+using keyspace::ValueView;
 
 constexpr std::int64_t kTenYearsMs = std::int64_t{3650} * 24 * 60 * 60 * 1000;
 constexpr std::int64_t kLeastLeaseMs = 10;
@@ -61,13 +61,13 @@ std::optional<std::string> read_get(Args args, keyspace::CacheGetRequest& reques
   return lease ? std::nullopt : std::optional<std::string>(kSyntaxError);
 }
 
-void answer_value(resp::ReplyWriter& reply, const Value& value) {
+void answer_value(resp::ReplyWriter& reply, const ValueView& value) {
   std::string scratch;
   reply.bulk(value.text(scratch));
 }
 
 // {miss, lease, stale}
-void answer_miss(resp::ReplyWriter& reply, std::uint64_t lease, const Value* stale) {
+void answer_miss(resp::ReplyWriter& reply, std::uint64_t lease, const keyspace::Value* stale) {
   reply.record(3);
   answer_number(reply, "miss", 1);
   answer_number(reply, "lease", lease);
@@ -84,7 +84,7 @@ void get(WriteContext& context, Args args) {
   keyspace::CacheGetRequest request;
   if (const auto refused = read_get(args, request)) return context.reply.error(*refused);
   if (const Object* const object = context.find(args[1])) {
-    return answer_value(context.reply, object->value);
+    return answer_value(context.reply, object->value());
   }
   if (!context.may_wait) request.wait_ms = 0;
   request.origin = context.origin;

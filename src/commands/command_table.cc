@@ -1,7 +1,8 @@
 #include "commands/command_table.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <array>
+#include <cstring>
 
 #include "commands/arguments.h"
 #include "commands/errors.h"
@@ -17,9 +18,23 @@ namespace {
 // Longer than any name with its subcommand; what is longer is unknown.
 constexpr std::size_t kLongestName = 64;
 
+// Where a name is looked for first, in a table of 2^kPlaceBits: by its length and its ends, which
+// tell names apart well enough. Every command is looked up more than once on its way.
+constexpr int kPlaceBits = 10;
+
+std::size_t place_of(std::string_view name) {
+  std::uint64_t head = 0;
+  std::uint64_t tail = 0;
+  const std::size_t part = std::min(name.size(), sizeof(head));
+  std::memcpy(&head, name.data(), part);
+  std::memcpy(&tail, name.data() + name.size() - part, part);
+  const std::uint64_t mixed = (head * 0x9e3779b97f4a7c15) ^ (tail + name.size()) * 0xc2b2ae3d27d4eb4f;
+  return static_cast<std::size_t>((mixed * 0x9e3779b97f4a7c15) >> (64 - kPlaceBits));
+}
+
 struct Table {
   std::vector<CommandSpec> rows;
-  std::unordered_map<std::string_view, const CommandSpec*> by_name;
+  std::array<const CommandSpec*, 1 << kPlaceBits> by_name = {};  // linear probing; null: free
 
   Table() {
     for (const auto family : {string_rows(), number_rows(), key_rows(), expire_rows(),
@@ -31,10 +46,23 @@ struct Table {
     }
     std::sort(rows.begin(), rows.end(),
               [](const CommandSpec& a, const CommandSpec& b) { return a.name < b.name; });
+    CHECK(rows.size() < by_name.size() / 2);
     for (const CommandSpec& row : rows) {
       CHECK(row.name.size() <= kLongestName, "{}", row.name);
-      CHECK(by_name.emplace(row.name, &row).second, "{} twice", row.name);
+      CHECK(find(row.name) == nullptr, "{} twice", row.name);
+      by_name[place(row.name)] = &row;
     }
+  }
+  const CommandSpec* find(std::string_view name) const { return by_name[place(name)]; }
+
+ private:
+  // Of the name, or the free one where it would be.
+  std::size_t place(std::string_view name) const {
+    std::size_t place = place_of(name);
+    while (by_name[place] != nullptr && by_name[place]->name != name) {
+      place = (place + 1) % by_name.size();
+    }
+    return place;
   }
 };
 
@@ -54,9 +82,7 @@ class Name {
     return true;
   }
   const CommandSpec* find() const {
-    const auto& by_name = table().by_name;
-    const auto found = by_name.find(std::string_view(bytes_, size_));
-    return found == by_name.end() ? nullptr : found->second;
+    return table().find(std::string_view(bytes_, size_));
   }
 
  private:
@@ -101,6 +127,12 @@ bool has_long_key(const CommandSpec& spec, Args args) {
 }  // namespace
 
 const std::vector<CommandSpec>& all_commands() { return table().rows; }
+
+std::size_t row_of(const CommandSpec& spec) {
+  const auto row = static_cast<std::size_t>(&spec - all_commands().data());
+  CHECK(row < all_commands().size());
+  return row;
+}
 
 const CommandSpec* find_command(Args args) {
   if (args.empty()) return nullptr;

@@ -77,6 +77,8 @@ inline bool reads_keys(const CommandSpec& spec) {
 
 // All rows, sorted by name.
 const std::vector<CommandSpec>& all_commands();
+// Which of them it is, for who keeps something for each. REQUIRES: it is one of them.
+std::size_t row_of(const CommandSpec& spec);
 // The row for these words: the subcommand's if it is a container. Any case. Null if unknown.
 const CommandSpec* find_command(Args args);
 // The row of this name, subcommands as "client|list". Any case. Null if unknown.

@@ -58,7 +58,8 @@ class Replica {
   std::vector<keyspace::Notice> take_notices() { return keyspace_->notices().take(); }
   std::set<std::string> keys() const {
     std::set<std::string> all;
-    keyspace_->for_each([&](const keyspace::Object& object) { return all.insert(object.name).second; });
+    keyspace_->for_each(
+        [&](const keyspace::Object& object) { return all.emplace(object.name()).second; });
     return all;
   }
 

@@ -68,7 +68,7 @@ void set_expiry(WriteContext& context, Args args, TimeUnit unit, TimeBase base,
   if (object == nullptr && expiry->deadline <= context.now.cluster) {
     context.keyspace.erase(key_of(args[1]));  // voids leases, as DEL does
   }
-  if (object == nullptr || !wanted(*options, object->expiry, *expiry)) {
+  if (object == nullptr || !wanted(*options, object->expiry(), *expiry)) {
     return context.reply.integer(0);
   }
   if (expiry->deadline <= context.now.cluster) {
@@ -99,7 +99,7 @@ void pexpireat(WriteContext& context, Args args) {
 
 void persist(WriteContext& context, Args args) {
   const Object* const object = context.find(args[1]);
-  const bool had = object != nullptr && object->expiry.set();
+  const bool had = object != nullptr && object->expiry().set();
   if (had) {
     context.keyspace.set_expiry(key_of(args[1]), Expiry{});
     context.happened(KeyEvents::generic, "persist", args[1]);
@@ -113,9 +113,9 @@ enum class Told : bool { left, wall };
 void answer_time(ReadContext& context, std::string_view name, Told told, TimeUnit unit) {
   const Object* const object = context.find(name);
   if (object == nullptr) return context.reply.integer(-2);
-  if (!object->expiry.set()) return context.reply.integer(-1);
-  const std::int64_t ms = told == Told::wall ? object->expiry.wall.ms
-                                             : object->expiry.deadline.ms - context.now.cluster.ms;
+  if (!object->expiry().set()) return context.reply.integer(-1);
+  const std::int64_t ms = told == Told::wall ? object->expiry().wall.ms
+                                             : object->expiry().deadline.ms - context.now.cluster.ms;
   context.reply.integer(unit == TimeUnit::milliseconds ? ms : ms / 1000 + (ms % 1000 >= 500));
 }
 

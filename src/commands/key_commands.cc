@@ -40,7 +40,7 @@ void exists(ReadContext& context, Args args) {
 
 void type(ReadContext& context, Args args) {
   const Object* const object = context.find(args[1]);
-  context.reply.simple(object == nullptr ? "none" : keyspace::type_name(object->value.type()));
+  context.reply.simple(object == nullptr ? "none" : keyspace::type_name(object->value().type()));
 }
 
 // ---- under another name
@@ -86,8 +86,8 @@ void copy(WriteContext& context, Args args) {
   const Object* const from = context.find(args[1]);
   if (from == nullptr) return context.reply.integer(0);
   // Ending a due target may move `from` in its slot, so it is copied before.
-  keyspace::Value value = from->value;
-  const Expiry expiry = from->expiry;
+  keyspace::Value value(from->value());
+  const Expiry expiry = from->expiry();
   if (context.find(args[2]) != nullptr && !options->replace) return context.reply.integer(0);
   place(context, args[2], std::move(value), expiry);
   context.happened(KeyEvents::generic, "copy_to", args[2]);
@@ -104,8 +104,8 @@ bool move_key(WriteContext& context, Args args, OnTaken taken) {
     return false;
   }
   if (args[1] != args[2]) {
-    keyspace::Value value = from->value;
-    const Expiry expiry = from->expiry;
+    keyspace::Value value(from->value());
+    const Expiry expiry = from->expiry();
     if (taken == OnTaken::refuse && context.find(args[2]) != nullptr) {
       context.reply.integer(0);
       return false;
@@ -146,8 +146,8 @@ void answer_names(resp::ReplyWriter& reply, const std::vector<std::string_view>&
 void keys(ReadContext& context, Args args) {
   std::vector<std::string_view> names;
   context.keyspace.for_each([&](const Object& object) {
-    if (glob_matches(args[1], object.name) && visible(context, object)) {
-      names.push_back(object.name);
+    if (glob_matches(args[1], object.name()) && visible(context, object)) {
+      names.push_back(object.name());
     }
     return !context.escalate;
   });
@@ -193,9 +193,9 @@ void scan(ReadContext& context, Args args) {
   const std::uint64_t next = context.keyspace.scan(
       *cursor, static_cast<std::size_t>(options->count), [&](const Object& object) {
         const bool wanted = options->type.empty() ||
-                            is_word(options->type, keyspace::type_name(object.value.type()));
-        if (wanted && glob_matches(options->match, object.name) && visible(context, object)) {
-          names.push_back(object.name);
+                            is_word(options->type, keyspace::type_name(object.value().type()));
+        if (wanted && glob_matches(options->match, object.name()) && visible(context, object)) {
+          names.push_back(object.name());
         }
       });
   context.reply.array(2);
@@ -223,12 +223,12 @@ void randomkey(ReadContext& context, Args) {
   if (count == 0 || context.escalate) return context.reply.null();
   const std::size_t chosen = static_cast<std::size_t>(context.random % count);
   if (count == context.keyspace.size()) {
-    return context.reply.bulk(context.keyspace.nth(chosen).name);
+    return context.reply.bulk(context.keyspace.nth(chosen).name());
   }
   std::size_t seen = 0;
   context.keyspace.for_each([&](const Object& object) {
     if (!visible(context, object) || seen++ != chosen) return true;
-    context.reply.bulk(object.name);
+    context.reply.bulk(object.name());
     return false;
   });
 }
@@ -248,7 +248,7 @@ void flush(WriteContext& context, Args args) {
 void object_encoding(ReadContext& context, Args args) {
   const Object* const object = context.find(args[2]);
   if (object == nullptr) return context.reply.null();
-  context.reply.bulk(object->value.encoding());
+  context.reply.bulk(object->value().encoding());
 }
 
 void object_refcount(ReadContext& context, Args args) {

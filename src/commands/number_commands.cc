@@ -16,12 +16,12 @@ void add_integer(WriteContext& context, std::string_view name, std::int64_t amou
   const Object* const object = context.find(name);
   std::int64_t value = 0;
   if (object != nullptr) {
-    if (object->value.is_integer()) {
-      value = object->value.as_integer();
+    if (object->value().is_integer()) {
+      value = object->value().as_integer();
     } else {
       // Canonical text that was edited in place is a number too.
       std::string scratch;
-      const auto parsed = integer_or_error(object->value.text(scratch), context.reply);
+      const auto parsed = integer_or_error(object->value().text(scratch), context.reply);
       if (!parsed) return;
       value = *parsed;
     }
@@ -51,7 +51,7 @@ void decrby(WriteContext& context, Args args) {
 void incrbyfloat(WriteContext& context, Args args) {
   const Object* const object = context.find(args[1]);
   std::string scratch;
-  const auto value = object == nullptr ? Decimal{} : parse_decimal(object->value.text(scratch));
+  const auto value = object == nullptr ? Decimal{} : parse_decimal(object->value().text(scratch));
   const auto amount = parse_decimal(args[2]);
   if (!value || !amount) return context.reply.error(kNotFloat);
   const auto sum = add_decimals(*value, *amount);

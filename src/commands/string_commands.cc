@@ -27,7 +27,7 @@ void store(WriteContext& context, std::string_view name, std::string_view text,
     return;
   }
   const Object& object = context.keyspace.put_text(key, text);
-  if (object.expiry != expiry) context.keyspace.set_expiry(key, expiry);
+  if (object.expiry() != expiry) context.keyspace.set_expiry(key, expiry);
   context.happened(KeyEvents::string, "set", name);
   if (expires) context.happened(KeyEvents::generic, "expire", name);
 }
@@ -37,7 +37,7 @@ void answer_value(resp::ReplyWriter& reply, const Object* object) {
     reply.null();
   } else {
     std::string scratch;
-    reply.bulk(object->value.text(scratch));
+    reply.bulk(object->value().text(scratch));
   }
 }
 
@@ -55,7 +55,7 @@ void set(WriteContext& context, Args args) {
   const Object* const old = context.find(args[1]);
   const bool wanted =
       !(options->if_absent && old != nullptr) && !(options->if_present && old == nullptr);
-  if (options->keep_ttl && old != nullptr) expiry = old->expiry;
+  if (options->keep_ttl && old != nullptr) expiry = old->expiry();
   if (options->get) {
     answer_value(context.reply, old);
   } else if (wanted) {
@@ -113,7 +113,7 @@ void getex(WriteContext& context, Args args) {
   if (!options) return context.reply.error(kSyntaxError);
   const Object* const object = context.find(args[1]);
   if (object == nullptr) return context.reply.null();
-  Expiry expiry = object->expiry;
+  Expiry expiry = object->expiry();
   if (options->persist) expiry = Expiry{};
   if (options->time) {
     const auto given = expiry_or_error(*options, "getex", context.now, context.reply);
@@ -125,7 +125,7 @@ void getex(WriteContext& context, Args args) {
   if (expiry.deadline <= context.now.cluster) {
     context.keyspace.erase(key);
     context.happened(KeyEvents::generic, "del", args[1]);
-  } else if (expiry != object->expiry) {
+  } else if (expiry != object->expiry()) {
     context.keyspace.set_expiry(key, expiry);
     context.happened(KeyEvents::generic, expiry.set() ? "expire" : "persist", args[1]);
   }
@@ -166,7 +166,7 @@ void msetnx(WriteContext& context, Args args) {
 
 void append(WriteContext& context, Args args) {
   const Object* const object = context.find(args[1]);
-  const std::size_t length = object == nullptr ? 0 : object->value.length();
+  const std::size_t length = object == nullptr ? 0 : object->value().length();
   const std::size_t whole = length + args[2].size();
   if (whole > static_cast<std::size_t>(resp::kValueBytes)) {
     return context.reply.error(kStringTooLong);
@@ -182,7 +182,7 @@ void append(WriteContext& context, Args args) {
 
 void strlen(ReadContext& context, Args args) {
   const Object* const object = context.find(args[1]);
-  const std::size_t length = object == nullptr ? 0 : object->value.length();
+  const std::size_t length = object == nullptr ? 0 : object->value().length();
   context.reply.integer(static_cast<std::int64_t>(length));
 }
 
@@ -192,7 +192,7 @@ void setrange(WriteContext& context, Args args) {
   if (*offset < 0) return context.reply.error(kOffsetRange);
   const std::string_view part = args[3];
   const Object* const object = context.find(args[1]);
-  const std::size_t length = object == nullptr ? 0 : object->value.length();
+  const std::size_t length = object == nullptr ? 0 : object->value().length();
   if (part.empty()) return context.reply.integer(static_cast<std::int64_t>(length));
   if (*offset > resp::kValueBytes - static_cast<std::int64_t>(part.size())) {
     return context.reply.error(kStringTooLong);
@@ -227,7 +227,7 @@ void getrange(ReadContext& context, Args args) {
   const Object* const object = context.find(args[1]);
   if (object == nullptr) return context.reply.bulk("");
   std::string scratch;
-  context.reply.bulk(range_of(object->value.text(scratch), *first, *last));
+  context.reply.bulk(range_of(object->value().text(scratch), *first, *last));
 }
 
 // ---- LCS
@@ -298,8 +298,8 @@ void lcs(ReadContext& context, Args args) {
   std::string scratch_a;
   std::string scratch_b;
   const auto found =
-      longest_common_subsequence(a == nullptr ? std::string_view() : a->value.text(scratch_a),
-                                 b == nullptr ? std::string_view() : b->value.text(scratch_b),
+      longest_common_subsequence(a == nullptr ? std::string_view() : a->value().text(scratch_a),
+                                 b == nullptr ? std::string_view() : b->value().text(scratch_b),
                                  !options->length, static_cast<std::size_t>(resp::kValueBytes));
   if (!found) return context.reply.error(kLcsMemory);
   if (options->length) {

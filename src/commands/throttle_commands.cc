@@ -54,13 +54,13 @@ std::optional<std::string> read_words(Args args, Wanted& wanted) {
 // How long until the limit is full again, from what the key holds. Nothing: it is no limit's key.
 std::optional<std::int64_t> full_after(const keyspace::Object& object, ClusterTime now) {
   std::string scratch;
-  std::string_view text = object.value.text(scratch);
-  if (!object.expiry.set() || !text.starts_with(kMark)) return std::nullopt;
+  std::string_view text = object.value().text(scratch);
+  if (!object.expiry().set() || !text.starts_with(kMark)) return std::nullopt;
   const auto earlier = parse_unsigned(text.substr(kMark.size()));
   if (!earlier || *earlier >= kMillisecond) return std::nullopt;
   // Somebody's EXPIRE may have moved it further than any limit reaches.
   constexpr std::int64_t kFurthestMs = kLongestRefillNs / kMillisecond;
-  const std::int64_t left_ms = std::min(object.expiry.deadline.ms - now.ms, kFurthestMs);
+  const std::int64_t left_ms = std::min(object.expiry().deadline.ms - now.ms, kFurthestMs);
   return std::max<std::int64_t>(0, left_ms * kMillisecond - static_cast<std::int64_t>(*earlier));
 }
 

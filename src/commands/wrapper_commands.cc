@@ -114,7 +114,7 @@ std::optional<std::string> changed_since(const WriteContext& context, Args args)
   const keyspace::Object* const object = context.keyspace.find(key_of(args[1]));
   const bool there = object != nullptr && !object->due(context.now.cluster);
   const bool created = mutated(Mutation::ifrev_compares_created);
-  const std::uint64_t present = !there ? 0 : created ? object->created : object->modified;
+  const std::uint64_t present = !there ? 0 : created ? object->created() : object->modified();
   if (present == *wanted) return std::nullopt;
   return fmt::format(
       "CHANGED nothing was done: the key {} is at revision {}{}, not at {}; read it again and decide "
@@ -216,7 +216,7 @@ std::size_t answer_bound(const WriteContext& context, const CommandSpec& spec, A
        }));
   if (!answers_value) return 0;
   const keyspace::Object* const object = context.keyspace.find(key_of(words[1]));
-  return object == nullptr ? 0 : object->value.length();
+  return object == nullptr ? 0 : object->value().length();
 }
 
 // The guards between ONCE and what it wraps, as in `ONCE id GUARD lock token LOCK.ACQUIRE …`.
@@ -307,9 +307,9 @@ void rev(ReadContext& context, Args args) {
   const keyspace::Object* const object = context.find(args[1]);
   context.reply.record(2);
   context.reply.field("created");
-  context.reply.integer(object == nullptr ? 0 : static_cast<std::int64_t>(object->created));
+  context.reply.integer(object == nullptr ? 0 : static_cast<std::int64_t>(object->created()));
   context.reply.field("modified");
-  context.reply.integer(object == nullptr ? 0 : static_cast<std::int64_t>(object->modified));
+  context.reply.integer(object == nullptr ? 0 : static_cast<std::int64_t>(object->modified()));
 }
 
 constexpr std::string_view kSince = "holdfast 0.1";

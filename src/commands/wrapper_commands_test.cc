@@ -64,7 +64,7 @@ class WrapperTest : public ::testing::Test {
   }
   std::string value_of(std::string_view key) {
     const auto* object = keyspace_.find(key_of(key));
-    return object == nullptr ? "(none)" : object->value.to_string();
+    return object == nullptr ? "(none)" : object->value().to_string();
   }
 
   keyspace::Keyspace keyspace_{1};

@@ -31,11 +31,6 @@ Cached* find_cached(const Core& core, Slot slot, std::string_view name) {
   return coordination == nullptr ? nullptr : coordination->caches.find(name);
 }
 
-const StoredObject* find_key(const Core& core, const Cached& cached) {
-  const SlotState* state = core.look(cached.slot);
-  return state == nullptr ? nullptr : state->keys.find(cached.name);
-}
-
 std::size_t stale_memory(const Cached& cached) {
   return cached.stale == nullptr ? 0 : sizeof(StaleCopy) + cached.stale->value.memory();
 }
@@ -110,7 +105,7 @@ void give_lease_to_next(Core& core, Cached& cached, ClusterTime now) {
 }
 
 // Some of those who wait are told the value.
-void serve(Core& core, Cached& cached, const StoredObject& object, ClusterTime now) {
+void serve(Core& core, Cached& cached, const Object& object, ClusterTime now) {
   cached.serve_at = ClusterTime::never();
   if (mutated(Mutation::cache_forgets_waiters)) {
     cached.serve_at = now.plus_ms(1'000'000'000);  // later than anybody waits
@@ -118,7 +113,7 @@ void serve(Core& core, Cached& cached, const StoredObject& object, ClusterTime n
   }
   // One that is due is ended first; then there is nothing to be told.
   if (!object.due(now)) {
-    const auto text = std::make_shared<const std::string>(object.value.to_string());
+    const auto text = std::make_shared<const std::string>(object.value().to_string());
     core.next_revision();
     for (std::size_t bytes = 0; waited_for(cached) && bytes < CacheTable::kServedBytes;) {
       tell(core, cached.waits->front(), 0, text);
@@ -134,7 +129,7 @@ void settle(Core& core, Cached& cached, ClusterTime now) {
   core.change(cached.slot);
   cached.serve_at = ClusterTime::never();
   if (waited_for(cached)) {
-    if (const StoredObject* object = find_key(core, cached)) {
+    if (const Object* object = core.find({cached.name, cached.slot})) {
       serve(core, cached, *object, now);
     } else if (cached.lease == 0) {
       give_lease_to_next(core, cached, now);
@@ -174,14 +169,14 @@ void void_all_cached(Core& core) {
   }
 }
 
-void keep_stale(Core& core, Slot slot, StoredObject& object) {
-  Cached* cached = find_cached(core, slot, object.name);
+void keep_stale(Core& core, Slot slot, Object& object) {
+  Cached* cached = find_cached(core, slot, object.name());
   if (cached == nullptr) return;
   core.change(slot);
-  if (cached->keep_ms > 0 && object.expiry.set()) {
+  if (cached->keep_ms > 0 && object.expiry().set()) {
     auto copy = std::make_unique<StaleCopy>();
-    copy->value = std::move(object.value);
-    copy->since = object.expiry.deadline;
+    copy->value = object.take_value();
+    copy->since = object.expiry().deadline;
     copy->until = copy->since.plus_ms(cached->keep_ms);
     cached->stale = std::move(copy);
     core.memory += stale_memory(*cached);
@@ -282,7 +277,9 @@ bool decode_kept(Reader& reader, Cached& cached) {
   }
   if (kept == 1) {
     cached.stale = std::make_unique<StaleCopy>();
-    if (!decode_value(reader, cached.stale->value)) return false;
+    const auto value = decode_value(reader);
+    if (!value) return false;
+    cached.stale->value = Value(*value);
     cached.stale->since.ms = reader.i64();
     cached.stale->until.ms = reader.i64();
     if (!sane(cached.stale->since) || !sane(cached.stale->until)) return false;
@@ -295,7 +292,7 @@ bool decode_kept(Reader& reader, Cached& cached) {
 
 // What its invariants say. Keys come before.
 bool makes_sense(const Core& core, const Cached& cached) {
-  const bool there = find_key(core, cached) != nullptr;
+  const bool there = core.find({cached.name, cached.slot}) != nullptr;
   const bool serves = cached.serve_at != ClusterTime::never();
   if (there ? cached.lease != 0 || cached.stale != nullptr : cached.keep_ms != 0 || serves) return false;
   if (waited_for(cached)) return cached.lease != 0 || serves;

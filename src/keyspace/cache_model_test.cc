@@ -229,7 +229,7 @@ class Trial {
     if (got.outcome == CacheGet::stale) outcome = "stale";
     if (got.outcome == CacheGet::busy) outcome = "busy";
     if (got.outcome == CacheGet::queued) outcome = "queued";
-    if (got.stale != nullptr) outcome += " " + got.stale->to_string();
+    if (got.stale != nullptr) outcome += " " + got.stale->view().to_string();
     EXPECT_EQ(outcome, model_.get(connection_, request.lease_ms, request.stale_ms, request.wait_ms));
   }
 
@@ -254,7 +254,7 @@ class Trial {
     }
     EXPECT_EQ(told, std::exchange(model_.told, {}));
     const Object* object = keyspace_->find(kName);
-    EXPECT_EQ(object == nullptr ? "" : object->value.to_string(), model_.text.value_or(""));
+    EXPECT_EQ(object == nullptr ? "" : object->value().to_string(), model_.text.value_or(""));
     const auto info = keyspace_->caches().info(kName, now());
     EXPECT_EQ(info.has_value(), model_.recorded);
     EXPECT_EQ(keyspace_->caches().leases(), model_.leased ? 1u : 0u);

@@ -16,7 +16,7 @@
 namespace holdfast::keyspace {
 
 struct Core;
-struct StoredObject;
+class Object;
 struct Wait;
 class WaitList;
 
@@ -67,7 +67,7 @@ void void_cached(Core& core, Slot slot, std::string_view name);
 // All keys are removed by a command.
 void void_all_cached(Core& core);
 // The key, which is about to be forgotten, has ended by itself.
-void keep_stale(Core& core, Slot slot, StoredObject& object);
+void keep_stale(Core& core, Slot slot, Object& object);
 // Whoever waits for what was touched in this step is told, or is the next to fetch it.
 void settle_cached(Core& core, ClusterTime now);
 

@@ -81,13 +81,13 @@ std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) co
     // Buckets are no slots: only who asks for everything gets them.
     const std::uint64_t removal = count == kSlotCount ? core.removals.at(slot) : 0;
     if (removal != 0) hashing.removal(slot, removal);
-    const SlotState* state = core.slots[slot].get();
-    if (state == nullptr) continue;
+    const SlotState& state = core.slots[slot];
+    if (state.empty()) continue;
     for (const Section& section : sections()) {
-      const std::size_t size = size_of(*state, section);
+      const std::size_t size = size_of(state, section);
       if (size == 0) continue;
       begin_section(hashing, section, slot, size);
-      for (std::size_t i = 0; i < size; ++i) hashing.item(section, i, *state);
+      for (std::size_t i = 0; i < size; ++i) hashing.item(section, i, state);
     }
   }
   return hashing.value();
@@ -107,16 +107,16 @@ DigestPart Keyspace::digest_part(const DigestCursor& from, std::size_t bytes) co
       if (hashing.item_bytes() >= bytes) return finish(hashing, at);
       hashing.removal(at.slot, removal);
     }
-    const SlotState* state = core.slots[at.slot].get();
-    if (state == nullptr) continue;
+    const SlotState& state = core.slots[at.slot];
+    if (state.empty()) continue;
     for (; at.section < sections().size(); ++at.section, at.left = 0) {
       const Section& section = sections()[at.section];
-      const std::size_t size = size_of(*state, section);
+      const std::size_t size = size_of(state, section);
       if (at.left == 0 || at.left > size) at.left = size;
       if (size != 0) begin_section(hashing, section, at.slot, size);
       for (; at.left > 0; --at.left) {
         if (hashing.item_bytes() >= bytes) return finish(hashing, at);
-        hashing.item(section, at.left - 1, *state);
+        hashing.item(section, at.left - 1, state);
       }
     }
   }

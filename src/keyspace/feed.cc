@@ -175,20 +175,20 @@ std::string_view name_of(FeedOperation operation) {
 
 // ---- the hook
 
-void note_set(Core& core, const StoredObject& object) {
+void note_set(Core& core, const Object& object) {
   std::string scratch;
-  const std::string_view text = object.value.text(scratch);
-  note(core, FeedOperation::set, object.modified, object.name,
+  const std::string_view text = object.value().text(scratch);
+  note(core, FeedOperation::set, object.modified(), object.name(),
        text.size() > kFeedValueBytes ? nullptr : &text);
 }
 
-void note_expiry(Core& core, const StoredObject& object) {
-  if (!object.expiry.set()) {
-    return note(core, FeedOperation::persist, object.modified, object.name, nullptr);
+void note_expiry(Core& core, const Object& object) {
+  if (!object.expiry().set()) {
+    return note(core, FeedOperation::persist, object.modified(), object.name(), nullptr);
   }
-  const std::string at = fmt::to_string(object.expiry.wall.ms);
+  const std::string at = fmt::to_string(object.expiry().wall.ms);
   const std::string_view text = at;
-  note(core, FeedOperation::expire, object.modified, object.name, &text);
+  note(core, FeedOperation::expire, object.modified(), object.name(), &text);
 }
 
 void note_removal(Core& core, std::string_view key, FeedOperation why) {

@@ -19,7 +19,7 @@
 namespace holdfast::keyspace {
 
 struct Core;
-struct StoredObject;
+class Object;
 
 // Groups: each the number of its changes, the revision of the last, and the changes.
 struct FeedBlock {
@@ -50,8 +50,8 @@ struct Feeds {
 };
 
 // ---- the hook: called after each change of a key, if any feed is declared
-void note_set(Core& core, const StoredObject& object);
-void note_expiry(Core& core, const StoredObject& object);
+void note_set(Core& core, const Object& object);
+void note_expiry(Core& core, const Object& object);
 void note_removal(Core& core, std::string_view key, FeedOperation why);
 void note_flush(Core& core);
 // What was noted since the last step is a group.

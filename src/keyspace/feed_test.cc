@@ -176,8 +176,8 @@ TEST(FeedModel, WhoReadsAlongKnowsAll) {
       }
       std::map<std::string, std::pair<std::string, std::int64_t>> present;
       keyspace->for_each([&](const Object& object) {
-        present[object.name] = {object.value.to_string(),
-                                object.expiry.set() ? object.expiry.wall.ms : 0};
+        present[std::string(object.name())] = {
+            object.value().to_string(), object.expiry().set() ? object.expiry().wall.ms : 0};
         return true;
       });
       ASSERT_EQ(known, present) << seed << " " << step;

@@ -25,51 +25,59 @@ namespace {
 constexpr std::uint64_t kCursorLimit = std::uint64_t{1} << 53;
 
 // It has another value.
-void note_written(Core& core, Slot slot, const StoredObject& object) {
+void note_written(Core& core, Slot slot, const Object& object) {
   if (!core.feeds.empty()) note_set(core, object);
-  if (core.caching()) void_cached(core, slot, object.name);
+  if (core.caching()) void_cached(core, slot, object.name());
 }
 
-StoredObject& add_key(Core& core, SlotState& state, Key key, Value value) {
-  auto fresh = std::make_unique<StoredObject>();
-  fresh->name = key.name;
-  fresh->value = std::move(value);
-  fresh->created = fresh->modified = core.next_revision();
-  StoredObject& object = state.keys.add(std::move(fresh));
-  core.memory += object_memory(object);
-  ++core.totals.keys;
-  ++core.key_counts[key.slot.value];
-  core.notices.key(KeyEvents::fresh, "new", object.name);
-  note_written(core, key.slot, object);
-  return object;
+std::uint32_t existing(const Core& core, Key key) {
+  const std::uint32_t position = core.position_of(key);
+  CHECK(position != KeyTable::kNone, "a key is to be changed that is not there");
+  return position;
 }
 
-// REQUIRES: the key exists.
-StoredObject& existing(SlotState& state, Key key) {
-  StoredObject* object = state.keys.find(key.name);
-  CHECK(object != nullptr, "a key is to be changed that is not there");
+// As put() says; `owned` holds the value's text, or is null.
+const Object& store(Core& core, Key key, const ValueView& value, std::string* owned) {
+  KeyTable& keys = core.change(key.slot).keys;
+  const std::uint64_t hash = core.hash_of(key.name);
+  const std::uint32_t position = keys.find(key.name, hash);
+  Object* object = nullptr;
+  if (position == KeyTable::kNone) {
+    auto fresh = Object::make(key.name, value, core.next_revision(), owned);
+    object = &core.add(key.slot, std::move(fresh), hash);
+    core.notices.key(KeyEvents::fresh, "new", object->name());
+  } else {
+    object = &core.alter(keys, position,
+                         [&](Object& changing) { return changing.assign(value, owned); });
+    object->touch(core.next_revision());
+  }
+  note_written(core, key.slot, *object);
   return *object;
+}
+
+void expire_key(Core& core, Slot slot, Object& object) {
+  core.notices.key(KeyEvents::expired, "expired", object.name());
+  remove_key(core, slot, object, true);
+  ++core.expired_keys;
 }
 
 }  // namespace
 
-void remove_key(Core& core, Slot slot, StoredObject& object, bool ended) {
-  SlotState& state = core.change(slot);
+void remove_key(Core& core, Slot slot, Object& object, bool ended) {
+  core.change(slot);
   // A key that ends with its session is nobody's any more.
-  const bool stale = ended && object.binding == nullptr;
+  const bool stale = ended && object.binding() == nullptr;
   loosen(core, object);
-  core.removals.note(object.name, core.next_revision());
+  core.removals.note(object.name(), core.next_revision());
   if (!core.feeds.empty()) {
-    note_removal(core, object.name, ended ? FeedOperation::expired : FeedOperation::del);
+    note_removal(core, object.name(), ended ? FeedOperation::expired : FeedOperation::del);
   }
-  core.deadlines.cancel(object, DeadlineKind::key);
-  core.memory -= object_memory(object);
-  --core.totals.keys;
-  --core.key_counts[slot.value];
+  core.cancel_key(object);
+  core.memory -= object.memory();
   if (core.caching()) {
-    stale ? keep_stale(core, slot, object) : void_cached(core, slot, object.name);
+    stale ? keep_stale(core, slot, object) : void_cached(core, slot, object.name());
   }
-  state.keys.remove(object);
+  core.drop(slot, object);
 }
 
 Latch::Latch() = default;
@@ -85,9 +93,7 @@ bool Core::caching() const {
 SlotState& Core::change(Slot slot) {
   CHECK(slot.value < kSlotCount);
   if (walk != nullptr && !mutated(Mutation::pre_images_skipped)) walk->before_change(*this, slot);
-  auto& state = slots[slot.value];
-  if (state == nullptr) state = std::make_unique<SlotState>(hash_seed);
-  return *state;
+  return slots[slot.value];
 }
 
 Coordination& Core::change_coordination(Slot slot) {
@@ -98,22 +104,37 @@ Coordination& Core::change_coordination(Slot slot) {
 
 Coordination* Core::look_coordination(Slot slot) const {
   CHECK(slot.value < kSlotCount);
-  const SlotState* state = look(slot);
-  return state == nullptr ? nullptr : state->coordination.get();
+  return slots[slot.value].coordination.get();
 }
 
-void Core::schedule_key(StoredObject& object, Slot slot) {
-  if (object.expiry.set()) {
-    deadlines.schedule({object.expiry.deadline, object.created, slot, DeadlineKind::key, &object});
-  } else {
-    deadlines.cancel(object, DeadlineKind::key);
-  }
+Object& Core::add(Slot slot, Object::Pointer object, std::uint64_t hash) {
+  KeyTable& keys = slots[slot.value].keys;
+  memory -= keys.memory();
+  Object& added = keys.add(std::move(object), hash, hash_of);
+  memory += keys.memory() + added.memory();
+  ++totals.keys;
+  ++key_counts[slot.value];
+  return added;
 }
 
-std::size_t object_memory(const StoredObject& object) {
-  constexpr std::size_t kIndexed = 3 * sizeof(void*);  // in the dense array and in the index
-  return sizeof(StoredObject) + kIndexed + outside_bytes(object.name) + object.value.memory() +
-         (object.expiry.set() ? sizeof(Deadline) : 0);
+void Core::drop(Slot slot, Object& object) {
+  KeyTable& keys = slots[slot.value].keys;
+  const std::uint32_t position = keys.find(object.name(), hash_of(object.name()));
+  CHECK(position != KeyTable::kNone && &keys.at(position) == &object);
+  memory -= keys.memory();
+  keys.remove(position, hash_of);
+  memory += keys.memory();
+  --totals.keys;
+  --key_counts[slot.value];
+}
+
+void Core::schedule_key(const Object& object, Slot slot) {
+  deadlines.schedule(
+      {object.expiry().deadline, object.created(), slot, DeadlineKind::key, object.ending()});
+}
+
+void Core::cancel_key(const Object& object) {
+  if (Ending* ending = object.ending()) deadlines.cancel(*ending, DeadlineKind::key);
 }
 
 Keyspace::Keyspace(std::uint64_t hash_seed) : state_(std::make_unique<State>(hash_seed)) {
@@ -134,71 +155,53 @@ std::uint64_t Keyspace::next_revision() { return state_->core.next_revision(); }
 
 // ---- keys
 
-const Object* Keyspace::find(Key key) const {
-  CHECK(key.slot.value < kSlotCount);
-  const SlotState* slot = state_->core.look(key.slot);
-  return slot == nullptr ? nullptr : slot->keys.find(key.name);
-}
+const Object* Keyspace::find(Key key) const { return state_->core.find(key); }
 
 std::size_t Keyspace::size() const { return state_->core.totals.keys; }
 std::size_t Keyspace::expiring() const { return state_->core.deadlines.keys(); }
 
 const Object& Keyspace::put(Key key, Value value) {
-  Core& core = state_->core;
-  SlotState& slot = core.change(key.slot);
-  StoredObject* object = slot.keys.find(key.name);
-  if (object == nullptr) return add_key(core, slot, key, std::move(value));
-  core.memory -= object->value.memory();
-  std::swap(object->value, value);  // not a move: a short string would leave the old memory there
-  core.memory += object->value.memory();
-  object->modified = core.next_revision();
-  note_written(core, key.slot, *object);
-  return *object;
+  return store(state_->core, key, value.view(), &value.owned());
 }
 
 const Object& Keyspace::put_text(Key key, std::string_view text) {
-  Core& core = state_->core;
-  SlotState& slot = core.change(key.slot);
-  StoredObject* object = slot.keys.find(key.name);
-  if (object == nullptr) return add_key(core, slot, key, Value::string(text));
-  core.memory -= object->value.memory();
-  object->value.assign(text);
-  core.memory += object->value.memory();
-  object->modified = core.next_revision();
-  note_written(core, key.slot, *object);
-  return *object;
+  return store(state_->core, key, ValueView::string(text), nullptr);
 }
 
 void Keyspace::edit_text(Key key, const std::function<void(std::string&)>& edit) {
   Core& core = state_->core;
-  StoredObject& object = existing(core.change(key.slot), key);
-  core.memory -= object.value.memory();
-  edit(object.value.edit());
-  core.memory += object.value.memory();
-  object.modified = core.next_revision();
+  KeyTable& keys = core.change(key.slot).keys;
+  Object& object = core.alter(keys, existing(core, key), [&](Object& changing) {
+    std::string text = changing.take_text();
+    edit(text);
+    return changing.assign(ValueView::raw(text), &text);
+  });
+  object.touch(core.next_revision());
   note_written(core, key.slot, object);
 }
 
 void Keyspace::set_expiry(Key key, Expiry expiry) {
   Core& core = state_->core;
-  StoredObject& object = existing(core.change(key.slot), key);
-  core.memory -= object_memory(object);
-  const bool changes = object.expiry.set() || expiry.set();
-  object.expiry = expiry.set() ? expiry : Expiry{};
-  core.memory += object_memory(object);
-  core.schedule_key(object, key.slot);
-  object.modified = core.next_revision();
+  KeyTable& keys = core.change(key.slot).keys;
+  const std::uint32_t position = existing(core, key);
+  const bool changes = keys.at(position).expiry().set() || expiry.set();
+  if (!expiry.set()) core.cancel_key(keys.at(position));
+  Object& object = core.alter(
+      keys, position, [&](Object& changing) { return changing.set_expiry(expiry); });
+  if (expiry.set()) core.schedule_key(object, key.slot);
+  object.touch(core.next_revision());
   if (changes && !core.feeds.empty()) note_expiry(core, object);
 }
 
 bool Keyspace::erase(Key key, bool ended) {
   Core& core = state_->core;
-  if (find(key) == nullptr) {
+  const std::uint32_t position = core.position_of(key);
+  if (position == KeyTable::kNone) {
     const bool voids = !ended && core.caching() && !mutated(Mutation::cache_lease_survives_removal);
     if (voids) void_cached(core, key.slot, key.name);
     return false;
   }
-  remove_key(core, key.slot, existing(core.change(key.slot), key), ended);
+  remove_key(core, key.slot, core.slots[key.slot.value].keys.at(position), ended);
   return true;
 }
 
@@ -210,13 +213,14 @@ void Keyspace::clear() {
   core.deadlines.drop_keys();
   for (std::uint32_t number = 0; number < kSlotCount; ++number) {
     if (core.key_counts[number] == 0) continue;
-    SlotTable<StoredObject>& keys = core.slots[number]->keys;
+    KeyTable& keys = core.slots[number].keys;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      core.memory -= object_memory(keys.at(i));
-      core.removals.note(keys.at(i).name, revision);
+      core.memory -= keys.at(i).memory();
+      core.removals.note(keys.at(i).name(), revision);
       loosen(core, keys.at(i));
     }
-    SlotTable<StoredObject> old = std::exchange(keys, SlotTable<StoredObject>(core.hash_seed));
+    core.memory -= keys.memory();
+    KeyTable old = std::exchange(keys, KeyTable());
     if (core.walk != nullptr) core.walk->detach_keys(Slot(static_cast<std::uint16_t>(number)), old);
     core.key_counts[number] = 0;
   }
@@ -226,12 +230,12 @@ void Keyspace::clear() {
 
 std::uint64_t Keyspace::modified(Key key) const {
   const Object* object = find(key);
-  return object == nullptr ? 0 : object->modified;
+  return object == nullptr ? 0 : object->modified();
 }
 
 std::uint64_t Keyspace::watched(Key key) const {
   const Object* object = find(key);
-  return object == nullptr ? state_->core.removals.revision(key.name) : object->modified;
+  return object == nullptr ? state_->core.removals.revision(key.name) : object->modified();
 }
 
 void Keyspace::remember_removals(bool remember) { state_->core.removals.set_noting(remember); }
@@ -242,7 +246,7 @@ void Keyspace::for_each(const std::function<bool(const Object&)>& visit) const {
   const Core& core = state_->core;
   for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
     for (std::uint32_t i = 0; i < core.key_counts[slot]; ++i) {
-      if (!visit(core.slots[slot]->keys.at(i))) return;
+      if (!visit(core.slots[slot].keys.at(i))) return;
     }
   }
 }
@@ -259,7 +263,7 @@ std::uint64_t Keyspace::scan(std::uint64_t cursor, std::size_t count,
     if (position == 0 || position > size) position = size;
     while (position > 0) {
       if (seen == count && seen > 0) return position * kSlotCount + slot;
-      visit(core.slots[slot]->keys.at(--position));
+      visit(core.slots[slot].keys.at(--position));
       ++seen;
     }
   }
@@ -271,7 +275,7 @@ const Object& Keyspace::nth(std::size_t n) const {
   CHECK(n < core.totals.keys);
   std::uint32_t slot = 0;
   while (n >= core.key_counts[slot]) n -= core.key_counts[slot++];
-  return core.slots[slot]->keys.at(n);
+  return core.slots[slot].keys.at(n);
 }
 
 // ---- coordination, settings
@@ -324,11 +328,8 @@ std::size_t Keyspace::expire_due(ClusterTime now, std::size_t bound) {
     const Deadline due = *first;
     switch (due.kind) {
       case DeadlineKind::key:
-        core.notices.key(KeyEvents::expired, "expired",
-                         static_cast<StoredObject&>(*due.item).name);
-        remove_key(core, due.slot, static_cast<StoredObject&>(*due.item), true);
+        expire_key(core, due.slot, *static_cast<Ending&>(*due.item).object);
         end_step(now);
-        ++core.expired_keys;
         break;
       case DeadlineKind::holding:
         end_holding(core, static_cast<Holding&>(*due.item), now);

@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "keyspace/holding.h"
 #include "keyspace/notice.h"
+#include "keyspace/object.h"
 #include "keyspace/session.h"
 #include "keyspace/value.h"
 
@@ -31,25 +32,6 @@ namespace holdfast::keyspace {
 struct Key {
   std::string_view name;
   Slot slot;
-};
-
-// When a key ends. `deadline` counts; `wall` is the calendar time that EXPIRETIME tells.
-struct Expiry {
-  ClusterTime deadline = ClusterTime::never();
-  WallTime wall;
-
-  bool set() const { return deadline != ClusterTime::never(); }
-  bool operator==(const Expiry&) const = default;
-};
-
-struct Object {
-  std::string name;
-  Value value;
-  Expiry expiry;
-  std::uint64_t created = 0;   // revision of the change that created it
-  std::uint64_t modified = 0;  // revision of the last change
-
-  bool due(ClusterTime now) const { return expiry.deadline.passed(now); }
 };
 
 // Tokens are revisions, and clients round numbers from here on.
@@ -232,7 +214,7 @@ class Keyspace {
   // data is like. Equal states have equal parts. REQUIRES: bytes > 0.
   DigestPart digest_part(const DigestCursor& from, std::size_t bytes) const;
 
-  // Roughly the bytes of keys and values; for INFO memory.
+  // What the data takes, as the allocator rounds (keyspace/sizes.h); for INFO memory.
   std::size_t memory() const;
 
  private:

@@ -22,8 +22,8 @@ TEST(Keyspace, RevisionsCountChangesAndKeysKnowTheirs) {
   keyspace.put(key, Value::string("y"));
   const Object* object = keyspace.find(key);
   ASSERT_NE(object, nullptr);
-  EXPECT_EQ(object->created, 1u);
-  EXPECT_EQ(object->modified, 2u);
+  EXPECT_EQ(object->created(), 1u);
+  EXPECT_EQ(object->modified(), 2u);
   EXPECT_EQ(keyspace.modified(key), 2u);
   EXPECT_TRUE(keyspace.erase(key));
   EXPECT_FALSE(keyspace.erase(key));
@@ -97,7 +97,7 @@ TEST(Keyspace, OverwritingKeepsTheExpiryAndANewKeyHasNone) {
   EXPECT_EQ(keyspace.expiring(), 1u);
   keyspace.erase(key);
   keyspace.put(key, Value::string("z"));
-  EXPECT_FALSE(keyspace.find(key)->expiry.set());
+  EXPECT_FALSE(keyspace.find(key)->expiry().set());
   EXPECT_EQ(keyspace.expiring(), 0u);
 }
 
@@ -240,9 +240,10 @@ TEST(Keyspace, AgreesWithAMapUnderRandomChanges) {
     std::size_t nth = 0;
     keyspace.for_each([&](const Object& object) {
       EXPECT_EQ(&keyspace.nth(nth++), &object);
-      EXPECT_EQ(keyspace.find(key_named(object.name)), &object);
-      seen[object.name] = {object.value.to_string(),
-                           object.expiry.set() ? object.expiry.deadline.ms : 0, object.created};
+      EXPECT_EQ(keyspace.find(key_named(object.name())), &object);
+      seen[std::string(object.name())] = {
+          object.value().to_string(), object.expiry().set() ? object.expiry().deadline.ms : 0,
+          object.created()};
       return true;
     });
     ASSERT_EQ(seen.size(), model.size());
@@ -295,7 +296,7 @@ TEST(Scan, SeesAllThatStaysThoughOthersComeAndGo) {
       const std::size_t count = 1 + random.below(5);
       std::size_t given = 0;
       cursor = keyspace.scan(cursor, count, [&](const Object& object) {
-        seen.insert(object.name);
+        seen.emplace(object.name());
         ++given;
       });
       EXPECT_LE(given, count);
@@ -320,7 +321,7 @@ TEST(Scan, GivesEachKeyOnceIfNothingChanges) {
   std::multiset<std::string> seen;
   std::uint64_t cursor = 0;
   do {
-    cursor = keyspace.scan(cursor, 7, [&](const Object& object) { seen.insert(object.name); });
+    cursor = keyspace.scan(cursor, 7, [&](const Object& object) { seen.emplace(object.name()); });
     EXPECT_LT(cursor, std::uint64_t{1} << 53);
   } while (cursor != 0);
   EXPECT_EQ(seen.size(), 100u);

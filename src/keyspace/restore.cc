@@ -52,13 +52,14 @@ void forget_connections(Holding& holding) {
 
 void fit_key(Core& core, Slot slot, const TimeShift& shift) {
   const auto& keys = core.change(slot).keys;
-  StoredObject& object = keys.at(keys.size() - 1);
+  Object& object = keys.at(keys.size() - 1);
   // Whoever watches the key shall see that it was changed.
-  object.created = object.modified = core.next_revision();
+  object.restore(core.next_revision());
   if (!core.feeds.empty()) note_set(core, object);
-  if (!object.expiry.set()) return;
-  move(object.expiry.deadline, shift);
-  object.expiry.wall.ms = moved(object.expiry.wall.ms, shift.wall_ms);
+  if (!object.expiry().set()) return;
+  Expiry& expiry = object.ending()->expiry;
+  move(expiry.deadline, shift);
+  expiry.wall.ms = moved(expiry.wall.ms, shift.wall_ms);
   core.schedule_key(object, slot);
   if (!core.feeds.empty()) note_expiry(core, object);
 }
@@ -99,14 +100,12 @@ bool fit_once(Core& core, Slot slot, const TimeShift& shift) {
 // Nobody has kept the sessions of a backup: their keys ended with them.
 bool ended_with_session(Core& core, Slot slot) {
   const auto& keys = core.change(slot).keys;
-  StoredObject& object = keys.at(keys.size() - 1);
-  if (object.binding == nullptr) return false;
+  Object& object = keys.at(keys.size() - 1);
+  if (object.binding() == nullptr) return false;
   core.unbound.clear();
-  core.memory -= object_memory(object);
-  core.deadlines.cancel(object, DeadlineKind::key);
-  --core.totals.keys;
-  --core.key_counts[slot.value];
-  core.change(slot).keys.remove(object);
+  core.cancel_key(object);
+  core.memory -= object.memory();
+  core.drop(slot, object);
   return true;
 }
 

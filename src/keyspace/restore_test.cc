@@ -45,13 +45,13 @@ TEST(Restore, KeysComeInTheirOrderAndCountAsChanged) {
   restore(target, source, kLater);
 
   std::vector<std::string> names, expected;
-  source.for_each([&](const Object& object) { return expected.push_back(object.name), true; });
+  source.for_each([&](const Object& object) { return expected.emplace_back(object.name()), true; });
   target.for_each([&](const Object& object) {
-    EXPECT_GT(object.modified, 10'000u);
-    return names.push_back(object.name), true;
+    EXPECT_GT(object.modified(), 10'000u);
+    return names.emplace_back(object.name()), true;
   });
   EXPECT_EQ(names, expected);
-  EXPECT_EQ(target.find(key_named("k7"))->expiry, (Expiry{ClusterTime{1100}, {5200}}));
+  EXPECT_EQ(target.find(key_named("k7"))->expiry(), (Expiry{ClusterTime{1100}, {5200}}));
   EXPECT_EQ(target.next_deadline(), ClusterTime{1100});
   EXPECT_EQ(target.expiring(), 1u);
 }
@@ -158,7 +158,7 @@ TEST(Restore, TimesAtTheEndsOfTimeStayThere) {
   source.set_expiry(key_named("k"), {ClusterTime{kEnd - 5}, {kEnd - 5}});
   Keyspace target(2);
   restore(target, source, kLater);
-  EXPECT_EQ(target.find(key_named("k"))->expiry.deadline, ClusterTime{kEnd - 1});
+  EXPECT_EQ(target.find(key_named("k"))->expiry().deadline, ClusterTime{kEnd - 1});
 }
 
 TEST(Restore, CoordinationIsClearedInSteps) {

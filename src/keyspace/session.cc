@@ -55,8 +55,8 @@ void forget_session(Core& core, Session& session) {
   coordination.sessions.remove(session);
 }
 
-void bind_key(Core& core, Session& session, StoredObject& object, Slot slot) {
-  session.keys.emplace(object.binding->bound_at, BoundKey{&object, slot});
+void bind_key(Core& core, Session& session, Ending& ending, Slot slot) {
+  session.keys.emplace(ending.binding->bound_at, BoundKey{&ending, slot});
   core.memory += kBindingBytes;
 }
 
@@ -95,13 +95,14 @@ void end_keys(Core& core, const Session& session, std::size_t& bound) {
   while (!session.keys.empty() && (bound > 0 || survive)) {
     const BoundKey key = session.keys.begin()->second;
     if (survive) {
-      loosen(core, *key.object);
+      loosen(core, *key.ending->object);
       core.change(key.slot);
-      key.object->binding.reset();
+      key.ending->binding.reset();
       continue;
     }
-    core.notices.key(KeyEvents::generic, "del", key.object->name);
-    remove_key(core, key.slot, *key.object, true);
+    Object& object = *key.ending->object;
+    core.notices.key(KeyEvents::generic, "del", object.name());
+    remove_key(core, key.slot, object, true);
     --bound;
   }
 }
@@ -112,10 +113,11 @@ std::size_t session_memory(const Session& session) {
   return sizeof(Session) + 3 * sizeof(void*) + outside_bytes(session.label);
 }
 
-void loosen(Core& core, const StoredObject& object) {
-  if (object.binding == nullptr) return;
-  Session* session = find_session(core, object.binding->session);
-  CHECK(session != nullptr && session->keys.erase(object.binding->bound_at) == 1);
+void loosen(Core& core, const Object& object) {
+  const Binding* binding = object.binding();
+  if (binding == nullptr) return;
+  Session* session = find_session(core, binding->session);
+  CHECK(session != nullptr && session->keys.erase(binding->bound_at) == 1);
   core.memory -= kBindingBytes;
 }
 
@@ -150,10 +152,10 @@ bool decode_session(Reader& reader, Core& core, Slot slot) {
 
 // Keys come before and after their sessions, by their slots.
 bool bind_loaded_keys(Core& core) {
-  for (const auto& [object, slot] : std::exchange(core.unbound, {})) {
-    Session* session = find_session(core, object->binding->session);
-    if (session == nullptr || session->keys.contains(object->binding->bound_at)) return false;
-    bind_key(core, *session, *object, slot);
+  for (const auto& [ending, slot] : std::exchange(core.unbound, {})) {
+    Session* session = find_session(core, ending->binding->session);
+    if (session == nullptr || session->keys.contains(ending->binding->bound_at)) return false;
+    bind_key(core, *session, *ending, slot);
   }
   return true;
 }
@@ -205,32 +207,30 @@ BindResult SessionTable::bind(std::uint64_t id, std::span<const Key> keys) {
   Core& core = state_->core;
   Session* session = find_session(core, id);
   if (session == nullptr || session->ending) return {};
-  const auto object_of = [&](Key key) {
-    const SlotState* slot = core.look(key.slot);
-    return slot == nullptr ? nullptr : slot->keys.find(key.name);
-  };
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    const StoredObject* object = object_of(keys[i]);
+    const Object* object = core.find(keys[i]);
     if (object == nullptr) return {.outcome = BindOutcome::no_key, .at = i};
-    const std::uint64_t other = object->binding == nullptr ? id : object->binding->session;
+    const std::uint64_t other = object->binding() == nullptr ? id : object->binding()->session;
     if (other != id) return {.outcome = BindOutcome::others, .at = i, .other = other};
   }
   if (session->keys.size() + keys.size() > kMaxKeys) return {.outcome = BindOutcome::too_many};
   BindResult result{.outcome = BindOutcome::bound};
   for (const Key& key : keys) {
-    StoredObject& object = *core.change(key.slot).keys.find(key.name);
-    if (object.binding != nullptr) continue;
-    object.binding = std::make_unique<Binding>(Binding{id, core.next_revision()});
-    bind_key(core, *session, object, key.slot);
+    KeyTable& table = core.change(key.slot).keys;
+    const std::uint32_t position = core.position_of(key);
+    if (table.at(position).binding() != nullptr) continue;
+    const Binding binding{id, core.next_revision()};
+    const Object& object =
+        core.alter(table, position, [&](Object& changing) { return changing.bind(binding); });
+    bind_key(core, *session, *object.ending(), key.slot);
     ++result.fresh;
   }
   return result;
 }
 
 std::uint64_t SessionTable::session_of(Key key) const {
-  const SlotState* slot = state_->core.look(key.slot);
-  const StoredObject* object = slot == nullptr ? nullptr : slot->keys.find(key.name);
-  return object == nullptr || object->binding == nullptr ? 0 : object->binding->session;
+  const Object* object = state_->core.find(key);
+  return object == nullptr || object->binding() == nullptr ? 0 : object->binding()->session;
 }
 
 std::vector<std::string_view> SessionTable::keys_of(std::uint64_t id, std::size_t count) const {
@@ -239,7 +239,7 @@ std::vector<std::string_view> SessionTable::keys_of(std::uint64_t id, std::size_
   if (session == nullptr) return names;
   for (const auto& [bound_at, key] : session->keys) {
     if (names.size() == count) break;
-    names.push_back(key.object->name);
+    names.push_back(key.ending->object->name());
   }
   return names;
 }

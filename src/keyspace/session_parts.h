@@ -9,20 +9,13 @@
 #include "base/codec.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "keyspace/object.h"
 
 namespace holdfast::keyspace {
 
 struct Core;
-struct StoredObject;
-
-// Of a key that ends with a session.
-struct Binding {
-  std::uint64_t session = 0;
-  std::uint64_t bound_at = 0;  // revision: keys end in this order
-};
-
 struct BoundKey {
-  StoredObject* object = nullptr;
+  Ending* ending = nullptr;  // the key's, which keeps its address
   Slot slot;
 };
 
@@ -43,7 +36,7 @@ inline constexpr std::size_t kBindingBytes =
     sizeof(Binding) + sizeof(std::uint64_t) + sizeof(BoundKey) + 6 * sizeof(void*);
 
 // The key is about to go: its session forgets it. The key itself is not touched.
-void loosen(Core& core, const StoredObject& object);
+void loosen(Core& core, const Object& object);
 
 void encode_item(Writer& writer, const Session& session);
 bool decode_session(Reader& reader, Core& core, Slot slot);

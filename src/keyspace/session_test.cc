@@ -168,11 +168,9 @@ TEST(Sessions, AKeyOfASessionThatIsNotThereCannotBeLoaded) {
   bound_by(keyspace, id, "a");
   Core core(1);
   core.revision = keyspace.revision();
-  auto loose = std::make_unique<StoredObject>();
-  loose->name = "a";
-  loose->binding = std::make_unique<Binding>(Binding{id, id});
-  StoredObject& object = core.change(Slot(3)).keys.add(std::move(loose));
-  core.unbound.emplace_back(&object, Slot(3));
+  Object::Pointer loose = Object::make("a", ValueView::integer(1), id)->bind({id, id});
+  const Object& object = core.add(Slot(3), std::move(loose), core.hash_of("a"));
+  core.unbound.emplace_back(object.ending(), Slot(3));
   EXPECT_FALSE(bind_loaded_keys(core));
 }
 

@@ -1,5 +1,5 @@
-// The things of one slot that have a name: a dense array, whose order clients can observe, and a
-// private hash index, whose order nobody can.
+// The things of one slot that have a name, but for its keys (key_table.h): a dense array, whose order
+// clients can observe, and a private hash index, whose order nobody can.
 //
 // Order: append at the end; removal moves the last into the hole. So the order is a function of the
 // operations, and snapshots preserve it by writing the array as it lies.
@@ -18,17 +18,9 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/checksum.h"
+#include "keyspace/name_hash.h"
 
 namespace holdfast::keyspace {
-
-// Seeded, so that clients cannot choose names that collide.
-struct NameHash {
-  using is_avalanching = void;
-  std::uint64_t seed = 0;
-
-  std::size_t operator()(std::string_view name) const { return checksum(name, seed); }
-};
 
 template <class T>
 class SlotTable {

@@ -42,31 +42,32 @@ enum KeyFlag : std::uint8_t { kExpires = 1, kBound = 2 };
 
 }  // namespace
 
-void encode_value(Writer& writer, const Value& value) {
+void encode_value(Writer& writer, const ValueView& value) {
   if (value.is_integer()) {
     writer.u8(static_cast<std::uint8_t>(ValueKind::integer));
     writer.i64(value.as_integer());
     return;
   }
-  std::string scratch;
   writer.u8(static_cast<std::uint8_t>(value.is_raw() ? ValueKind::raw : ValueKind::text));
-  writer.bytes(value.text(scratch));
+  writer.bytes(value.text());
 }
 
-bool decode_value(Reader& reader, Value& value) {
+std::optional<ValueView> decode_value(Reader& reader) {
+  std::optional<ValueView> value;
   switch (static_cast<ValueKind>(reader.u8())) {
     case ValueKind::integer:
-      value = Value::integer(reader.i64());
-      return reader.ok();
+      value = ValueView::integer(reader.i64());
+      break;
     case ValueKind::raw:
-      value = Value::raw(std::string(reader.bytes()));
-      return reader.ok();
+      value = ValueView::raw(reader.bytes());
+      break;
     case ValueKind::text:
-      value = Value::string(reader.bytes());
+      value = ValueView::string(reader.bytes());
       // A canonical integer is never kept as text.
-      return reader.ok() && !value.is_integer();
+      if (value->is_integer()) return std::nullopt;
+      break;
   }
-  return false;
+  return reader.ok() ? value : std::nullopt;
 }
 
 void encode_grant(Writer& writer, const Grant& grant) {
@@ -88,53 +89,57 @@ bool sane(const Core& core, const Grant& grant) {
   return counted(core, grant.token) && grant.fence != 0 && grant.fence <= grant.token;
 }
 
-void encode_item(Writer& writer, const StoredObject& object) {
-  writer.bytes(object.name);
-  encode_value(writer, object.value);
-  writer.varint(object.created);
-  writer.varint(object.modified);
-  const bool expires = object.expiry.set() && !mutated(Mutation::snapshot_without_deadlines);
-  const bool bound = object.binding != nullptr;
-  writer.u8(static_cast<std::uint8_t>((expires ? kExpires : 0) | (bound ? kBound : 0)));
+void encode_item(Writer& writer, const Object& object) {
+  writer.bytes(object.name());
+  encode_value(writer, object.value());
+  writer.varint(object.created());
+  writer.varint(object.modified());
+  const Expiry expiry = object.expiry();
+  const Binding* binding = object.binding();
+  const bool expires = expiry.set() && !mutated(Mutation::snapshot_without_deadlines);
+  writer.u8(static_cast<std::uint8_t>((expires ? kExpires : 0) | (binding != nullptr ? kBound : 0)));
   if (expires) {
-    writer.i64(object.expiry.deadline.ms);
-    writer.i64(object.expiry.wall.ms);
+    writer.i64(expiry.deadline.ms);
+    writer.i64(expiry.wall.ms);
   }
-  if (!bound) return;
-  writer.varint(object.binding->session);
-  writer.varint(object.binding->bound_at);
+  if (binding == nullptr) return;
+  writer.varint(binding->session);
+  writer.varint(binding->bound_at);
 }
 
 bool decode_key(Reader& reader, Core& core, Slot slot) {
-  auto fresh = std::make_unique<StoredObject>();
-  fresh->name = reader.bytes();
-  if (!decode_value(reader, fresh->value)) return false;
-  fresh->created = reader.varint();
-  fresh->modified = reader.varint();
+  const std::string_view name = reader.bytes();
+  const auto value = decode_value(reader);
+  if (!value) return false;
+  const std::uint64_t created = reader.varint();
+  const std::uint64_t modified = reader.varint();
   const std::uint8_t flags = reader.u8();
+  Expiry expiry;
   if ((flags & kExpires) != 0) {
-    fresh->expiry.deadline.ms = reader.i64();
-    fresh->expiry.wall.ms = reader.i64();
-    if (!fresh->expiry.set()) return false;
+    expiry.deadline.ms = reader.i64();
+    expiry.wall.ms = reader.i64();
+    if (!expiry.set()) return false;
   }
+  Binding binding;
   if ((flags & kBound) != 0) {
-    const std::uint64_t session = reader.varint();
-    const std::uint64_t bound_at = reader.varint();
-    if (!counted(core, session) || !counted(core, bound_at)) return false;
-    fresh->binding = std::make_unique<Binding>(Binding{session, bound_at});
+    binding.session = reader.varint();
+    binding.bound_at = reader.varint();
+    if (!counted(core, binding.session) || !counted(core, binding.bound_at)) return false;
   }
   if (!reader.ok() || flags > (kExpires | kBound)) return false;
-  if (!counted(core, fresh->modified) || !counted(core, fresh->created)) return false;
-  if (fresh->created > fresh->modified) return false;
+  if (!counted(core, modified) || !counted(core, created) || created > modified) return false;
 
-  SlotState& state = core.change(slot);
-  if (state.keys.find(fresh->name) != nullptr) return false;
-  StoredObject& object = state.keys.add(std::move(fresh));
-  if (object.binding != nullptr) core.unbound.emplace_back(&object, slot);
-  core.schedule_key(object, slot);
-  core.memory += object_memory(object);
-  ++core.key_counts[slot.value];
-  ++core.totals.keys;
+  const std::uint64_t hash = core.hash_of(name);
+  if (core.change(slot).keys.find(name, hash) != KeyTable::kNone) return false;
+  Object::Pointer fresh = Object::make(name, *value, created);
+  fresh->touch(modified);
+  if (expiry.set()) fresh = fresh->set_expiry(expiry);
+  if ((flags & kBound) != 0) {
+    if (auto bound = fresh->bind(binding)) fresh = std::move(bound);
+  }
+  const Object& object = core.add(slot, std::move(fresh), hash);
+  if (object.binding() != nullptr) core.unbound.emplace_back(object.ending(), slot);
+  if (expiry.set()) core.schedule_key(object, slot);
   return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -42,8 +43,8 @@ enum class PartKind : std::uint8_t {
 struct Section {
   PartKind kind;
   // How many items the kind has in a slot that has these; `coordination` may be null.
-  std::size_t (*size)(const SlotTable<StoredObject>* keys, const Coordination* coordination);
-  void (*encode)(Writer& writer, std::size_t position, const SlotTable<StoredObject>* keys,
+  std::size_t (*size)(const KeyTable* keys, const Coordination* coordination);
+  void (*encode)(Writer& writer, std::size_t position, const KeyTable* keys,
                  const Coordination* coordination, std::uint8_t format);
   // Adds the item to the slot, indexes and schedules it. False: the bytes make no sense; the
   // keyspace is then to be thrown away.
@@ -55,7 +56,7 @@ std::span<const Section> sections();
 // Null if it is no section's.
 const Section* find_section(PartKind kind);
 
-void encode_item(Writer& writer, const StoredObject& object);
+void encode_item(Writer& writer, const Object& object);
 void encode_item(Writer& writer, const GuardFloor& guard);
 void encode_item(Writer& writer, const OnceEntry& entry, std::uint8_t format);
 
@@ -84,8 +85,9 @@ std::string encode_removals(const Removals& removals);
 bool decode_removals(Reader& reader, Core& core);
 
 // For what other files encode and decode.
-void encode_value(Writer& writer, const Value& value);
-bool decode_value(Reader& reader, Value& value);
+void encode_value(Writer& writer, const ValueView& value);
+// Of the reader's bytes. Nothing: they make no sense.
+std::optional<ValueView> decode_value(Reader& reader);
 void encode_origin(Writer& writer, const Origin& origin);
 Origin decode_origin(Reader& reader);
 // A revision that was counted: at least 1, at most the shard's.

@@ -9,7 +9,7 @@
 namespace holdfast::keyspace {
 namespace {
 
-using Keys = SlotTable<StoredObject>;
+using Keys = KeyTable;
 
 // A kind whose items lie in one of a slot's tables of coordination objects.
 template <auto kTable, auto kDecode>
@@ -27,7 +27,7 @@ constexpr Section section_of(PartKind kind) {
 
 constexpr Section kKeys = {
     PartKind::keys,
-    [](const Keys* keys, const Coordination*) { return keys == nullptr ? 0 : keys->size(); },
+    [](const Keys* keys, const Coordination*) { return keys == nullptr ? std::size_t{0} : keys->size(); },
     [](Writer& writer, std::size_t position, const Keys* keys, const Coordination*, std::uint8_t) {
       encode_item(writer, keys->at(position));
     },

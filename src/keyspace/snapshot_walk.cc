@@ -40,7 +40,7 @@ void SnapshotWalk::before_change(const Core& core, Slot slot) {
   detached_.erase(number);
 }
 
-void SnapshotWalk::detach_keys(Slot slot, SlotTable<StoredObject>& keys) {
+void SnapshotWalk::detach_keys(Slot slot, KeyTable& keys) {
   const std::uint32_t number = slot.value;
   // Detached already: the keys there now came after the beginning.
   if (!needs(number) || detached_.contains(number)) return;
@@ -95,9 +95,8 @@ bool SnapshotWalk::next_part(const Core& core, Part& part) {
 
 bool SnapshotWalk::encode_part(const Core& core, std::uint32_t slot, Place& place,
                                Part& part) const {
-  const SlotTable<StoredObject>* keys = keys_of(core, slot);
-  const SlotState* state = core.slots[slot].get();
-  const Coordination* coordination = state == nullptr ? nullptr : state->coordination.get();
+  const KeyTable* keys = keys_of(core, slot);
+  const Coordination* coordination = core.slots[slot].coordination.get();
   for (; place.section < sections().size(); ++place.section, place.item = 0) {
     const Section& section = sections()[place.section];
     const std::size_t size = section.size(keys, coordination);
@@ -120,11 +119,10 @@ bool SnapshotWalk::encode_part(const Core& core, std::uint32_t slot, Place& plac
   return false;
 }
 
-const SlotTable<StoredObject>* SnapshotWalk::keys_of(const Core& core, std::uint32_t slot) const {
+const KeyTable* SnapshotWalk::keys_of(const Core& core, std::uint32_t slot) const {
   const auto detached = detached_.find(slot);
   if (detached != detached_.end()) return &detached->second;
-  const SlotState* state = core.slots[slot].get();
-  return state == nullptr ? nullptr : &state->keys;
+  return &core.slots[slot].keys;
 }
 
 void SnapshotWalk::give(std::string& chunk, const Part& part) {

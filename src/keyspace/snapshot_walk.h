@@ -23,7 +23,7 @@ class SnapshotWalk {
 
   void before_change(const Core& core, Slot slot);
   // The slot's keys are gone from the keyspace; takes the table if the walk still needs it.
-  void detach_keys(Slot slot, SlotTable<StoredObject>& keys);
+  void detach_keys(Slot slot, KeyTable& keys);
   // Empty: everything has been given out.
   std::string next_chunk(const Core& core, std::size_t target);
   std::size_t backlog() const { return backlog_bytes_; }
@@ -43,7 +43,7 @@ class SnapshotWalk {
   bool needs(std::uint32_t slot) const;
   // Encodes one part of the slot from `place` on and moves it; false if nothing is left.
   bool encode_part(const Core& core, std::uint32_t slot, Place& place, Part& part) const;
-  const SlotTable<StoredObject>* keys_of(const Core& core, std::uint32_t slot) const;
+  const KeyTable* keys_of(const Core& core, std::uint32_t slot) const;
   bool next_part(const Core& core, Part& part);
   void give(std::string& chunk, const Part& part);
 
@@ -59,7 +59,7 @@ class SnapshotWalk {
   std::vector<bool> saved_;  // per slot: its pre-image is in the backlog
   std::map<std::uint32_t, std::deque<Part>> backlog_;
   std::size_t backlog_bytes_ = 0;
-  std::map<std::uint32_t, SlotTable<StoredObject>> detached_;
+  std::map<std::uint32_t, KeyTable> detached_;
 };
 
 }  // namespace holdfast::keyspace

@@ -15,12 +15,14 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "keyspace/cache.h"
 #include "keyspace/cache_state.h"
 #include "keyspace/deadlines.h"
 #include "keyspace/feed_state.h"
 #include "keyspace/guard.h"
 #include "keyspace/holding_state.h"
+#include "keyspace/key_table.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/latch.h"
 #include "keyspace/notice.h"
@@ -34,11 +36,6 @@ namespace holdfast::keyspace {
 
 class SnapshotWalk;
 class SnapshotLoader;
-
-struct StoredObject : Object, Timed {
-  std::uint32_t position = 0;
-  std::unique_ptr<Binding> binding;  // null: it ends with no session
-};
 
 struct GuardFloor {
   std::string name;  // of the lock
@@ -93,10 +90,10 @@ struct Coordination {
 };
 
 struct SlotState {
-  explicit SlotState(std::uint64_t hash_seed) : keys(hash_seed) {}
-
-  SlotTable<StoredObject> keys;
+  KeyTable keys;
   std::unique_ptr<Coordination> coordination;
+
+  bool empty() const { return keys.empty() && coordination == nullptr; }
 };
 
 // How many there are; a snapshot says it in advance, a load checks it at the end.
@@ -114,20 +111,46 @@ struct Core {
   explicit Core(std::uint64_t seed);
   ~Core();
 
-  // The hook before any change in the slot. Creates the slot's state if there is none.
+  // The hook before any change in the slot.
   SlotState& change(Slot slot);
   Coordination& change_coordination(Slot slot);
   // Null if the slot has none.
-  SlotState* look(Slot slot) const { return slots[slot.value].get(); }
   Coordination* look_coordination(Slot slot) const;
+  std::uint32_t position_of(Key key) const {
+    CHECK(key.slot.value < kSlotCount);
+    return slots[key.slot.value].keys.find(key.name, hash_of(key.name));
+  }
+  // Null if there is none.
+  const Object* find(Key key) const {
+    const std::uint32_t position = position_of(key);
+    return position == KeyTable::kNone ? nullptr : &slots[key.slot.value].keys.at(position);
+  }
+  // Adds a key that is not there, and counts it. After change().
+  Object& add(Slot slot, Object::Pointer object, std::uint64_t hash);
+  // Does to the key at that position what `change` does, which returns what changes of an object
+  // return; counts what it takes.
+  template <class Change>
+  Object& alter(KeyTable& keys, std::uint32_t position, const Change& change) {
+    Object* object = &keys.at(position);
+    memory -= object->memory();
+    if (Object::Pointer fresh = change(*object)) object = &keys.replace(position, std::move(fresh));
+    memory += object->memory();
+    return *object;
+  }
+  // The key is gone. What it took itself is the caller's to subtract: it may be a husk already.
+  void drop(Slot slot, Object& object);
 
   std::uint64_t next_revision() { return ++revision; }
   // Whether anything is known of keys beside them (cache_state.h).
   bool caching() const;
-  void schedule_key(StoredObject& object, Slot slot);
+  // As its expiry says, which is set.
+  void schedule_key(const Object& object, Slot slot);
+  // It is scheduled no more.
+  void cancel_key(const Object& object);
 
   const std::uint64_t hash_seed;
-  std::vector<std::unique_ptr<SlotState>> slots;
+  const NameHash hash_of{hash_seed};
+  std::vector<SlotState> slots;
   std::vector<std::uint32_t> key_counts;  // per slot, for scans over mostly empty slots
   Removals removals;
   Deadlines deadlines;
@@ -136,7 +159,7 @@ struct Core {
   Notices notices;
   std::set<std::uint64_t> sessions_ending;
   std::vector<SessionChange> session_changes;
-  std::vector<std::pair<StoredObject*, Slot>> unbound;  // while a snapshot is loaded
+  std::vector<std::pair<Ending*, Slot>> unbound;  // while a snapshot is loaded
   Feeds feeds;
   CacheLists caches;
   Totals totals;
@@ -169,9 +192,8 @@ struct Keyspace::State {
 
 // Counts one revision. `ended`: by itself, not by a command. REQUIRES: the object is in the slot's
 // table.
-void remove_key(Core& core, Slot slot, StoredObject& object, bool ended);
+void remove_key(Core& core, Slot slot, Object& object, bool ended);
 
-std::size_t object_memory(const StoredObject& object);
 std::size_t holding_memory(const Holding& holding);
 std::size_t waiter_memory(const Waiter& waiter);
 std::size_t guard_memory(const GuardFloor& guard);

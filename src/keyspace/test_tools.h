@@ -159,8 +159,8 @@ inline std::string listing(const Keyspace& keyspace) {
   std::string text;
   keyspace.for_each([&](const Object& object) {
     text +=
-        fmt::format("{}={} [{} {}] {} {}\n", object.name, object.value.to_string(), object.created,
-                    object.modified, object.expiry.deadline.ms, object.value.encoding());
+        fmt::format("{}={} [{} {}] {} {}\n", object.name(), object.value().to_string(), object.created(),
+                    object.modified(), object.expiry().deadline.ms, object.value().encoding());
     return true;
   });
   return text;

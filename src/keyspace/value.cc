@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "base/check.h"
 #include "keyspace/sizes.h"
@@ -14,8 +15,6 @@ namespace {
 
 // Up to this length a string is "embstr"; programs look at it, so it is Redis' number.
 constexpr std::size_t kEmbeddedLength = 44;
-// Memory of an overwritten value is given back if at least this much of it would lie idle.
-constexpr std::size_t kIdleBytes = 256;
 
 // The number, if printing it gives the same text again.
 std::optional<std::int64_t> canonical_integer(std::string_view text) {
@@ -41,73 +40,64 @@ std::string_view type_name(Type type) {
   fail(__FILE__, __LINE__, "type", "unknown type");
 }
 
-Value Value::string(std::string_view text) {
-  Value value;
-  value.assign(text);
-  return value;
+ValueView ValueView::string(std::string_view text) {
+  const auto number = canonical_integer(text);
+  return number ? integer(*number) : plain(text);
 }
 
-Value Value::integer(std::int64_t number) {
-  Value value;
-  value.data_ = number;
-  return value;
+std::int64_t ValueView::as_integer() const {
+  CHECK(is_integer());
+  return number_;
 }
 
-Value Value::raw(std::string text) {
-  Value value;
-  value.data_ = std::move(text);
-  value.raw_ = true;
-  return value;
-}
-
-void Value::assign(std::string_view text) {
-  raw_ = false;
-  if (const auto number = canonical_integer(text)) {
-    data_ = *number;
-    return;
-  }
-  auto* held = std::get_if<std::string>(&data_);
-  if (held == nullptr) {
-    data_ = std::string(text);
-  } else if (held->capacity() > 2 * text.size() + kIdleBytes) {
-    std::string(text).swap(*held);  // an assignment could keep the old memory
-  } else {
-    held->assign(text);
-  }
-}
-
-std::string& Value::edit() {
-  if (is_integer()) data_ = to_string();
-  raw_ = true;
-  return std::get<std::string>(data_);
-}
-
-std::string_view Value::text(std::string& scratch) const {
-  if (const auto* held = std::get_if<std::string>(&data_)) return *held;
+std::string_view ValueView::text(std::string& scratch) const {
+  if (!is_integer()) return text_;
   char digits[24];
-  const auto printed = std::to_chars(digits, digits + sizeof(digits), as_integer());
+  const auto printed = std::to_chars(digits, digits + sizeof(digits), number_);
   scratch.assign(digits, printed.ptr);
   return scratch;
 }
 
-std::string Value::to_string() const {
+std::string_view ValueView::text() const {
+  CHECK(!is_integer());
+  return text_;
+}
+
+std::string ValueView::to_string() const {
   std::string scratch;
   return std::string(text(scratch));
 }
 
-std::size_t Value::length() const {
-  if (const auto* held = std::get_if<std::string>(&data_)) return held->size();
-  return fmt::formatted_size("{}", as_integer());
+std::size_t ValueView::length() const {
+  return is_integer() ? fmt::formatted_size("{}", number_) : text_.size();
 }
 
-std::string_view Value::encoding() const {
+std::string_view ValueView::encoding() const {
   if (is_integer()) return "int";
-  return !raw_ && length() <= kEmbeddedLength ? "embstr" : "raw";
+  return !is_raw() && text_.size() <= kEmbeddedLength ? "embstr" : "raw";
 }
 
-std::size_t Value::memory() const {
-  const auto* held = std::get_if<std::string>(&data_);
-  return held == nullptr ? 0 : outside_bytes(*held);
+Value::Value(const ValueView& view) : is_integer_(view.is_integer()), is_raw_(view.is_raw()) {
+  if (is_integer_) {
+    number_ = view.as_integer();
+  } else {
+    text_ = view.text();
+  }
 }
+
+Value Value::raw(std::string text) {
+  Value value;
+  value.text_ = std::move(text);
+  value.is_integer_ = false;
+  value.is_raw_ = true;
+  return value;
+}
+
+ValueView Value::view() const {
+  if (is_integer_) return ValueView::integer(number_);
+  return is_raw_ ? ValueView::raw(text_) : ValueView::plain(text_);
+}
+
+std::size_t Value::memory() const { return outside_bytes(text_); }
 
 }  // namespace holdfast::keyspace

@@ -3,47 +3,51 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <string>
 
 namespace holdfast::keyspace {
 namespace {
 
 TEST(Value, CanonicalIntegersAreKeptAsNumbers) {
   for (const char* text : {"0", "42", "-7", "9223372036854775807", "-9223372036854775808"}) {
-    EXPECT_TRUE(Value::string(text).is_integer()) << text;
-    EXPECT_EQ(Value::string(text).to_string(), text);
-    EXPECT_EQ(Value::string(text).encoding(), "int");
-    EXPECT_EQ(Value::string(text).length(), std::string_view(text).size());
+    EXPECT_TRUE(ValueView::string(text).is_integer()) << text;
+    EXPECT_EQ(ValueView::string(text).to_string(), text);
+    EXPECT_EQ(ValueView::string(text).encoding(), "int");
+    EXPECT_EQ(ValueView::string(text).length(), std::string_view(text).size());
   }
 }
 
 TEST(Value, OtherTextStaysText) {
   for (const char* text : {"", "-", "-0", "042", "+1", " 1", "1 ", "1.0", "9223372036854775808",
                            "-9223372036854775809", "00000000000000000000001"}) {
-    EXPECT_FALSE(Value::string(text).is_integer()) << text;
-    EXPECT_EQ(Value::string(text).to_string(), text);
+    EXPECT_FALSE(ValueView::string(text).is_integer()) << text;
+    EXPECT_EQ(ValueView::string(text).to_string(), text);
   }
-  EXPECT_FALSE(Value::string(std::string("1\0", 2)).is_integer());
+  EXPECT_FALSE(ValueView::string(std::string_view("1\0", 2)).is_integer());
 }
 
 TEST(Value, EncodingIsEmbeddedUpTo44BytesAndRawAfterAnEdit) {
-  EXPECT_EQ(Value::string(std::string(44, 'x')).encoding(), "embstr");
-  EXPECT_EQ(Value::string(std::string(45, 'x')).encoding(), "raw");
-  Value value = Value::string("12");
-  value.edit() += "3";
-  EXPECT_EQ(value.to_string(), "123");
-  EXPECT_EQ(value.encoding(), "raw");
-  EXPECT_FALSE(value.is_integer());
-  value.assign("123");
-  EXPECT_EQ(value, Value::integer(123));
+  const std::string embedded(44, 'x');
+  const std::string longer(45, 'x');
+  EXPECT_EQ(ValueView::string(embedded).encoding(), "embstr");
+  EXPECT_EQ(ValueView::string(longer).encoding(), "raw");
+  const ValueView edited = ValueView::raw("123");
+  EXPECT_EQ(edited.to_string(), "123");
+  EXPECT_EQ(edited.encoding(), "raw");
+  EXPECT_FALSE(edited.is_integer());
+  EXPECT_NE(edited, ValueView::string("123"));
+  EXPECT_EQ(ValueView::string("123"), ValueView::integer(123));
 }
 
-TEST(Value, OverwritingReusesMemoryButGivesBackMuchOfIt) {
-  Value value = Value::string(std::string(1000, 'x'));
-  const std::size_t before = value.memory();
-  value.assign(std::string(900, 'y'));
-  EXPECT_EQ(value.memory(), before);
-  value.assign("short");
-  EXPECT_EQ(value.memory(), 0u);
+TEST(Value, AnOwnedOneIsWhatItWasMadeOf) {
+  for (const ValueView view : {ValueView::integer(-7), ValueView::string("text"),
+                               ValueView::raw("12"), ValueView::raw("")}) {
+    EXPECT_EQ(Value(view).view(), view);
+  }
+  EXPECT_EQ(Value::raw("12").view(), ValueView::raw("12"));
+  EXPECT_EQ(Value().view(), ValueView::integer(0));
+  EXPECT_EQ(Value::integer(5).memory(), 0u);
+  EXPECT_GE(Value::string(std::string(1000, 'x')).memory(), 1000u);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ constexpr std::size_t kErrorKinds = 128;
 }  // namespace
 
 void Metrics::count_rejected(const commands::CommandSpec* spec, std::string_view reply) {
-  if (spec != nullptr) ++by_command_[spec].rejected;
+  if (spec != nullptr) ++count_of(*spec).rejected;
   count_error(reply);
 }
 
@@ -20,11 +20,21 @@ void Metrics::count_answer(const commands::CommandSpec* spec, Duration took,
   if (failed) count_error(reply);
   ++commands;
   if (spec == nullptr) return;
-  CommandCount& count = by_command_[spec];
+  CommandCount& count = count_of(*spec);
   ++count.calls;
   count.usec += static_cast<std::uint64_t>(took.us());
   count.took.add(took);
   if (failed) ++count.failed;
+}
+
+CommandCount& Metrics::count_of(const commands::CommandSpec& spec) {
+  if (places_.empty()) places_.resize(commands::all_commands().size());
+  std::uint32_t& place = places_[commands::row_of(spec)];
+  if (place == 0) {
+    by_command_.emplace_back(&spec, CommandCount{});
+    place = static_cast<std::uint32_t>(by_command_.size());
+  }
+  return by_command_[place - 1].second;
 }
 
 void Metrics::count_error(std::string_view reply) {

@@ -11,7 +11,8 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/time.h"
 #include "commands/command_table.h"
@@ -55,9 +56,9 @@ class Metrics {
   double output_kbps() const;
   void reset();
 
-  const std::unordered_map<const commands::CommandSpec*, CommandCount>& by_command() const {
-    return by_command_;
-  }
+  using CommandCounts = std::vector<std::pair<const commands::CommandSpec*, CommandCount>>;
+  // Of those that were counted, in the order in which they first were.
+  const CommandCounts& by_command() const { return by_command_; }
   // By the first word of the error.
   const std::map<std::string, std::uint64_t, std::less<>>& by_error() const { return by_error_; }
 
@@ -70,12 +71,14 @@ class Metrics {
   };
   static constexpr std::size_t kSamples = 16;
 
+  CommandCount& count_of(const commands::CommandSpec& spec);
   void count_error(std::string_view reply);
   double rate(std::uint64_t Sample::* counter) const;
 
   std::array<Sample, kSamples> samples_{};
   std::size_t newest_ = 0;
-  std::unordered_map<const commands::CommandSpec*, CommandCount> by_command_;
+  CommandCounts by_command_;
+  std::vector<std::uint32_t> places_;  // by the command's row: where by_command_ has it, from 1
   std::map<std::string, std::uint64_t, std::less<>> by_error_;
 };
 

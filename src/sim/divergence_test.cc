@@ -73,12 +73,12 @@ class Divergent : public ::testing::TestWithParam<std::uint64_t> {
   void flip(MachineId node, int bit) {
     const keyspace::Object* found = nullptr;
     replica(node).keyspace().for_each([&](const keyspace::Object& object) {
-      if (object.name == "key7") found = &object;
+      if (object.name() == "key7") found = &object;
       return found == nullptr;
     });
     ASSERT_NE(found, nullptr);
     std::string scratch;
-    const std::string_view text = found->value.text(scratch);
+    const std::string_view text = found->value().text(scratch);
     ASSERT_EQ(text, "value");
     auto* bytes = const_cast<char*>(text.data());
     bytes[2] = static_cast<char>(bytes[2] ^ (1 << bit));

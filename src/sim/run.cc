@@ -35,7 +35,7 @@ constexpr Duration kCalm = seconds(4);
 workload::Finals finals_of(const keyspace::Keyspace& keyspace) {
   workload::Finals finals;
   keyspace.for_each([&](const keyspace::Object& object) {
-    finals.emplace(object.name, object.value.to_string());
+    finals.emplace(object.name(), object.value().to_string());
     return true;
   });
   return finals;
