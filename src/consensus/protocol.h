@@ -62,6 +62,9 @@ struct Received {
 struct Propose {
   EntryKind kind = EntryKind::batch;
   SharedBytes payload;
+  // Somebody at another node waits for it, and may look there at once: the news of its commit does not wait
+  // (ProtocolOptions::commit_notice).
+  bool waited_for_elsewhere = false;
 };
 
 // The write of this name, and all before it, are durable.

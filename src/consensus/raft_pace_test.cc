@@ -74,6 +74,18 @@ TEST(RaftPace, whoever_missed_the_entry_with_the_news_hears_it_all_the_same) {
   EXPECT_EQ(cluster.commit(3), cluster.commit(1));
 }
 
+TEST(RaftPace, what_somebody_waits_for_elsewhere_is_told_at_once) {
+  Cluster cluster = unhurried();
+  settle(cluster);
+  cluster.propose(1, "a");
+  cluster.input(1, Propose{.payload = SharedBytes(std::string("b")), .waited_for_elsewhere = true});
+  cluster.stabilize();
+  EXPECT_EQ(cluster.commit(3), cluster.commit(1));
+  cluster.propose(1, "c");
+  cluster.stabilize();
+  EXPECT_EQ(cluster.commit(3), cluster.commit(1) - 1);
+}
+
 TEST(RaftPace, reads_gather_while_a_round_is_under_way_and_its_answer_begins_theirs) {
   Cluster cluster = unhurried();
   settle(cluster);

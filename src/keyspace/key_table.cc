@@ -49,6 +49,30 @@ std::uint32_t KeyTable::find(std::string_view name, std::uint64_t hash) const {
   return kNone;
 }
 
+void KeyTable::fetch_index(std::uint64_t hash) const {
+  if (capacity_ == 0) return;
+  __builtin_prefetch(indexed() ? static_cast<const void*>(index() + home(tag(hash), rest(hash)))
+                               : static_cast<const void*>(words()));
+}
+
+void KeyTable::fetch_key(std::uint64_t hash) const {
+  const std::uint64_t wanted = tag(hash);
+  const std::uint64_t* const words = this->words();
+  if (!indexed()) {
+    for (std::uint32_t i = 0; i < size_; ++i) {
+      if (tag(words[i]) == wanted) return __builtin_prefetch(object(words[i]));
+    }
+    return;
+  }
+  const std::uint32_t* const index = this->index();
+  const std::uint32_t mask = position_mask();
+  const std::uint32_t wanted_rest = rest(hash);
+  for (std::uint32_t place = home(wanted, wanted_rest); index[place] != 0; place = after(place)) {
+    if ((index[place] & ~mask) != wanted_rest) continue;
+    return __builtin_prefetch(object(words[(index[place] & mask) - 1]));
+  }
+}
+
 Object& KeyTable::add(Object::Pointer object, std::uint64_t hash, const NameHash& hashes) {
   CHECK(size_ < kMostKeys);
   if (size_ == capacity_) resize(grown(capacity_), hashes);

@@ -39,6 +39,10 @@ class KeyTable {
   // The position of the key; kNone: it is not there. `hash`: of the name; each of these is told the
   // same function.
   std::uint32_t find(std::string_view name, std::uint64_t hash) const;
+  // The two steps of a find that wait for memory, ahead of it: where the key's place is noted, and then,
+  // when that has come, the key.
+  void fetch_index(std::uint64_t hash) const;
+  void fetch_key(std::uint64_t hash) const;
   // REQUIRES: there is none of that name.
   Object& add(Object::Pointer object, std::uint64_t hash, const NameHash& hashes);
   // Another piece of the same name in its place.

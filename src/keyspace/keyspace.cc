@@ -1,5 +1,7 @@
 #include "keyspace/keyspace.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/check.h"
@@ -156,6 +158,24 @@ std::uint64_t Keyspace::next_revision() { return state_->core.next_revision(); }
 // ---- keys
 
 const Object* Keyspace::find(Key key) const { return state_->core.find(key); }
+
+// Each pass asks for what the next one touches, for all keys before it touches that of the first.
+void Keyspace::fetch_ahead(std::span<const Key> keys) const {
+  constexpr std::size_t kTogether = 32;
+  struct Way {
+    const KeyTable* table;
+    std::uint64_t hash;
+  };
+  std::array<Way, kTogether> ways;
+  const Core& core = state_->core;
+  keys = keys.first(std::min(keys.size(), kTogether));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    ways[i] = {&core.slots[keys[i].slot.value].keys, core.hash_of(keys[i].name)};
+    __builtin_prefetch(ways[i].table);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) ways[i].table->fetch_index(ways[i].hash);
+  for (std::size_t i = 0; i < keys.size(); ++i) ways[i].table->fetch_key(ways[i].hash);
+}
 
 std::size_t Keyspace::size() const { return state_->core.totals.keys; }
 std::size_t Keyspace::expiring() const { return state_->core.deadlines.keys(); }

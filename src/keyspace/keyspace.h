@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,6 +94,8 @@ class Keyspace {
   // ---- keys. `find` also returns a key that is past its deadline: the caller decides (commands/
   // context.h does, for all commands alike).
   const Object* find(Key key) const;
+  // That these keys will be looked up soon: what that needs of memory is fetched meanwhile.
+  void fetch_ahead(std::span<const Key> keys) const;
   std::size_t size() const;      // keys, due ones included
   std::size_t expiring() const;  // keys with an expiry
   // Sets the value; creates the key if absent. A new key has no expiry; an existing one keeps its

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
 #include "base/prng.h"
@@ -335,6 +336,23 @@ TEST(Scan, CursorsWithoutSenseEndIt) {
   EXPECT_EQ(keyspace.scan(UINT64_MAX, 10, ignore), 0u);
   EXPECT_EQ(keyspace.scan((std::uint64_t{1} << 53) - 1, 10, ignore), 0u);
   EXPECT_EQ(keyspace.scan(16383, 10, ignore), 0u);
+}
+
+// It is a hint: whatever is named, nothing changes.
+TEST(Keyspace, WhatIsFetchedAheadMayBeThereOrNot) {
+  Keyspace keyspace(1);
+  std::vector<std::string> names;
+  for (int i = 0; i < 100; ++i) names.push_back("{slot}" + std::to_string(i));
+  std::vector<Key> keys;
+  for (const std::string& name : names) keys.push_back({name, Slot(7)});
+  keyspace.fetch_ahead({});
+  keyspace.fetch_ahead(keys);  // an empty slot
+  for (int i = 0; i < 3; ++i) keyspace.put_text(keys[static_cast<std::size_t>(i)], "v");
+  keyspace.fetch_ahead(keys);  // one without an index
+  for (std::size_t i = 0; i < 60; ++i) keyspace.put_text(keys[i], "v");
+  const std::uint64_t digest = keyspace.digest();
+  for (std::size_t i = 0; i < keys.size(); ++i) keyspace.fetch_ahead(std::span(keys).subspan(i));
+  EXPECT_EQ(keyspace.digest(), digest);
 }
 
 }  // namespace

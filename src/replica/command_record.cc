@@ -93,6 +93,17 @@ Result<void> decode_record(std::string_view bytes, CommandRecord& record) {
   return {};
 }
 
+std::string_view key_hint(std::string_view bytes) {
+  Reader reader(bytes);
+  reader.u8();
+  get_origin(reader);
+  const bool single = reader.varint() == 0 && reader.varint() == 1 && reader.varint() >= 2;
+  if (!single) return {};
+  reader.bytes();
+  const std::string_view word = reader.bytes();
+  return reader.ok() ? word : std::string_view();
+}
+
 Result<Origin> decode_origin(std::string_view bytes) {
   Reader reader(bytes);
   reader.u8();

@@ -56,5 +56,21 @@ TEST(CommandRecord, RefusesWhatIsDamaged) {
   }
 }
 
+TEST(CommandRecord, HintsAtTheKeyOfASingleCommand) {
+  std::string bytes;
+  encode_command(0, {NodeId(1), Incarnation(2), ConnectionId(3), 4}, {"SET", "key", "value"}, bytes);
+  EXPECT_EQ(key_hint(bytes), "key");
+  for (std::size_t size = 0; size < bytes.size(); ++size) key_hint(bytes.substr(0, size));
+  bytes.clear();
+  encode_command(0, {NodeId(1), Incarnation(2), ConnectionId(3), 4}, {"DBSIZE"}, bytes);
+  EXPECT_EQ(key_hint(bytes), "");
+  CommandRecord exec;
+  exec.flags = kTransaction;
+  exec.commands = {{"SET", "a", "1"}, {"SET", "b", "2"}};
+  bytes.clear();
+  encode_record(exec, bytes);
+  EXPECT_EQ(key_hint(bytes), "");
+}
+
 }  // namespace
 }  // namespace holdfast::replica

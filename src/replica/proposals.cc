@@ -12,12 +12,13 @@ Turn& Proposals::open() {
   return gathered_.back();
 }
 
-void Proposals::add_write(std::string_view record) {
+void Proposals::add_write(std::string_view record, bool from_elsewhere) {
   Turn* turn = &open();
   if (!turn->writes.empty() && turn->writes.bytes() + record.size() > batch_bytes_) {
     turn = &gathered_.emplace_back();
   }
   turn->entry = true;
+  turn->from_elsewhere = turn->from_elsewhere || from_elsewhere;
   turn->items.push_back({true, turn->writes.add(record), record.size()});
 }
 

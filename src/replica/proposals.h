@@ -30,6 +30,7 @@ struct Turn {
   BatchWriter writes;
   std::string reads;  // records of the reads, one after the other
   std::vector<TurnItem> items;
+  bool from_elsewhere = false;  // has commands of other nodes' clients
   bool entry = false;  // became (or is to become) a log entry, perhaps an empty one: a pulse
 
   // The record of an item, wherever it lies by now.
@@ -56,7 +57,8 @@ class Proposals {
  public:
   explicit Proposals(std::uint64_t batch_bytes) : batch_bytes_(batch_bytes) {}
 
-  void add_write(std::string_view record);
+  // `from_elsewhere`: of another node's client.
+  void add_write(std::string_view record, bool from_elsewhere = false);
   void add_read(std::string_view record);
 
   // The turns gathered and not yet proposed, in order; at least one if anything was added.

@@ -108,7 +108,8 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   if (const auto refusal = write ? s.refusal_for_room() : std::nullopt) return *refusal;
   const auto origin = decode_origin(record);
   if (!origin.ok()) return Accepted::not_leader;
-  if (origin->node != s.options.protocol.self) {
+  const bool from_elsewhere = origin->node != s.options.protocol.self;
+  if (from_elsewhere) {
     CommandRecord decoded;
     if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write)) {
       return Accepted::not_leader;
@@ -118,7 +119,7 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
     if (write && level_needed(decoded) > s.machine.level()) return Accepted::busy;
   }
   if (write) {
-    s.proposals.add_write(record);
+    s.proposals.add_write(record, from_elsewhere);
   } else {
     s.proposals.add_read(record);
   }
@@ -208,7 +209,9 @@ bool Replica::State::propose(Turn turn) {
                                                  .expire_bound = options.expire_bound,
                                                  .random = prng.next()}));
   consensus::Effects effects;
-  engine->step(now, consensus::Propose{.payload = turn.payload}, effects);
+  engine->step(
+      now, consensus::Propose{.payload = turn.payload, .waited_for_elsewhere = turn.from_elsewhere},
+      effects);
   CHECK(effects.proposed.has_value(), "the engine leaves a proposal without an answer");
   const bool taken = !effects.proposed->refusal;
   if (!taken) {

@@ -72,7 +72,9 @@ struct Replica::State final : DurabilityView {
   bool lets_others_begin();
   void apply_committed();
   void apply_entry(const consensus::Entry& entry);
+  void fetch_ahead(std::string_view record);
   void apply_as_follower(std::string_view payload);
+  void apply_one(std::string_view record);
   void apply_own(const Turn& turn);
   void run_ready_reads();
   void run_reads_in_entry();
@@ -249,6 +251,7 @@ struct Replica::State final : DurabilityView {
   // Reused buffers.
   consensus::Effects effects_buffer;
   std::string reply;
+  std::vector<keyspace::Key> keys_ahead;
   std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
 

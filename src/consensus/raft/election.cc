@@ -125,6 +125,7 @@ void Raft::become_leader() {
   }
   heartbeat_deadline_ = elapsed_ + options_.heartbeat_interval;
   commit_notice_at_ = Instant::never();
+  waited_for_ = {};
   held_pre_vote_.reset();
   round_times_.clear();
   leases_void_ = false;

@@ -246,6 +246,7 @@ class Raft final : public Protocol {
   Instant heartbeat_deadline_;
   Instant commit_notice_at_ = Instant::never();  // when everybody is to know of a commit up to …
   Index untold_commit_;                          // … this
+  Index waited_for_;  // the newest entry that somebody at another node waits for
   Reads reads_;
   Instant read_round_began_at_;  // on the host's clock
   NodeId transfer_to_;           // 0: none under way

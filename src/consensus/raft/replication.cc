@@ -27,6 +27,7 @@ void Raft::on(Propose&& input) {
   } else {
     uncommitted_bytes_ += input.payload.size();
     append_own(input.kind, std::move(input.payload));
+    if (input.waited_for_elsewhere) waited_for_ = log_.last();
     answer.index = log_.last();
     answer.epoch = promise_;
   }
@@ -141,6 +142,7 @@ void Raft::update_commit() {
     return;
   }
   const bool first_of_epoch = commit_ < own_first_;
+  const bool waited_for = commit_ < waited_for_;
   commit_to(reached);
   if (first_of_epoch) {
     reads_.gather_postponed(commit_);
@@ -152,7 +154,8 @@ void Raft::update_commit() {
     commit_notice_at_ = elapsed_ + options_.commit_notice;
     untold_commit_ = commit_;
   }
-  if (options_.commit_notice == Duration{}) tell_commit();
+  if (waited_for) untold_commit_ = commit_;
+  if (waited_for || options_.commit_notice == Duration{}) tell_commit();
   continue_change();
 }
 
