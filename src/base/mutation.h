@@ -129,6 +129,8 @@ enum class Mutation : std::uint8_t {
   keeping_unconfirmed,
   kept_after_end_proposed,
   bound_keys_survive,
+  session_holds_survive,
+  session_holds_timed,
   ifrev_compares_created,
   throttle_counts_refused,
   latch_counts_owner_twice,

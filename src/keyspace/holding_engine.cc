@@ -443,6 +443,10 @@ std::size_t end_session_holdings(Core& core, std::uint64_t session, ClusterTime 
     } else {
       Hold& hold = *depends->holds.begin()->second;
       core.change(hold.holding->slot);
+      if (mutated(Mutation::session_holds_survive)) {
+        set_end(core, hold, now.plus_ms(3'600'000), 0);
+        continue;
+      }
       hand_over(core, hold, Loss::session, now);
     }
   }
@@ -530,9 +534,10 @@ void schedule_holding(Core& core, Holding& holding) {
 }
 
 void schedule_hold(Core& core, Hold& hold) {
-  if (hold.session != 0) return core.deadlines.cancel(hold, DeadlineKind::hold);
-  core.deadlines.schedule({hold.grant.deadline, hold.grant.token, hold.holding->slot,
-                           DeadlineKind::hold, &hold});
+  const bool timed = mutated(Mutation::session_holds_timed);
+  if (hold.session != 0 && !timed) return core.deadlines.cancel(hold, DeadlineKind::hold);
+  const ClusterTime end = hold.session != 0 ? hold.since.plus_ms(1000) : hold.grant.deadline;
+  core.deadlines.schedule({end, hold.grant.token, hold.holding->slot, DeadlineKind::hold, &hold});
 }
 
 void schedule_waiter(Core& core, Waiter& waiter) {
