@@ -28,6 +28,11 @@ struct RegisterModel {
 
   bool apply(const Step& step, State& state) const;
   bool lost(const Step&, const State&) const { return false; }
+  // A value that ends while somebody looks ends as well when the next one needs it.
+  bool looks(const Step& step) const {
+    return step.op == Op::read ||
+           (step.answered && !step.done && (step.op == Op::erase || step.op == Op::cas));
+  }
   std::uint64_t hash(const State& state) const {
     return static_cast<std::uint64_t>(state.value) * 2 + (state.ends ? 1 : 0);
   }
@@ -47,6 +52,7 @@ struct CounterModel {
   bool lost(const Step& step, const State& state) const {
     return step.answered && step.result - step.amount < state;
   }
+  bool looks(const Step& step) const { return step.reads; }
   std::uint64_t hash(const State& state) const { return static_cast<std::uint64_t>(state); }
 };
 
@@ -68,6 +74,7 @@ struct SetModel {
     return (step.at >= 0 && step.at < state) ||
            (step.result >= 0 && step.result - step.bytes < state);
   }
+  bool looks(const Step& step) const { return step.reads; }
   std::uint64_t hash(const State& state) const { return static_cast<std::uint64_t>(state); }
 };
 
@@ -97,6 +104,7 @@ struct LockModel {
     const bool current = state.held && state.token == step.token;
     return step.answered && step.held && !step.repeated && !current && step.token <= state.newest;
   }
+  bool looks(const Step&) const { return false; }
   std::uint64_t hash(const State& state) const;
 
  private:

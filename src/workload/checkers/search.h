@@ -9,17 +9,29 @@
 // before one that would have been impossible or have led elsewhere without it. An order that has
 // one elsewhere is still an order when it is left out or done later, so nothing is missed.
 //
+// Of two configurations that differ only in which of those were done, the one with fewer can go on
+// however the other can, so nobody goes on from the other (visited.h). Otherwise each of them that
+// was never answered would double what there is to visit from there to the end of the history: it
+// can be done before any of the operations after it, and by the end hundreds are open.
+//
+// What only looks, and sees what is there, is done at once and nothing else is tried in its place:
+// an order that has it later is one as well with it moved here. Unless that would be too late for
+// one of those that may never have been done.
+//
 // A model has State (with ==) and Step, and says
 //   bool apply(const Step&, State&) const          false: the answer does not fit
 //   bool lost(const Step&, const State&) const     whether it can never fit any more from here on
+//   bool looks(const Step&) const                  whether it changes nothing, wherever it fits
 //   std::uint64_t hash(const State&) const
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <unordered_set>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "workload/checkers/visited.h"
 #include "workload/checkers/windows.h"
 
 namespace holdfast::workload {
@@ -46,8 +58,13 @@ class Search {
   Search(const Model& model, std::vector<Task> tasks, std::uint64_t budget)
       : model_(model), tasks_(std::move(tasks)), budget_(budget) {
     done_.assign(tasks_.size(), false);
+    alike_before_.assign(tasks_.size(), kNone);
+    std::unordered_map<std::uint64_t, std::size_t> last;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
       (tasks_[i].window.certain ? must_ : maybe_).append(i, tasks_.size());
+      if (tasks_[i].alike == 0) continue;
+      const auto [at, fresh] = last.emplace(tasks_[i].alike, i);
+      if (!fresh) alike_before_[i] = std::exchange(at->second, i);
     }
   }
 
@@ -59,9 +76,9 @@ class Search {
       if (advance(frame)) {
         stack_.push_back(std::move(frame));
         begin_next(frame);
-        if (!visited_.insert(identity(frame)).second) {
+        if (!visit(frame)) {
           if (!retreat(frame)) return End::none;
-        } else if (visited_.size() > budget_) {
+        } else if (visited_.count() > budget_) {
           return End::gave_up;
         }
         continue;
@@ -115,11 +132,14 @@ class Search {
     bool after_maybe = false;
     bool may_wait = false;   // and that one could as well have been done later
     bool at_maybes = false;  // all that must be done were tried
+    bool alone = false;      // what was chosen is all there is to try
     std::size_t at = kNone;  // the next to be tried
     std::size_t chosen = kNone;
-    std::int64_t horizon = kOpen;    // nothing that begins later may come next
-    std::int64_t began = INT64_MIN;  // the latest beginning of what is done
-    std::uint64_t identity = 0;
+    std::int64_t horizon = kOpen;              // nothing that begins later may come next
+    std::int64_t began = INT64_MIN;            // the latest beginning of what is done
+    std::int64_t reached = INT64_MIN;          // the same of what had to be done
+    std::uint64_t must = 0;                    // which of those are done, as a sum of their numbers
+    Visited::Taken maybe = Visited::kNothing;  // which of the others
   };
 
   void begin(Frame& frame, State state) {
@@ -139,10 +159,16 @@ class Search {
     const Task& task = tasks_[top.chosen];
     frame = Frame();
     frame.began = std::max(top.began, task.window.earliest);
-    frame.identity = top.identity ^ number_of(top.chosen);
+    frame.reached = top.reached;
+    frame.must = top.must;
+    frame.maybe = top.maybe;
     State state = top.state;
     model_.apply(task.step, state);
-    if (!task.window.certain) {
+    if (task.window.certain) {
+      frame.reached = std::max(top.reached, task.window.earliest);
+      frame.must ^= Visited::scramble(top.chosen + 1);
+    } else {
+      frame.maybe = visited_.take(top.maybe, top.chosen);
       frame.after_maybe = true;
       frame.may_wait = task.window.latest == kOpen;
       frame.without = top.state;
@@ -152,6 +178,11 @@ class Search {
 
   // Finds the next task that fits, and does it.
   bool advance(Frame& frame) {
+    if (!frame.at_maybes && frame.at == must_.first()) {
+      const std::size_t look = look_at_once(frame);
+      frame.alone = look != kNone;
+      if (frame.alone) return choose(frame, look), true;
+    }
     while (true) {
       List& list = frame.at_maybes ? maybe_ : must_;
       const std::size_t task = frame.at;
@@ -162,12 +193,14 @@ class Search {
         continue;
       }
       frame.at = list.after(task);
-      if (!fits(frame, task)) continue;
-      frame.chosen = task;
-      list.take(task);
-      done_[task] = true;
-      return true;
+      if (fits(frame, task)) return choose(frame, task), true;
     }
+  }
+
+  void choose(Frame& frame, std::size_t task) {
+    frame.chosen = task;
+    list_of(task).take(task);
+    done_[task] = true;
   }
 
   // Back to the frame before, to go on there behind what was chosen.
@@ -176,10 +209,36 @@ class Search {
     frame = std::move(stack_.back());
     stack_.pop_back();
     done_[frame.chosen] = false;
-    List& list = frame.at_maybes ? maybe_ : must_;
+    List& list = list_of(frame.chosen);
     list.put_back(frame.chosen);
-    frame.at = list.after(frame.chosen);
+    frame.at = frame.alone ? kNone : list.after(frame.chosen);
+    frame.at_maybes |= frame.alone;
     return true;
+  }
+
+  List& list_of(std::size_t task) { return tasks_[task].window.certain ? must_ : maybe_; }
+
+  std::size_t look_at_once(const Frame& frame) const {
+    for (std::size_t i = must_.first(); i != kNone; i = must_.after(i)) {
+      if (tasks_[i].window.earliest > frame.horizon) break;
+      if (!model_.looks(tasks_[i].step) || !fits(frame, i)) continue;
+      State state = frame.state;
+      model_.apply(tasks_[i].step, state);
+      if (state == frame.state && !too_late_behind(frame, i)) return i;
+    }
+    return kNone;
+  }
+
+  // Whether one that may never have been done can be, but not any more behind this one.
+  bool too_late_behind(const Frame& frame, std::size_t which) const {
+    const std::int64_t earliest = tasks_[which].window.earliest;
+    for (std::size_t i = maybe_.first(); i != kNone; i = maybe_.after(i)) {
+      const Window& window = tasks_[i].window;
+      if (window.earliest > frame.horizon) return false;
+      if (window.latest >= frame.began && window.latest < earliest) return true;
+      if (tasks_[i].behind == which) return true;
+    }
+    return false;
   }
 
   bool fits(const Frame& frame, std::size_t which) const {
@@ -187,9 +246,10 @@ class Search {
     if (task.window.latest < frame.began) return false;  // its time is over; or it is too late
     if (task.before != kNone && task.window.certain && !done_[task.before]) return false;
     if (!task.window.certain && task.behind != kNone && done_[task.behind]) return false;
+    if (tried_alike(which)) return false;
     State state = frame.state;
     if (!model_.apply(task.step, state)) return false;
-    if (!task.window.certain && (state == frame.state || tried_alike(which))) return false;
+    if (!task.window.certain && state == frame.state) return false;
     if (loses_others(frame, which, state)) return false;
     if (!frame.after_maybe) return true;
     State without = frame.without;
@@ -199,12 +259,9 @@ class Search {
     return !frame.may_wait || !(without == frame.without) || !(state == frame.state);
   }
 
+  // They are done in the order in which they stand, so if one is not, none behind it is.
   bool tried_alike(std::size_t which) const {
-    if (tasks_[which].alike == 0) return false;
-    for (std::size_t i = maybe_.first(); i != which; i = maybe_.after(i)) {
-      if (tasks_[i].alike == tasks_[which].alike) return true;
-    }
-    return false;
+    return alike_before_[which] != kNone && !done_[alike_before_[which]];
   }
 
   // Whether one of those that may come next could never come any more.
@@ -216,22 +273,23 @@ class Search {
     return false;
   }
 
-  static std::uint64_t scramble(std::uint64_t x) {
-    x += 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
-  }
-  static std::uint64_t number_of(std::size_t task) { return scramble(task + 1); }
-  // 64 bits tell a few million configurations apart.
-  std::uint64_t identity(const Frame& frame) const {
+  // False: whatever goes on from here goes on from where the search has been as well.
+  bool visit(const Frame& frame) {
     // Not the numbers of tasks: what is equal would cancel out.
     constexpr std::uint64_t kOfStates = 0x5bd1e9955bd1e995;
-    std::uint64_t sum = scramble(frame.identity ^ scramble(model_.hash(frame.state) ^ kOfStates));
-    if (frame.after_maybe)
-      sum = scramble(sum ^
-                     scramble(model_.hash(frame.without) + kOfStates + (frame.may_wait ? 1 : 0)));
-    return sum;
+    const std::uint64_t anyhow =
+        Visited::scramble(frame.must ^ Visited::scramble(model_.hash(frame.state) ^ kOfStates));
+    // What can be done no more, nor could have been later, makes no difference any longer.
+    const auto over = [&](std::size_t which) {
+      const Task& task = tasks_[which];
+      if (task.window.earliest > frame.reached) return false;
+      return task.window.latest < frame.reached || (task.behind != kNone && done_[task.behind]);
+    };
+    if (!frame.after_maybe) return visited_.add(anyhow, frame.maybe, over);
+    // What may come next is restricted by what was there without the last one.
+    if (visited_.covers(anyhow, frame.maybe, over)) return false;
+    const std::uint64_t without = model_.hash(frame.without) + kOfStates + (frame.may_wait ? 1 : 0);
+    return visited_.add(Visited::scramble(anyhow ^ Visited::scramble(without)), frame.maybe, over);
   }
 
   void note_depth(const Frame& frame) {
@@ -253,9 +311,10 @@ class Search {
   std::vector<Task> tasks_;
   std::uint64_t budget_;
   std::vector<bool> done_;
+  std::vector<std::size_t> alike_before_;  // the last one before it that is alike
   List must_, maybe_;
   std::vector<Frame> stack_;
-  std::unordered_set<std::uint64_t> visited_;
+  Visited visited_;
   std::size_t deepest_ = 0;
   std::vector<std::size_t> explained_;
   std::vector<std::size_t> stuck_;

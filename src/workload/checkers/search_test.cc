@@ -189,6 +189,104 @@ TEST(Search, WhatHasTheSameEffectIsTriedOnce) {
             Search<CounterModel>::End::none);
 }
 
+Search<RegisterModel>::Task register_task(Op op, std::int64_t earliest, std::int64_t latest) {
+  Search<RegisterModel>::Task task;
+  task.step.op = op;
+  task.step.answered = task.step.done = true;
+  task.window = {earliest, latest, true};
+  return task;
+}
+
+// Rounds in which somebody finds a key absent and sets it, while another writes it; then it is
+// written again, read and erased. The first write came late, or an erase was between the two. `add`
+// puts in others.
+template <class Add>
+Tasks<RegisterModel> rounds(std::int32_t count, const Add& add) {
+  Tasks<RegisterModel> tasks;
+  for (std::int32_t i = 0; i < count; ++i) {
+    const std::int64_t at = 100 * i;
+    add(tasks, at);
+    for (const Op op : {Op::cas, Op::write}) {
+      tasks.push_back(register_task(op, at + 10, at + 20));
+      tasks.back().step.written = -1;
+    }
+    tasks.push_back(register_task(Op::write, at + 30, at + 40));
+    tasks.back().step.written = 1 + i;
+    tasks.push_back(register_task(Op::read, at + 50, at + 60));
+    tasks.back().step.seen = 1 + i;
+    tasks.push_back(register_task(Op::erase, at + 70, at + 80));
+  }
+  return tasks;
+}
+
+// Looks for an order, and for one again when a lie stands at the end, so that all that comes before
+// it has to be looked at again.
+void expect_found_and_none(Tasks<RegisterModel> tasks, std::uint64_t budget) {
+  using Registers = Search<RegisterModel>;
+  EXPECT_EQ(Registers(RegisterModel(), tasks, budget).run(), Registers::End::found);
+  const std::int64_t end = tasks.back().window.latest + 10;
+  tasks.push_back(register_task(Op::read, end, end + 10));
+  tasks.back().step.seen = 1;
+  EXPECT_EQ(Registers(RegisterModel(), tasks, budget).run(), Registers::End::none);
+}
+
+TEST(Search, HundredsThatWereNeverAnsweredDoNotMultiplyWhatIsVisited) {
+  // Any number of them may have been done before a round, and each number of them is another
+  // configuration: by the end 300, in each of its places.
+  expect_found_and_none(rounds(300,
+                               [](auto& tasks, std::int64_t at) {
+                                 auto task = register_task(Op::erase, at + 5, kOpen);
+                                 task.step.answered = task.window.certain = false;
+                                 task.alike = 1;
+                                 tasks.push_back(task);
+                               }),
+                        10'000);
+}
+
+TEST(Search, WhatCanBeDoneNoMoreIsForgotten) {
+  // Each may have been done in its own round, and never later: after sixty rounds that would be
+  // 2^60 configurations, if it still mattered which of them were.
+  expect_found_and_none(rounds(60,
+                               [](auto& tasks, std::int64_t at) {
+                                 auto task = register_task(Op::erase, at + 5, at + 25);
+                                 task.step.answered = task.window.certain = false;
+                                 tasks.push_back(task);
+                               }),
+                        3'000);
+}
+
+TEST(Search, WhatOnlyLooksIsNotTriedInAllPlaces) {
+  // Sixteen readers at once, in each round: they may come in any order, which is 2^16
+  // configurations between two writes, unless each is done as soon as it fits.
+  expect_found_and_none(rounds(50,
+                               [](auto& tasks, std::int64_t at) {
+                                 for (int i = 0; i < 16; ++i) {
+                                   tasks.push_back(register_task(Op::read, at + 1, at + 9));
+                                 }
+                               }),
+                        3'000);
+}
+
+TEST(Search, ALookIsNotDoneAtOnceWhereAnErasureWouldComeTooLate) {
+  // The erase that was never answered was sent before the second read on its connection, so it must
+  // come between the reads, though the second one fits before the write as well.
+  Tasks<RegisterModel> tasks;
+  tasks.push_back(register_task(Op::erase, 1, 6));
+  tasks.back().step.answered = tasks.back().window.certain = false;
+  tasks.back().behind = 3;
+  tasks.push_back(register_task(Op::write, 2, 4));
+  tasks.back().step.written = 1;
+  tasks.push_back(register_task(Op::read, 3, 5));
+  tasks.back().step.seen = 1;
+  tasks.push_back(register_task(Op::read, 3, 9));
+  tasks.push_back(register_task(Op::read, 7, 9));
+  using Registers = Search<RegisterModel>;
+  EXPECT_EQ(Registers(RegisterModel(), tasks, 1'000).run(), Registers::End::found);
+  // Without it there is none.
+  tasks.erase(tasks.begin());
+  EXPECT_EQ(Registers(RegisterModel(), tasks, 1'000).run(), Registers::End::none);
+}
+
 TEST(Search, ALongHistoryCostsItsLength) {
   Tasks<RegisterModel> tasks;
   for (std::int32_t i = 0; i < 20'000; ++i) {
