@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "workload/checkers/describe.h"
@@ -105,10 +106,25 @@ void put_in_order(const History& history, Tasks<Model>& tasks) {
   for (const std::size_t task : sessions) link(last, task, tasks[task].behind);
 }
 
+// Of those that may never have been done and have the same effect one is as good as the other, and
+// the one that could be done first is to be tried first, if they can be done equally late: to the
+// end; or until something that was sent behind them and seen later. Not if that is on the same key.
+template <class Model>
+void tell_alike_apart(Tasks<Model>& tasks) {
+  std::map<std::pair<std::uint64_t, std::int64_t>, std::uint64_t> numbers;
+  for (auto& task : tasks) {
+    if (task.window.certain || task.behind != SIZE_MAX) task.alike = 0;
+    if (task.alike == 0) continue;
+    const auto kind = std::pair(task.alike, task.window.latest);
+    task.alike = numbers.emplace(kind, numbers.size() + 1).first->second;
+  }
+}
+
 template <class Model>
 Verdict explain(const History& history, std::string_view key, const Model& model,
                 Tasks<Model> tasks, std::uint64_t budget) {
   put_in_order<Model>(history, tasks);
+  tell_alike_apart<Model>(tasks);
   const std::size_t count = tasks.size();
   Search<Model> search(model, std::move(tasks), budget);
   const auto end = search.run();
@@ -161,13 +177,11 @@ Verdict check_register(const History& history, const std::vector<Window>& window
   for (const std::size_t i : part.operations) {
     auto task = task_of<RegisterModel>(windows, i);
     task.step = register_step(history[i], seen);
-    if (!task.window.certain && task.window.latest == kOpen) {
-      const Op op = history[i].op;
-      const bool unseen = task.step.written == kUnseen;
-      if (op == Op::erase) task.alike = 1;
-      if ((op == Op::write || op == Op::guarded_write) && unseen) task.alike = 2;
-      if (op == Op::write_ttl && unseen) task.alike = 3;
-    }
+    const Op op = history[i].op;
+    const bool unseen = task.step.written == kUnseen;
+    if (op == Op::erase) task.alike = 1;
+    if ((op == Op::write || op == Op::guarded_write) && unseen) task.alike = 2;
+    if (op == Op::write_ttl && unseen) task.alike = 3;
     tasks.push_back(std::move(task));
   }
   return explain(history, key, RegisterModel(), std::move(tasks), budget);
@@ -190,9 +204,7 @@ Verdict check_counter(const History& history, const std::vector<Window>& windows
       return {false, fmt::format("linearizable: {}: is a counter, and this is not for counters: {}",
                                  key, describe(operation))};
     }
-    if (!task.window.certain && task.window.latest == kOpen) {
-      task.alike = static_cast<std::uint64_t>(task.step.amount);
-    }
+    task.alike = static_cast<std::uint64_t>(task.step.amount);
     tasks.push_back(std::move(task));
   }
   return explain(history, key, CounterModel(), std::move(tasks), budget);
@@ -248,8 +260,7 @@ Verdict check_set(const History& history, const std::vector<Window>& windows, st
       if (found != order.at.end()) task.step.at = found->second;
       task.step.bytes = static_cast<std::int64_t>(operation.arg.size()) + 1;
       if (operation.ended == Ended::ok) task.step.result = number_field(operation.ret, 0);
-      const bool open = !task.window.certain && task.window.latest == kOpen;
-      if (open && task.step.at < 0) task.alike = static_cast<std::uint64_t>(task.step.bytes);
+      if (task.step.at < 0) task.alike = static_cast<std::uint64_t>(task.step.bytes);
     } else {
       return {false, fmt::format("linearizable: {}: is a set, and this is not for sets: {}", key,
                                  describe(operation))};
@@ -298,7 +309,7 @@ Verdict check_lock(const History& history, const std::vector<Window>& windows,
     // Of those who were never told of a grant one is as good as the other.
     if (task.step.op == Op::acquire && !granted.contains(task.step.owner)) {
       task.step.owner = LockModel::kNobody;
-      if (task.window.latest == kOpen) task.alike = 1;
+      task.alike = 1;
     }
     if (history[i].op == Op::release) task.step.repeated = released.at(task.step.token) != i;
     tasks.push_back(std::move(task));

@@ -230,6 +230,34 @@ TEST(Linearizable, WritesThatNobodySawAreOneAsGoodAsTheOther) {
   EXPECT_NE(verdict.explanation.find("no order explains"), std::string::npos);
 }
 
+TEST(Linearizable, WhatIsBoundedByALookAtTheEndDoesNotMultiplyWhatIsVisited) {
+  // Pipelines that were never answered: each erases k and then writes another key, which is found
+  // there at the end. So each of the erasures is possible until then, and none later. Whether some
+  // of them were done before a round does not matter after it.
+  constexpr std::int64_t kRounds = 40;
+  constexpr std::int64_t kEnd = 100 * kRounds;
+  Story story;
+  auto alone = [&, connection = 0U](std::int64_t call, std::int64_t end) mutable -> Story& {
+    return story.at(call, end).session(++connection);
+  };
+  for (std::int64_t i = 0; i < kRounds; ++i) {
+    const std::int64_t at = 100 * i;
+    alone(at + 5, at + 6).erase("k").but_unknown();
+    story.write(fmt::format("other{}", i), "there").but_unknown();
+    alone(kEnd, kEnd + 1).read(fmt::format("other{}", i), "there");
+    alone(at + 10, at + 20).cas("k", "", fmt::format("c{}", i));
+    alone(at + 10, at + 20).write("k", fmt::format("a{}", i));
+    alone(at + 30, at + 40).write("k", fmt::format("b{}", i));
+    alone(at + 50, at + 60).read("k", fmt::format("b{}", i));
+    alone(at + 70, at + 80).erase("k");
+  }
+  EXPECT_TRUE(check_linearizable(story.history, 10'000).ok);
+  alone(kEnd, kEnd + 1).read("k", "b0");
+  const auto verdict = check_linearizable(story.history, 10'000);
+  EXPECT_NE(verdict.explanation.find("no order explains"), std::string::npos)
+      << verdict.explanation;
+}
+
 TEST(Linearizable, GivingUpIsNotOk) {
   Story story;
   for (int i = 0; i < 12; ++i) story.at(1, 99).write("k", fmt::format("{}", i));
