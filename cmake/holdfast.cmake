@@ -165,7 +165,7 @@ function(holdfast_test)
     set(arg_COMMAND ${arg_NAME}_test)
   endif()
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 900)  # under sanitizers on a slow machine the longest takes a third of it
+    set(arg_TIMEOUT 900)  # under sanitizers on a slow machine the longest takes more than 300
   endif()
 
   set(test ${HOLDFAST_TEST_PREFIX}${arg_NAME})
