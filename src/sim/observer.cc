@@ -103,7 +103,7 @@ bool Memory::changed(const Sight& sight) const {
   if (!known.seen) return true;
   const auto all = [](const Sight& s) {
     return std::tie(s.process, s.role, s.epoch, s.leader, s.commit, s.applied, s.durable,
-                    s.snapshot, s.before, s.last, s.last_epoch, s.making_snapshot, s.full);
+                    s.snapshot, s.before, s.last, s.last_epoch, s.making_snapshot, s.full, s.recovering);
   };
   return all(known.sight) != all(sight);
 }
@@ -121,8 +121,17 @@ Look Memory::look(const Sight& sight, bool thorough) {
     look.owed = machine.sight.durable;
     look.owed_epoch = machine.mirror.epoch_at(look.owed);
   }
+  if (!sight.recovering) machine.losses.clear();
+  if (machine.seen && look.started && sight.recovering) machine.losses.push_back({machine.mirror, look.owed});
   look.changed_from = machine.mirror.take(sight, thorough || look.started);
   return look;
+}
+
+bool Memory::had(MachineId machine, Index index, Epoch epoch) const {
+  const auto& losses = at(machine).losses;
+  return std::any_of(losses.begin(), losses.end(), [&](const Loss& loss) {
+    return loss.durable >= index && loss.mirror.holds(index, epoch);
+  });
 }
 
 void Memory::distrust_disk(MachineId machine) {

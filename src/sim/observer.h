@@ -162,6 +162,10 @@ class Memory {
   // It may have lost something that nobody can miss: the end of the log. Trusted again once it has
   // kept something newer, which shows that there was more.
   void distrust_disk(MachineId machine);
+  // What it had on its disk and knows to have lost: it may have said before that it has it, and somebody
+  // may hear that only now and rightly count it, since it vouches for nothing new until it has it again
+  // (decision 0010).
+  bool had(MachineId machine, Index index, Epoch epoch) const;
   // Whether the data in its memory is what it has applied.
   bool data_trusted(MachineId machine) const { return at(machine).data_trusted; }
   void trust_data(MachineId machine, bool trusted) {
@@ -175,6 +179,10 @@ class Memory {
   void remember(const Sight& sight);
 
  private:
+  struct Loss {
+    LogMirror mirror;
+    Index durable;
+  };
   struct Machine {
     bool seen = false;
     bool disk_trusted = true;
@@ -183,6 +191,7 @@ class Memory {
     Sight sight;
     consensus::Membership membership;  // of the sight
     LogMirror mirror;
+    std::vector<Loss> losses;  // that it has not recovered from yet
   };
   const Machine& at(MachineId machine) const { return machines_.at(machine - 1); }
   static void regain_trust(Machine& machine, const Sight& sight);

@@ -16,8 +16,10 @@ void QuorumDurability::see(const Look& look, const Memory& memory, Problems& pro
       const bool self = node == look.now.node;
       const MachineId machine = self ? look.now.machine : memory.machine_of(node);
       const Sight* sight = self ? &look.now : machine == 0 ? nullptr : memory.sight(machine);
-      return sight != nullptr && std::max(sight->durable, sight->before) >= index &&
-             memory.mirror(machine).holds(index, epoch);
+      if (sight == nullptr) return false;
+      return (std::max(sight->durable, sight->before) >= index &&
+              memory.mirror(machine).holds(index, epoch)) ||
+             memory.had(machine, index, epoch);
     };
   };
   // A membership counts from when it is appended, so it is committed by its own quorum.

@@ -11,7 +11,8 @@
 namespace holdfast::sim {
 
 // What is committed is on the disks of a majority at the moment when anybody first knows: only then
-// may a client be told. From there on Durability keeps it.
+// may a client be told. From there on Durability keeps it. Or it was, and those who have lost it since
+// know that and have not recovered: their word may be under way for longer than their disk has kept it.
 class QuorumDurability final : public Rule {
  public:
   static constexpr std::string_view kName = "quorum durability";

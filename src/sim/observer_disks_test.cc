@@ -60,6 +60,56 @@ TEST(QuorumDurability, CountsASnapshotAndAMachineThatIsDown) {
   EXPECT_EQ(stage.objections(), Names());
 }
 
+// Node 2 has entry 3 on its disk and says so, but before node 1 hears it, the disk has lost it.
+void lose_what_was_confirmed(Stage& stage, bool noticed) {
+  stage.founded(2);
+  for (const MachineId id : {1u, 2u}) {
+    stage.append(id, epoch_of(1, 1), "SET k v");
+    stage.see(id);
+  }
+  stage.rules().memory().distrust_disk(2);
+  stage.cut(2, 3);
+  stage.restart(2);
+  stage.sight(2).recovering = noticed;
+  stage.see(2);
+}
+
+TEST(QuorumDurability, CountsWhatADiskHasLostSinceWhileItsNodeRecovers) {
+  Stage stage;
+  lose_what_was_confirmed(stage, true);
+  stage.commit(1, 3);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names());
+}
+
+TEST(QuorumDurability, DoesNotCountItWhereTheLossWasNotNoticed) {
+  Stage stage;
+  lose_what_was_confirmed(stage, false);
+  stage.commit(1, 3);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"quorum durability"});
+}
+
+TEST(QuorumDurability, DoesNotCountItOnceTheNodeSaysThatItHasRecovered) {
+  Stage stage;
+  lose_what_was_confirmed(stage, true);
+  stage.sight(2).recovering = false;
+  stage.see(2);
+  stage.commit(1, 3);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"quorum durability"});
+}
+
+TEST(QuorumDurability, DoesNotCountWhatTheLostDiskNeverHad) {
+  Stage stage;
+  lose_what_was_confirmed(stage, true);
+  stage.append(1, epoch_of(1, 1), "SET k w");
+  stage.see(1);
+  stage.commit(1, 4);
+  stage.see(1);
+  EXPECT_EQ(stage.objections(), Names{"quorum durability"});
+}
+
 // Entry 4 of node 2 is not on its disk yet when another takes its place.
 void replace_an_entry_under_way(Stage& stage) {
   stage.founded(3);
