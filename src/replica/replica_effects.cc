@@ -97,6 +97,7 @@ void Replica::State::write_completed(consensus::WriteId id) {
 }
 
 void Replica::State::send(const consensus::Message& message) {
+  spoke = true;
   const bool told =
       leading() && (message.kind == MessageKind::append || message.kind == MessageKind::heartbeat);
   if (is_reply(message) && (!log.may_accept() || options.protocol.leads_last)) {

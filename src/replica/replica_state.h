@@ -69,6 +69,7 @@ struct Replica::State final : DurabilityView {
 
   // ---- apply (replica_apply.cc)
   bool can_apply() const;
+  bool lets_others_begin();
   void apply_committed();
   void apply_entry(const consensus::Entry& entry);
   void fetch_ahead(std::string_view record);
@@ -173,6 +174,8 @@ struct Replica::State final : DurabilityView {
   std::uint64_t reads_by_lease = 0;
   std::uint64_t reads_by_quorum = 0;
   std::uint64_t reads_by_entry = 0;
+  bool spoke = false;       // to another replica, in this turn
+  bool put_off = false;     // applying, from the last turn to this one
   bool hold_apply = false;  // a peer's snapshot is being installed
 
   // Whether the replicas hold the same. The records that this replica writes by itself bear this

@@ -320,6 +320,7 @@ TEST_F(AtOnce, NotBeforeWhatIsCommittedIsApplied) {
   for (Message& reply : std::exchange(replies, {})) replica->receive(std::move(reply), {});
   EXPECT_EQ(get("a"), "later") << "committed: somebody may know of it";
   replica->end_turn(clock.at);
+  replica->end_turn(clock.at);
   EXPECT_EQ(get("a"), "$1\r\n1\r\n");
 }
 
