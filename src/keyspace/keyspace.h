@@ -186,6 +186,8 @@ class Keyspace {
   // The next part of about `target` bytes; empty when the walk is complete (and over).
   std::string next_chunk(std::size_t target);
   void abandon_snapshot();
+  // How many of the kSlotCount slots it has passed; 0 if none is being taken.
+  std::uint32_t snapshot_slots() const;
   // Pre-images held in memory for slots whose turn has not come, in bytes.
   std::size_t snapshot_backlog() const;
   // Loads chunks, in order, into an empty keyspace; then finish_load checks that all is there.

@@ -128,6 +128,10 @@ std::string Keyspace::next_chunk(std::size_t target) {
   return chunk;
 }
 
+std::uint32_t Keyspace::snapshot_slots() const {
+  return state_->core.walk == nullptr ? 0 : state_->core.walk->slots_done();
+}
+
 void Keyspace::abandon_snapshot() { state_->core.walk.reset(); }
 
 std::size_t Keyspace::snapshot_backlog() const {

@@ -96,6 +96,23 @@ TEST(Snapshot, AWalkThatStandsStillKeepsOnlyWhatChanged) {
   EXPECT_FALSE(keyspace.snapshotting());
 }
 
+TEST(Snapshot, TellsHowFarItHasCome) {
+  Keyspace keyspace(1);
+  for (const int slot : {5, 9000}) {
+    for (int i = 0; i < 100; ++i) {
+      keyspace.put(Key{fmt::format("{}:{}", slot, i), Slot(static_cast<std::uint16_t>(slot))},
+                   Value::string(std::string(1000, 'x')));
+    }
+  }
+  EXPECT_EQ(keyspace.snapshot_slots(), 0u) << "none is being taken";
+  keyspace.begin_snapshot();
+  EXPECT_EQ(keyspace.snapshot_slots(), 0u);
+  keyspace.next_chunk(1000);
+  EXPECT_EQ(keyspace.snapshot_slots(), 5u);
+  while (keyspace.snapshot_slots() == 5) ASSERT_FALSE(keyspace.next_chunk(1000).empty());
+  EXPECT_EQ(keyspace.snapshot_slots(), 9000u);
+}
+
 TEST(Snapshot, ChunksAreAboutAsLargeAsAsked) {
   Keyspace keyspace(1);
   for (int i = 0; i < 5000; ++i) {

@@ -27,6 +27,8 @@ class SnapshotWalk {
   // Empty: everything has been given out.
   std::string next_chunk(const Core& core, std::size_t target);
   std::size_t backlog() const { return backlog_bytes_; }
+  // How many of the kSlotCount slots have been given out.
+  std::uint32_t slots_done() const { return slot_; }
 
  private:
   // A whole part, encoded.

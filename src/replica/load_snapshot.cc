@@ -27,7 +27,8 @@ std::string state_objection(const storage::SnapshotHeader& header, const keyspac
 }  // namespace
 
 Result<LoadedSnapshot> load_snapshot(std::string_view name, std::string_view content,
-                                     std::uint64_t hash_seed) {
+                                     std::uint64_t hash_seed,
+                                     const std::function<void(std::uint64_t bytes)>& progress) {
   LoadedSnapshot loaded;
   loaded.bytes = content.size();
   loaded.keyspace = std::make_unique<keyspace::Keyspace>(hash_seed);
@@ -35,6 +36,8 @@ Result<LoadedSnapshot> load_snapshot(std::string_view name, std::string_view con
   const auto header = storage::read_snapshot(name, content, [&](std::string_view chunk) {
     const auto result = loaded.keyspace->load_chunk(chunk);
     if (!result.ok()) refused = result.error().message;
+    // The chunk is a part of the content.
+    if (progress) progress(static_cast<std::uint64_t>(chunk.data() + chunk.size() - content.data()));
     return result.ok();
   });
   if (!header) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -18,8 +19,10 @@ struct LoadedSnapshot {
   std::unique_ptr<keyspace::Keyspace> keyspace;
 };
 
-// The error is for people, and names the file.
+// The error is for people, and names the file. `progress` is told after each chunk how many of the
+// content's bytes have been loaded.
 Result<LoadedSnapshot> load_snapshot(std::string_view name, std::string_view content,
-                                     std::uint64_t hash_seed);
+                                     std::uint64_t hash_seed,
+                                     const std::function<void(std::uint64_t bytes)>& progress = nullptr);
 
 }  // namespace holdfast::replica

@@ -50,6 +50,19 @@ TEST_F(LoadSnapshot, WhatWasWrittenIsLoaded) {
   EXPECT_EQ(loaded->keyspace->digest(), keyspace_.digest());
 }
 
+TEST_F(LoadSnapshot, TellsHowFarItHasCome) {
+  for (int i = 0; i < 50; ++i) keyspace_.set_setting("name" + std::to_string(i), "value");
+  const auto chunks = chunks_of(keyspace_);
+  const std::string file = file_of(chunks);
+  std::vector<std::uint64_t> told{0};
+  ASSERT_TRUE(load_snapshot("snapshot-x", file, 1, [&](std::uint64_t bytes) {
+                EXPECT_GT(bytes, told.back());
+                told.push_back(bytes);
+              }).ok());
+  EXPECT_EQ(told.size(), chunks.size() + 1);
+  EXPECT_EQ(told.back(), file.size() - storage::kSnapshotTrailerBytes);
+}
+
 TEST_F(LoadSnapshot, GoodChecksumsOverNonsenseAreNotEnough) {
   EXPECT_NE(refusal({"no part of a state"}).find("snapshot-x"), std::string::npos);
   EXPECT_NE(refusal({}), "") << "nothing at all";

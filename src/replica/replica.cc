@@ -356,6 +356,8 @@ ReplicaStatus Replica::status() const {
   status.proposals = s.proposed;
   status.commands = s.machine.commands_run();
   status.snapshotting = s.snapshots.making();
+  status.snapshot_slots = s.machine.keyspace().snapshot_slots();
+  status.loading = s.loading;
   status.disk_full = !s.log.may_accept();
   status.snapshots_made = s.snapshots_made;
   status.snapshots_installed = s.snapshots_installed;

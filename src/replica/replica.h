@@ -78,6 +78,8 @@ struct ReplicaStatus {
   std::uint64_t proposals = 0;      // entries proposed by this replica since start
   std::uint64_t commands = 0;       // commands applied since start
   bool snapshotting = false;
+  std::uint32_t snapshot_slots = 0;  // that the one being made has passed, of kSlotCount
+  Duration loading = {};             // how long it took to load the snapshot that this replica began with
   bool disk_full = false;           // this replica's disk takes no entries at present
   std::uint64_t snapshots_made = 0;       // stored since start
   std::uint64_t snapshots_installed = 0;  // of peers, since start

@@ -11,11 +11,28 @@ namespace {
 
 constexpr std::uint64_t kSnapshotLimit = std::uint64_t{1} << 40;
 
-Result<LoadedSnapshot> load(env::Disk& disk, const storage::SnapshotFile& file,
-                            std::uint64_t hash_seed) {
+// What takes longer than this is told of.
+constexpr Duration kTellEvery = seconds(1);
+
+Result<LoadedSnapshot> load(env::Disk& disk, env::Clock& clock, Trace& trace,
+                            const storage::SnapshotFile& file, std::uint64_t hash_seed) {
+  const Instant begin = clock.now();
   const auto content = disk.read(file.name, kSnapshotLimit);
   if (!content) return content.error();
-  return load_snapshot(file.name, *content, hash_seed);
+  Instant told = begin;
+  auto loaded = load_snapshot(file.name, *content, hash_seed, [&](std::uint64_t bytes) {
+    if (clock.now() - told < kTellEvery) return;
+    told = clock.now();
+    trace.info("loading a snapshot", {{"file", file.name},
+                                      {"bytes", fmt::to_string(bytes)},
+                                      {"of", fmt::to_string(content->size())}});
+  });
+  if (loaded && told > begin) {
+    trace.info("snapshot loaded", {{"file", file.name},
+                                   {"keys", fmt::to_string(loaded->keyspace->size())},
+                                   {"ms", fmt::to_string((clock.now() - begin).ns / 1'000'000)}});
+  }
+  return loaded;
 }
 
 // Entries of a newer build are found before the first of them is applied.
@@ -58,13 +75,16 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
   start.may_have_promised = options.may_have_promised;
   std::unique_ptr<keyspace::Keyspace> keyspace;
   ClusterTime applied_stamp{}, stamp{};
+  Duration loading{};
   if (*file) {
-    auto loaded = load(disk, **file, prng.next());
+    const Instant begin = clock.now();
+    auto loaded = load(disk, clock, trace, **file, prng.next());
     if (!loaded) return loaded.error();
     start.mark = loaded->header.mark;
     stamp = loaded->header.stamp;
     applied_stamp = stamp;
     keyspace = std::move(loaded->keyspace);
+    loading = clock.now() - begin;
   }
   if (recovered.before > start.mark.index) {
     return Error{fmt::format(
@@ -99,6 +119,7 @@ Result<std::unique_ptr<Replica>> Replica::open(const ReplicaOptions& options, en
   if (keyspace) state->machine.replace(std::move(keyspace));
   state->note_stop();
   if (*file) state->snapshots.adopt(**file);
+  state->loading = loading;
   state->applied = start.mark.index;
   state->applied_epoch = start.mark.epoch;
   state->applied_stamp = applied_stamp;

@@ -171,6 +171,7 @@ struct Replica::State final : DurabilityView {
   Instant yield_again;            // leader that is to lead last: not before
   std::uint64_t proposed = 0;
   consensus::ReadMode read_mode = consensus::ReadMode::quorum;
+  Duration loading{};  // ReplicaStatus::loading
   std::uint64_t reads_by_lease = 0;
   std::uint64_t reads_by_quorum = 0;
   std::uint64_t reads_by_entry = 0;

@@ -285,6 +285,8 @@ void holdfast(const View& view, Lines& lines) {
   lines.add("holdfast_commit_index", protocol.commit);
   lines.add("holdfast_applied_index", status.applied);
   lines.add("holdfast_snapshot_index", status.snapshot);
+  lines.add("holdfast_snapshot_percent", 100 * status.snapshot_slots / kSlotCount);
+  lines.add("holdfast_load_ms", status.loading.ns / 1'000'000);
   lines.add("holdfast_transfer", services.handed_over());
   if (const replica::Replica* replica = services.replica()) {
     lines.add("holdfast_sessions", replica->keyspace().sessions().size());
