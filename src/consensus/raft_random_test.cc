@@ -11,6 +11,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/test_rounds.h"
 #include "consensus/testing/cluster.h"
 #include "consensus/testing/printing.h"
 
@@ -328,7 +329,7 @@ void say_seed(int) { std::fprintf(stderr, "seed %llu\n", static_cast<unsigned lo
 TEST(RaftRandom, three_hundred_seeds_keep_every_promise) {
   // HOLDFAST_RAFT_SEEDS=first:count looks at others, or at one again.
   std::uint64_t first = 1;
-  std::uint64_t count = 300;
+  std::uint64_t count = rounds(300);
   if (const char* wish = std::getenv("HOLDFAST_RAFT_SEEDS")) {
     char* rest = nullptr;
     first = std::strtoull(wish, &rest, 10);

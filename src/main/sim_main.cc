@@ -68,8 +68,11 @@ struct Source {
   std::string path;
   std::optional<sim::Scenario> scenario;
 
-  sim::Scenario of(std::uint64_t seed) const {
-    return scenario ? *scenario : sim::swarm_scenario(seed);
+  // A script is played to its end, however little time is given.
+  sim::Scenario of(std::uint64_t seed, std::int64_t at_most_s) const {
+    sim::Scenario chosen = scenario ? *scenario : sim::swarm_scenario(seed);
+    if (at_most_s > 0) chosen.length = std::min(chosen.length, seconds(at_most_s));
+    return chosen;
   }
 };
 
@@ -151,7 +154,7 @@ int Simulation::run() {
   for (std::uint64_t seed = seeds_.first;; ++seed) {
     const Source& source = source_of(seed);
     children.start(
-        [this, &source, seed] { return run_one(source.of(seed), seed); },
+        [this, &source, seed] { return run_one(source.of(seed, flags_.at_most_s), seed); },
         [this, &source, seed](const sim::Report& report) { done(source, seed, report); });
     if (seed == seeds_.last || !time_left() || (flags_.first && soak_.violations() > 0)) break;
   }
@@ -197,12 +200,13 @@ void Simulation::explain(const Source& source, std::uint64_t seed, const sim::Re
   for (const std::string& problem : report.problems) fmt::print("  {}\n", problem);
   std::string replay = fmt::format("holdfast sim --seed {}", seed);
   if (source.scenario) replay += " --scenario " + source.path;
+  if (flags_.at_most_s > 0) replay += fmt::format(" --at-most {}", flags_.at_most_s);
   if (!flags_.mutation.empty()) replay += " --mutate " + flags_.mutation;
   fmt::print("  replay: {} --timeline\n", replay);
   std::fflush(stdout);
   if (flags_.shrink_runs == 0) return;
 
-  const sim::Scenario whole = source.of(seed);
+  const sim::Scenario whole = source.of(seed, flags_.at_most_s);
   const auto smaller = [&whole](const sim::Decisions& decisions) {
     sim::Scenario scenario = whole;
     scenario.scripted = true;
@@ -236,6 +240,9 @@ cli::Tool add_sim(cli::Tool program, SimFlags& flags) {
   sim.add_option("--scenario", flags.scenarios,
                  "a file, or a folder of them: seeds take turns; \"swarm\", the default: one of "
                  "its own for each seed");
+  sim.add_option("--at-most", flags.at_most_s,
+                 "simulated seconds under faults, where a scenario wants more")
+      .between(0, 86'400);
   sim.add_option("--minutes", flags.minutes, "start no further seed after so long");
   sim.add_option("--jobs", flags.jobs, "runs at the same time (1)").between(1, 1024);
   sim.add_option("--mutate", flags.mutation, "run a broken variant, in a build that has them");

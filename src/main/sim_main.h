@@ -16,6 +16,7 @@ struct SimFlags {
   std::string seeds;                   // "7" or "1..100"
   std::vector<std::string> scenarios;  // files, folders of *.txt, "swarm"
   double minutes = 0;                  // 0: the seeds decide when to stop
+  std::int64_t at_most_s = 0;  // under faults, where a scenario wants more; 0: as it says
   unsigned jobs = 1;
   std::string mutation;
   std::uint32_t shrink_runs = 150;  // 0: a failing run is left as it is

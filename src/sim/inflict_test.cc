@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/test_rounds.h"
 #include "sim/fault.h"
 #include "sim/fault_world.h"
 
@@ -433,7 +434,7 @@ class AllFaults : public FaultWorld {
   // How many worlds are tried; more on demand.
   static std::uint64_t worlds() {
     const char* wanted = std::getenv("HOLDFAST_FAULT_WORLDS");
-    return wanted == nullptr ? 12 : std::strtoull(wanted, nullptr, 10);
+    return wanted == nullptr ? rounds(12) : std::strtoull(wanted, nullptr, 10);
   }
   // Writes through any node; what was acknowledged is kept.
   void write_until(Instant end, Prng& prng) {

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/prng.h"
+#include "base/test_rounds.h"
 #include "workload/checkers/check_all.h"
 #include "workload/checkers/holds.h"
 #include "workload/checkers/windows.h"
@@ -455,9 +456,9 @@ constexpr Corruption kCorruptions[] = {
 class CorruptionTest : public testing::TestWithParam<Corruption> {};
 
 TEST_P(CorruptionTest, IsCaughtByItsChecker) {
-  constexpr int kWanted = 10;
-  int told = 0;
-  for (std::uint64_t seed = 1; seed <= 400 && told < kWanted; ++seed) {
+  const std::uint64_t wanted = rounds(10);
+  std::uint64_t told = 0;
+  for (std::uint64_t seed = 1; seed <= 400 && told < wanted; ++seed) {
     const bool faults = !GetParam().calm && seed % 2 == 0;
     FakeOutcome outcome =
         run_fake_world({.seed = seed, .mix = mix_of_all(), .length = seconds(3), .faults = faults});
@@ -472,7 +473,7 @@ TEST_P(CorruptionTest, IsCaughtByItsChecker) {
     EXPECT_NE(("\n" + caught).find(fmt::format("\n{}: ", GetParam().checker)), std::string::npos)
         << "seed " << seed << ", caught by others: " << caught;
   }
-  EXPECT_EQ(told, kWanted) << "hardly ever possible";
+  EXPECT_EQ(told, wanted) << "hardly ever possible";
 }
 
 INSTANTIATE_TEST_SUITE_P(Histories, CorruptionTest, testing::ValuesIn(kCorruptions),
