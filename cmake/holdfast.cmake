@@ -176,6 +176,11 @@ function(holdfast_test)
     SKIP_RETURN_CODE 77
     ENVIRONMENT "HOLDFAST_BIN=${PROJECT_BINARY_DIR}/holdfast;HOLDFAST_SEEDS=${HOLDFAST_SEEDS};\
 HOLDFAST_SLOWDOWN=${HOLDFAST_SLOWDOWN};TSAN_OPTIONS=atexit_sleep_ms=0")
+  # Of the places that `ctest --parallel` has, two for each core: what computes takes two, what mostly
+  # waits for nodes takes one.
+  if(NOT arg_KIND MATCHES "^(process|compat)$")
+    set_tests_properties(${test} PROPERTIES PROCESSORS 2)
+  endif()
   if(arg_SERIAL)
     set_tests_properties(${test} PROPERTIES RUN_SERIAL TRUE)
   endif()
