@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "base/test_rounds.h"
 #include "commands/command_table.h"
 
 namespace holdfast::commands {
@@ -201,7 +202,7 @@ void compare_replicas(std::uint64_t seed) {
 }
 
 TEST(Determinism, ReplicasAgreeWhateverTheirHashesAndRestores) {
-  for (std::uint64_t seed = 1; seed <= 30 && !::testing::Test::HasFatalFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(30) && !::testing::Test::HasFatalFailure(); ++seed) {
     SCOPED_TRACE(seed);
     compare_replicas(seed);
   }

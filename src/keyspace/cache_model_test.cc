@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/test_rounds.h"
 #include "keyspace/cache.h"
 #include "keyspace/test_tools.h"
 
@@ -280,7 +281,7 @@ class Trial {
 };
 
 TEST(CacheModel, SaysTheSame) {
-  for (std::uint64_t seed = 1; seed <= 80; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(80); ++seed) {
     SCOPED_TRACE(seed);
     Trial(seed).go();
     if (::testing::Test::HasFailure()) return;

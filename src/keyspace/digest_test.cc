@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "base/test_rounds.h"
 #include "keyspace/test_tools.h"
 
 namespace holdfast::keyspace {
@@ -163,7 +164,7 @@ TEST(DigestPart, RemovalsCountAsWork) {
 
 // Removals move items about in the dense arrays: none may slip past the walk.
 TEST(DigestPart, NothingSlipsPastAWalkWhileTheDataChanges) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(200); ++seed) {
     Keyspace one(seed);
     Keyspace other(seed + 99);
     Prng random(seed);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/test_rounds.h"
 #include "keyspace/test_tools.h"
 
 namespace holdfast::keyspace {
@@ -123,7 +124,7 @@ TEST_F(FeedTest, APageIsBoundedByBytes) {
 // A copy of the keys that is made of nothing but what a feed tells, through snapshots of it and in
 // pages of any size, is always the same as the keys.
 TEST(FeedModel, WhoReadsAlongKnowsAll) {
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(12); ++seed) {
     Prng random(seed);
     auto keyspace = std::make_unique<Keyspace>(seed);
     keyspace->feeds().declare("", {.bytes = FeedTable::kMaxBytes});

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/test_rounds.h"
 #include "keyspace/test_tools.h"
 
 namespace holdfast::keyspace {
@@ -400,7 +401,7 @@ class Story {
 class HoldingKindsModel : public ::testing::TestWithParam<HoldingKind> {};
 
 TEST_P(HoldingKindsModel, AgreesUnderRandomRequests) {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(40); ++seed) {
     Story run(GetParam(), seed);
     for (int i = 0; i < 400 && !::testing::Test::HasFatalFailure(); ++i) run.step();
     ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "seed " << seed;

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "base/test_rounds.h"
 #include "keyspace/test_tools.h"
 
 namespace holdfast::keyspace {
@@ -283,7 +284,7 @@ class Story {
 };
 
 TEST(LockModel, AgreesUnderRandomRequests) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(200); ++seed) {
     Story run(seed);
     for (int i = 0; i < 400 && !::testing::Test::HasFatalFailure(); ++i) run.step();
     run.finish();
@@ -294,7 +295,7 @@ TEST(LockModel, AgreesUnderRandomRequests) {
 // Expiry that lags behind, as when an entry's bound is too small: still one holder at a time, and
 // one answer to each who waited.
 TEST(LockModel, HoldsItsPromisesWhenExpiryLags) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(100); ++seed) {
     Keyspace keyspace(seed);
     Prng random(seed);
     std::set<Origin> waiting;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "base/test_rounds.h"
 #include "keyspace/sizes.h"
 
 namespace holdfast::keyspace {
@@ -71,7 +72,7 @@ class Tables {
 };
 
 TEST(KeyTable, IsAsASimpleOneWhileItGrowsAndShrinks) {
-  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(30); ++seed) {
     Tables tables(seed);
     Prng random(seed);
     // Up and down, at times past the point where an index begins, at times to the end.

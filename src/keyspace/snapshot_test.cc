@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "base/test_rounds.h"
 #include "keyspace/test_tools.h"
 
 namespace holdfast::keyspace {
@@ -53,7 +54,7 @@ TEST(Snapshot, RestoresEverything) {
 }
 
 TEST(Snapshot, WalkSeesTheStateAtItsBeginningThoughItGoesOnChanging) {
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(150); ++seed) {
     Keyspace keyspace(seed);
     Prng random(seed);
     std::int64_t now = 1;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/codec.h"
+#include "base/test_rounds.h"
 #include "storage/log_fixture.h"
 #include "storage/log_format.h"
 
@@ -93,8 +94,9 @@ TEST_F(LogDamageTest, AFlippedBitIsFoundOrHarmless) {
   Prng prng(11);
   std::size_t refused = 0;
   std::size_t harmless = 0;
+  constexpr std::size_t kStep = 3 * kSlowdown;
   for (const auto& [name, bytes] : whole) {
-    for (std::size_t at = prng.below(3); at < bytes.size(); at += 3) {
+    for (std::size_t at = prng.below(kStep); at < bytes.size(); at += kStep) {
       Image image = whole;
       char& byte = image[name][at];
       byte = static_cast<char>(byte ^ (1 << prng.below(8)));

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "base/test_rounds.h"
 #include "replica/replica.h"
 #include "sim/raw_client.h"
 #include "sim/world.h"
@@ -66,7 +67,7 @@ class Story {
 };
 
 TEST(UnansweredSnapshot, IsNotWaitedForWhenTheReceiverIsBack) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(20); ++seed) {
     EXPECT_TRUE(Story(seed).follower_comes_back()) << seed;
   }
 }
