@@ -102,7 +102,7 @@ int run_server(const server::Config& config) {
       os::parse_level(config.log_level).value_or(Level::info),
       config.log_format == "json" ? os::TraceFormat::json : os::TraceFormat::text);
   os::EventLoop loop(clock);
-  os::TcpNetwork network(loop, trace);
+  os::TcpNetwork network(loop, trace, static_cast<int>(config.loops));
   ServerTls tls(loop, network, trace);
   if (auto begun = tls.begin(config); !begun) return say(begun.error().message);
   auto disk = os::FileDisk::open(config.data, loop);
@@ -114,6 +114,7 @@ int run_server(const server::Config& config) {
                      .secrets = *std::move(secrets),
                      .entropy = os::random_seed,
                      .audit_disk = audit_disk.get(),
+                     .clients = &network.spread(),
                      .tls_clients = tls.clients(),
                      .tls_peers = tls.peers(),
                      .use_certificates =

@@ -66,7 +66,8 @@ Result<void> ServerTls::begin(const server::Config& config) {
   if (*for_clients != nullptr) {
     tell("clients", **for_clients);
     clients_ = std::make_unique<os::TlsNetwork>(
-        loop_, tcp_, trace_, os::TlsNetwork::Options{*std::move(for_clients), kToPlainClients});
+        loop_, tcp_, trace_,
+        os::TlsNetwork::Options{*std::move(for_clients), kToPlainClients, true});
   }
   if (*for_peers != nullptr) {
     tell("peers", **for_peers);

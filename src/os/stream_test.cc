@@ -1,7 +1,9 @@
-// What env/network.h promises of streams, over TCP and over TLS alike.
+// What env/network.h promises of streams: over TCP and over TLS, with one loop and with several
+// alike.
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -23,13 +25,20 @@ std::shared_ptr<const TlsContext> mutual_context() {
   return loaded(settings);
 }
 
-// A listener, and what has been accepted. The parameter: whether over TLS.
-class StreamTest : public testing::TestWithParam<bool> {
+struct Kind {
+  const char* name;
+  bool tls;
+  int loops;
+};
+void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
+
+// A listener, and what has been accepted.
+class StreamTest : public testing::TestWithParam<Kind> {
  protected:
   StreamTest() {
-    if (GetParam()) {
+    if (GetParam().tls) {
       tls = std::make_unique<TlsNetwork>(test.loop(), tcp, trace,
-                                         TlsNetwork::Options{mutual_context()});
+                                         TlsNetwork::Options{mutual_context(), {}, true});
     }
     auto made = network().listen(kAnyPort, [this](env::Stream& stream) {
       accepted.push_back(&stream);
@@ -40,7 +49,7 @@ class StreamTest : public testing::TestWithParam<bool> {
     listener = std::move(*made);
   }
 
-  env::Network& network() { return tls ? static_cast<env::Network&>(*tls) : tcp; }
+  env::Network& network() { return tls ? static_cast<env::Network&>(*tls) : tcp.spread(); }
   // Connects, and runs until both ends know.
   env::Stream& connected(std::shared_ptr<RecordingHandler> handler) {
     const std::size_t before = accepted.size();
@@ -52,7 +61,7 @@ class StreamTest : public testing::TestWithParam<bool> {
 
   TestLoop test;
   NoTrace trace;
-  TcpNetwork tcp{test.loop(), trace};
+  TcpNetwork tcp{test.loop(), trace, GetParam().loops};
   std::unique_ptr<TlsNetwork> tls;
   std::unique_ptr<env::Listener> listener;
   std::vector<env::Stream*> accepted;
@@ -61,8 +70,13 @@ class StreamTest : public testing::TestWithParam<bool> {
   bool refuse = false;
 };
 
-INSTANTIATE_TEST_SUITE_P(, StreamTest, testing::Bool(),
-                         [](const auto& kind) { return std::string(kind.param ? "Tls" : "Tcp"); });
+constexpr Kind kKinds[] = {{"Tcp", false, 1},
+                           {"Tls", true, 1},
+                           {"TcpTwoLoops", false, 2},
+                           {"TlsTwoLoops", true, 2},
+                           {"TcpFourLoops", false, 4}};
+INSTANTIATE_TEST_SUITE_P(, StreamTest, testing::ValuesIn(kKinds),
+                         [](const auto& kind) { return std::string(kind.param.name); });
 
 TEST_P(StreamTest, EchoesWithOneWritePerTurn) {
   env::Stream& stream = connected(client);

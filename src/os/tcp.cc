@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "os/event_loop_parts.h"
+#include "os/spread.h"
 #include "os/tcp_stream.h"
 
 namespace holdfast::os {
@@ -25,9 +26,13 @@ bool lacks_resources(const ErrorCode& error) {
 
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
-  Acceptor(std::weak_ptr<TcpNetwork::Shared> shared, boost::asio::io_context& io,
-           env::AcceptHandler accept)
-      : shared_(std::move(shared)), acceptor_(io), pause_(io), accept_(std::move(accept)) {}
+  Acceptor(const std::shared_ptr<TcpNetwork::Shared>& shared, env::AcceptHandler accept,
+           bool spread)
+      : shared_(shared),
+        acceptor_(shared->io),
+        pause_(shared->io),
+        accept_(std::move(accept)),
+        spread_(spread) {}
 
   ErrorCode open(const tcp::endpoint& endpoint) {
     ErrorCode error;
@@ -62,9 +67,13 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     if (std::exchange(starved_, false)) {
       shared->trace.info("accepting connections again", {{"at", address_of(bound_).text()}});
     }
-    auto stream = std::make_shared<TcpStream>(*shared, std::move(socket));
-    shared->streams.insert(stream);
-    stream->begin_accepted(accept_);
+    if (spread_) {
+      shared->spread->take(std::move(socket), accept_);
+    } else {
+      auto stream = std::make_shared<TcpStream>(*shared, std::move(socket));
+      shared->streams.insert(stream);
+      stream->begin_accepted(accept_);
+    }
     if (!stopped_) wait();
   }
 
@@ -90,6 +99,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   boost::asio::steady_timer pause_;
   env::AcceptHandler accept_;
   tcp::endpoint bound_;
+  const bool spread_;
   bool starved_ = false;
   bool stopped_ = false;
 };
@@ -141,8 +151,26 @@ Error cannot_listen(const env::Address& address, const ErrorCode& error) {
 
 }  // namespace
 
-TcpNetwork::TcpNetwork(EventLoop& loop, Trace& trace)
-    : shared_(std::make_shared<Shared>(loop, trace)) {
+class TcpNetwork::Spreading final : public env::Network {
+ public:
+  explicit Spreading(TcpNetwork& tcp) : tcp_(tcp) {}
+  Result<std::unique_ptr<env::Listener>> listen(const env::Address& address,
+                                                env::AcceptHandler accept) override {
+    return tcp_.listen(address, std::move(accept), tcp_.shared_->spread != nullptr);
+  }
+  env::Stream& connect(const env::Address& address,
+                       std::shared_ptr<env::StreamHandler> handler) override {
+    return tcp_.connect(address, std::move(handler));
+  }
+
+ private:
+  TcpNetwork& tcp_;
+};
+
+TcpNetwork::TcpNetwork(EventLoop& loop, Trace& trace, int loops)
+    : shared_(std::make_shared<Shared>(loop, trace, loops)),
+      spreading_(std::make_unique<Spreading>(*this)) {
+  CHECK(loops >= 1);
   CHECK(!loop.parts().flush, "one network for a loop");
   loop.parts().flush = [shared = shared_.get()] { shared->flush(); };
 }
@@ -152,14 +180,22 @@ TcpNetwork::~TcpNetwork() {
   for (const auto& stream : shared_->streams) stream->abandon();
   shared_->streams.clear();
   shared_->dirty.clear();
+  shared_->spread.reset();
   // Operations that the loop still holds look at their stream's life first, and go no further.
 }
 
+env::Network& TcpNetwork::spread() { return *spreading_; }
+
 Result<std::unique_ptr<env::Listener>> TcpNetwork::listen(const env::Address& address,
                                                           env::AcceptHandler accept) {
+  return listen(address, std::move(accept), false);
+}
+
+Result<std::unique_ptr<env::Listener>> TcpNetwork::listen(const env::Address& address,
+                                                          env::AcceptHandler accept, bool spread) {
   auto endpoint = endpoint_of(shared_->io, address);
   if (!endpoint) return endpoint.error();
-  auto acceptor = std::make_shared<Acceptor>(shared_, shared_->io, std::move(accept));
+  auto acceptor = std::make_shared<Acceptor>(shared_, std::move(accept), spread);
   if (const ErrorCode error = acceptor->open(*endpoint)) return cannot_listen(address, error);
   acceptor->wait();
   return std::unique_ptr<env::Listener>(new TcpListener(std::move(acceptor)));
@@ -177,7 +213,11 @@ void TcpNetwork::before_writes(std::function<void()> work) {
   shared_->before_writes.push_back(std::move(work));
 }
 
-std::uint64_t TcpNetwork::writes() const { return shared_->writes; }
-std::size_t TcpNetwork::streams() const { return shared_->streams.size(); }
+std::uint64_t TcpNetwork::writes() const {
+  return shared_->writes + (shared_->spread ? shared_->spread->writes() : 0);
+}
+std::size_t TcpNetwork::streams() const {
+  return shared_->streams.size() + (shared_->spread ? shared_->spread->streams() : 0);
+}
 
 }  // namespace holdfast::os

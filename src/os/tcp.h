@@ -8,6 +8,9 @@
 // side, so that a last error reply is not lost to a reset. A peer that takes nothing for as long
 // is dropped.
 //
+// With more than one loop the system calls of what is accepted through spread() are done by other
+// threads (os/spread.h); whoever uses a stream does not see the difference.
+//
 // Threads: the loop's. Lifetime: dies before the loop; then no handler is called any more.
 #pragma once
 
@@ -27,7 +30,8 @@ class TcpNetwork final : public env::Network {
   static constexpr std::size_t kReadBuffer = 64 << 10;
   static constexpr Duration kLinger = seconds(2);
 
-  TcpNetwork(EventLoop& loop, Trace& trace);
+  // `loops`: this one, and as many threads more as are missing. REQUIRES: at least 1.
+  TcpNetwork(EventLoop& loop, Trace& trace, int loops = 1);
   ~TcpNetwork() override;
 
   // The error names the address and says what to do. Port 0: any free port.
@@ -35,6 +39,10 @@ class TcpNetwork final : public env::Network {
                                                 env::AcceptHandler accept) override;
   env::Stream& connect(const env::Address& address,
                        std::shared_ptr<env::StreamHandler> handler) override;
+
+  // The same network, but what is accepted through it is spread over the other loops, if there are
+  // any.
+  env::Network& spread();
 
   // Called at the end of each turn, before what it has queued is written: for what turns into bytes
   // only then. Stays as long as the network.
@@ -48,7 +56,13 @@ class TcpNetwork final : public env::Network {
   struct Shared;
 
  private:
+  class Spreading;
+
+  Result<std::unique_ptr<env::Listener>> listen(const env::Address& address,
+                                                env::AcceptHandler accept, bool spread);
+
   std::shared_ptr<Shared> shared_;
+  std::unique_ptr<Spreading> spreading_;
 };
 
 }  // namespace holdfast::os

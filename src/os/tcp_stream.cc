@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "os/event_loop_parts.h"
+#include "os/spread.h"
 
 namespace holdfast::os {
 namespace {
@@ -28,24 +29,38 @@ bool would_block(int number) { return number == EAGAIN || number == EWOULDBLOCK;
 // for a quarter of an hour. (What we accept may be slow as it likes: clients do stop reading.)
 constexpr int kUnacknowledgedMs = 20'000;
 
-// Best effort: a connection on which an option cannot be set is broken, and reading will say so.
+}  // namespace
+
 void set_options(tcp::socket& socket) {
   ErrorCode ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(boost::asio::socket_base::keep_alive(true), ignored);
 }
 
-}  // namespace
+void learn_addresses(const tcp::socket& socket, env::Address& local, env::Address& remote) {
+  ErrorCode error;
+  const auto here = socket.local_endpoint(error);
+  if (!error) local = address_of(here);
+  const auto there = socket.remote_endpoint(error);
+  if (!error) remote = address_of(there);
+}
 
 env::Address address_of(const tcp::endpoint& endpoint) {
   return {endpoint.address().to_string(), endpoint.port()};
 }
 
-TcpNetwork::Shared::Shared(EventLoop& event_loop, Trace& event_trace)
-    : loop(event_loop), io(event_loop.parts().io), trace(event_trace), readable(event_loop) {}
+TcpNetwork::Shared::Shared(EventLoop& event_loop, Trace& event_trace, int loops)
+    : loop(event_loop),
+      io(event_loop.parts().io),
+      trace(event_trace),
+      readable(event_loop),
+      spread(loops > 1 ? std::make_unique<Spread>(event_loop, loops - 1) : nullptr) {}
+
+TcpNetwork::Shared::~Shared() = default;
 
 void TcpNetwork::Shared::flush() {
   for (const auto& work : before_writes) work();
+  if (spread) spread->flush();  // first: others can write while this loop does
   // Whatever becomes dirty from here on belongs to the next turn.
   const auto now = std::exchange(dirty, {});
   for (const auto& stream : now) stream->end_turn();
@@ -62,7 +77,7 @@ TcpStream::TcpStream(TcpNetwork::Shared& shared, tcp::socket socket)
 void TcpStream::begin_accepted(const env::AcceptHandler& accept) {
   life_ = Life::open;
   set_options(socket_);
-  learn_addresses();
+  learn_addresses(socket_, local_, remote_);
   auto handler = accept(*this);
   if (life_ != Life::open) return;  // closed by the acceptor itself
   if (!handler) return close(true);
@@ -103,19 +118,11 @@ void TcpStream::on_connect(const ErrorCode& error) {
   set_options(socket_);
   ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs,
                sizeof kUnacknowledgedMs);
-  learn_addresses();
+  learn_addresses(socket_, local_, remote_);
   if (!output_.empty()) queued();
   const auto handler = handler_;
   handler->on_connected();
   if (life_ == Life::open && !paused_) wait_readable();
-}
-
-void TcpStream::learn_addresses() {
-  ErrorCode error;
-  const auto here = socket_.local_endpoint(error);
-  if (!error) local_ = address_of(here);
-  const auto there = socket_.remote_endpoint(error);
-  if (!error) remote_ = address_of(there);
 }
 
 // ---- Reading ------------------------------------------------------------------------------------

@@ -24,10 +24,12 @@ namespace holdfast::os {
 using boost::asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
+class Spread;
 class TcpStream;
 
 struct TcpNetwork::Shared {
-  Shared(EventLoop& event_loop, Trace& event_trace);
+  Shared(EventLoop& event_loop, Trace& event_trace, int loops);
+  ~Shared();
   void flush();
 
   EventLoop& loop;
@@ -39,9 +41,14 @@ struct TcpNetwork::Shared {
   ReadableSet readable;
   std::string buffer = std::string(kReadBuffer, '\0');
   std::uint64_t writes = 0;
+  std::unique_ptr<Spread> spread;  // null: there is one loop
 };
 
 env::Address address_of(const tcp::endpoint& endpoint);
+// Best effort: a connection on which an option cannot be set is broken, and reading will say so.
+void set_options(tcp::socket& socket);
+// Leaves an address as it is that the connection has no more.
+void learn_addresses(const tcp::socket& socket, env::Address& local, env::Address& remote);
 
 class TcpStream final : public env::Stream,
                         public std::enable_shared_from_this<TcpStream>,
@@ -71,7 +78,6 @@ class TcpStream final : public env::Stream,
 
   void on_resolved(const ErrorCode& error, const tcp::resolver::results_type& results);
   void on_connect(const ErrorCode& error);
-  void learn_addresses();
 
   void wait_readable();
   void stop_reading();

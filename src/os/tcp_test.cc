@@ -17,11 +17,11 @@ namespace {
 
 const env::Address kAnyPort{"127.0.0.1", 0};
 
-// A listener, and what has been accepted.
-class TcpTest : public testing::Test {
+// A listener, and what has been accepted. The parameter: how many loops.
+class TcpTest : public testing::TestWithParam<int> {
  protected:
   TcpTest() {
-    auto made = network.listen(kAnyPort, [this](env::Stream& stream) {
+    auto made = network.spread().listen(kAnyPort, [this](env::Stream& stream) {
       accepted.push_back(&stream);
       handlers.push_back(std::make_shared<RecordingHandler>());
       return handlers.back();
@@ -41,15 +41,17 @@ class TcpTest : public testing::Test {
 
   TestLoop test;
   NoTrace trace;
-  TcpNetwork network{test.loop(), trace};
+  TcpNetwork network{test.loop(), trace, GetParam()};
   std::unique_ptr<env::Listener> listener;
   std::vector<env::Stream*> accepted;
   std::vector<std::shared_ptr<RecordingHandler>> handlers;
   std::shared_ptr<RecordingHandler> client = std::make_shared<RecordingHandler>();
 };
 
+INSTANTIATE_TEST_SUITE_P(Loops, TcpTest, testing::Values(1, 2), testing::PrintToStringParamName());
+
 // As `printf ... | nc` does: it closes its side and goes on reading.
-TEST_F(TcpTest, AHalfClosedPeerStillGetsWhatIsQueued) {
+TEST_P(TcpTest, AHalfClosedPeerStillGetsWhatIsQueued) {
   const int peer = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
@@ -74,7 +76,7 @@ TEST_F(TcpTest, AHalfClosedPeerStillGetsWhatIsQueued) {
   ::close(peer);
 }
 
-TEST_F(TcpTest, APortInUseIsNamed) {
+TEST_P(TcpTest, APortInUseIsNamed) {
   const env::Address taken = listener->bound();
   auto second = network.listen(taken, [](env::Stream&) { return nullptr; });
   ASSERT_FALSE(second.ok());
@@ -82,7 +84,7 @@ TEST_F(TcpTest, APortInUseIsNamed) {
   EXPECT_NE(second.error().message.find("in use"), std::string::npos);
 }
 
-TEST_F(TcpTest, AStrangeHostIsRefused) {
+TEST_P(TcpTest, AStrangeHostIsRefused) {
   auto accept = [](env::Stream&) { return nullptr; };
   EXPECT_FALSE(network.listen({"no.such.host.invalid", 1}, accept).ok());
   auto foreign = network.listen({"192.0.2.1", 0}, accept);
@@ -90,7 +92,7 @@ TEST_F(TcpTest, AStrangeHostIsRefused) {
   EXPECT_NE(foreign.error().message.find("no address 192.0.2.1"), std::string::npos);
 }
 
-TEST_F(TcpTest, ResolvesNames) {
+TEST_P(TcpTest, ResolvesNames) {
   addrinfo* found = nullptr;
   if (::getaddrinfo("localhost", nullptr, nullptr, &found) != 0) {
     GTEST_SKIP() << "SKIP: resolving a name: this machine does not know localhost";
@@ -100,7 +102,7 @@ TEST_F(TcpTest, ResolvesNames) {
   EXPECT_TRUE(until([&] { return client->connected; }));
 }
 
-TEST_F(TcpTest, RunningOutOfDescriptorsIsSurvived) {
+TEST_P(TcpTest, RunningOutOfDescriptorsIsSurvived) {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   // The undefined-behaviour sanitizer needs descriptors of its own when it meets a type for the
@@ -128,14 +130,17 @@ TEST_F(TcpTest, RunningOutOfDescriptorsIsSurvived) {
   }));
 }
 
-TEST(Tcp, ANetworkMayDieWithStreamsUnderWay) {
+class TcpLoops : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(, TcpLoops, testing::Values(1, 2), testing::PrintToStringParamName());
+
+TEST_P(TcpLoops, ANetworkMayDieWithStreamsUnderWay) {
   TestLoop test;
   NoTrace trace;
   auto client = std::make_shared<RecordingHandler>();
   {
-    TcpNetwork network(test.loop(), trace);
+    TcpNetwork network(test.loop(), trace, GetParam());
     std::shared_ptr<RecordingHandler> handler;
-    auto listener = network.listen(kAnyPort, [&](env::Stream&) {
+    auto listener = network.spread().listen(kAnyPort, [&](env::Stream&) {
       handler = std::make_shared<RecordingHandler>();
       return handler;
     });

@@ -59,7 +59,9 @@ const TlsContext& TlsNetwork::context() const { return *shared_->options.context
 Result<std::unique_ptr<env::Listener>> TlsNetwork::listen(const env::Address& address,
                                                           env::AcceptHandler accept) {
   auto door = std::make_shared<TlsDoor>(TlsDoor{std::move(accept)});
-  auto tcp = shared_->tcp.listen(address, [shared = shared_, door](env::Stream& stream) {
+  env::Network& under =
+      shared_->options.spread ? shared_->tcp.spread() : static_cast<env::Network&>(shared_->tcp);
+  auto tcp = under.listen(address, [shared = shared_, door](env::Stream& stream) {
     return let_in(shared, stream, door);
   });
   if (!tcp) return tcp.error();

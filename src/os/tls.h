@@ -31,6 +31,9 @@ class TlsNetwork final : public env::Network {
     std::shared_ptr<const TlsContext> context;
     // Told in plain to whoever dials and does not speak TLS, before he is turned away.
     std::string plain_answer = {};
+    // Accepted streams are spread over the TCP network's loops (os/spread.h): sockets there, TLS
+    // here.
+    bool spread = false;
   };
 
   TlsNetwork(EventLoop& loop, TcpNetwork& tcp, Trace& trace, Options options);

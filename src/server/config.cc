@@ -290,6 +290,9 @@ constexpr Setting kSettings[] = {
            kOnline, "how long a waiter keeps its place without its connection"),
     number("max-clients", &Config::max_clients, 1, 1'000'000, "1 … 1000000 connections", kOnline,
            "more are refused"),
+    number("loops", &Config::loops, 1, 64, "1 … 64 threads", kAtRestart,
+           "event loops: one does the work, the others read and write clients' connections for it; 1: it "
+           "does that too"),
     number("timeout-s", &Config::timeout_s, 0, 365 * 86'400, "0 … 31536000 seconds, 0 for never",
            kOnline, "after which idle clients are closed"),
     number("max-value-bytes", &Config::max_value_bytes, kMebi, 512 * kMebi,

@@ -32,6 +32,8 @@ TEST(Config, LaterLayersStandOverEarlierOnes) {
 TEST(Config, AnErrorNamesOriginSettingValueAndRange) {
   EXPECT_EQ(error_of(layer("max-clients", "0", "--max-clients")),
             "--max-clients: max-clients = '0' is not possible: it is 1 … 1000000 connections");
+  EXPECT_EQ(error_of(layer("loops", "65", "--loops")),
+            "--loops: loops = '65' is not possible: it is 1 … 64 threads");
   EXPECT_NE(error_of(layer("max-clients", "12x")).find("'12x'"), std::string::npos);
   EXPECT_NE(error_of(layer("colour", "red")).find("no setting 'colour'"), std::string::npos);
   EXPECT_NE(error_of(layer("log-level", "loud")).find("debug, info"), std::string::npos);

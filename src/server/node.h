@@ -73,6 +73,9 @@ struct NodeOptions {
   // The folder that the setting audit-log names; null: it cannot be used, and what belongs there is
   // counted. Outlives the node. Its failures are no failures of the node's.
   env::Disk* audit_disk = nullptr;
+  // What plain clients are listened for through; null: through the network of everything else. Outlives
+  // the node.
+  env::Network* clients = nullptr;
   // Where TLS is wanted: clients are also listened for, and other nodes met, through these. Null:
   // they are not. They outlive the node.
   env::Network* tls_clients = nullptr;

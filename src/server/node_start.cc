@@ -172,7 +172,8 @@ Result<void> Node::listen_for_clients() {
   const auto accept = [this](env::Stream& stream) { return clients_->accept(stream); };
   const Config& config = options_.config;
   if (config.plain_clients()) {
-    auto plain = network_.listen(config.listen, accept);
+    env::Network& clients = options_.clients == nullptr ? network_ : *options_.clients;
+    auto plain = clients.listen(config.listen, accept);
     if (!plain) return plain.error();
     client_listener_ = *std::move(plain);
   }

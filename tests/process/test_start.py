@@ -245,7 +245,7 @@ class CommandLine(unittest.TestCase):
                          "heartbeat-ms = 80 # HOLDFAST_HEARTBEAT_MS",
                          f"election-ms = 700 # {path}:3", f"protected-mode = false # {path}:5",
                          f'join = "127.0.0.1:1111,127.0.0.1:2" # {path}:4',
-                         "max-clients = 10000 # default"]:
+                         "max-clients = 10000 # default", "loops = 1 # default"]:
                 self.assertIn(line, " ".join(out.split()))
             # What is printed can be read.
             with open(path, "w") as file:
