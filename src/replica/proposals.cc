@@ -22,12 +22,13 @@ void Proposals::add_write(std::string_view record, bool from_elsewhere) {
   turn->items.push_back({true, turn->writes.add(record), record.size()});
 }
 
-void Proposals::add_read(std::string_view record) {
+void Proposals::add_read(std::string_view record, ClusterTime since) {
   Turn* turn = &open();
   // The bound holds for reads as well: a turn is run in one go.
   if (turn->reads.size() + record.size() > batch_bytes_ && !turn->items.empty()) {
     turn = &gathered_.emplace_back();
   }
+  if (turn->reads.empty()) turn->since = since;
   turn->items.push_back({false, turn->reads.size(), record.size()});
   turn->reads.append(record);
 }

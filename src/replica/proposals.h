@@ -43,7 +43,7 @@ struct Turn {
   SharedBytes payload;
   Index index;
   Epoch epoch;
-  // If it has reads: they came in between these two.
+  // If it has reads: they came in between these two; the first is known as soon as there is one.
   ClusterTime since = {};
   ClusterTime asked = {};
   // A turn without entry, once its reads were requested:
@@ -59,7 +59,8 @@ class Proposals {
 
   // `from_elsewhere`: of another node's client.
   void add_write(std::string_view record, bool from_elsewhere = false);
-  void add_read(std::string_view record);
+  // `since`: the time at the end of the turn before.
+  void add_read(std::string_view record, ClusterTime since = {});
 
   // The turns gathered and not yet proposed, in order; at least one if anything was added.
   std::deque<Turn>& gathered() { return gathered_; }

@@ -121,7 +121,7 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
   if (write) {
     s.proposals.add_write(record, from_elsewhere);
   } else {
-    s.proposals.add_read(record);
+    s.proposals.add_read(record, s.turn_before);
   }
   return Accepted::yes;
 }
@@ -170,7 +170,6 @@ void Replica::State::propose_gathered() {
     Turn turn = std::move(turns.front());
     turns.pop_front();
     if (!turn.reads.empty() && turn.asked == ClusterTime{}) {
-      turn.since = turn_before;
       turn.asked = time.at(std::max(now, clock.now()));
     }
     // Once one is refused those behind it are, too, or they would take effect before it.

@@ -59,15 +59,15 @@ void Replica::State::walk_sessions() {
   }
 }
 
-// Whoever was not asked to be kept by then, was not asked in time.
+// Whoever was not asked to be kept by then, was not asked in time. Reads that are under way or gathered
+// came in after this.
 ClusterTime Replica::State::read_up_to() const {
-  ClusterTime horizon = turn_before;
-  for (const Turn& turn : proposals.running()) {
-    if (turn.reads.empty()) continue;
-    horizon = std::min(horizon, turn.since);
-    break;
+  for (const auto* turns : {&proposals.running(), &proposals.gathered()}) {
+    for (const Turn& turn : *turns) {
+      if (!turn.reads.empty()) return std::min(turn_before, turn.since);
+    }
   }
-  return horizon;
+  return turn_before;
 }
 
 void Replica::State::tend_sessions() {
