@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutation.h"
 
 namespace holdfast::replica {
 
@@ -23,7 +24,8 @@ void Proposals::add_write(std::string_view record, bool from_elsewhere) {
 }
 
 void Proposals::add_read(std::string_view record, ClusterTime since) {
-  Turn* turn = &open();
+  const bool overtakes = mutated(Mutation::read_overtakes_gathered);
+  Turn* turn = overtakes ? &gathered_.emplace_front() : &open();
   // The bound holds for reads as well: a turn is run in one go.
   if (turn->reads.size() + record.size() > batch_bytes_ && !turn->items.empty()) {
     turn = &gathered_.emplace_back();

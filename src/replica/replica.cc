@@ -151,7 +151,8 @@ bool Replica::State::pulse_due() const {
 bool Replica::State::gathers_on() {
   const std::uint64_t bytes = proposals.bytes_to_write();
   const bool late = gathering_since != Instant{} && now - gathering_since >= kGatherAtMost;
-  const bool on = leading() && bytes > 0 && bytes < kGatherBytes && !late && !log.idle();
+  const bool enough = late && !mutated(Mutation::gathers_without_end);
+  const bool on = leading() && bytes > 0 && bytes < kGatherBytes && !enough && !log.idle();
   if (!on) {
     gathering_since = {};
   } else if (gathering_since == Instant{}) {
@@ -231,7 +232,8 @@ bool Replica::State::propose(Turn turn) {
 // What this turn says to the others leaves at its end. So applying, if it is much, is left to the next
 // turn, which follows at once; not twice in a row.
 bool Replica::State::lets_others_begin() {
-  put_off = std::exchange(spoke, false) && !put_off && can_apply();
+  const bool again = put_off && !mutated(Mutation::applying_put_off);
+  put_off = std::exchange(spoke, false) && !again && can_apply();
   return put_off;
 }
 
@@ -400,6 +402,11 @@ std::string_view Replica::setting(std::string_view name) const {
 
 bool Replica::making_snapshot() const { return state_->snapshots.making(); }
 bool Replica::has_room() const { return state_->log.may_accept(); }
+Duration Replica::gathers_for() const {
+  const Instant since = state_->gathering_since;
+  return since == Instant{} ? Duration{} : state_->now - since;
+}
+bool Replica::puts_off() const { return state_->put_off; }
 
 const std::optional<storage::SnapshotFile>& Replica::stored_snapshot() const {
   return state_->snapshots.newest();

@@ -184,6 +184,10 @@ class Replica {
   const std::optional<storage::SnapshotFile>& stored_snapshot() const;
   bool making_snapshot() const;
   bool has_room() const;  // its disk, for more entries
+  // For checkers, after a turn: how long what was gathered has waited for the log to end a sync; whether
+  // applying was left to the next turn.
+  Duration gathers_for() const;
+  bool puts_off() const;
   // A snapshot of at least this index is wanted on this node's disk, for a backup. It is made when
   // the state has come so far; see take_snapshot_failure().
   void want_snapshot(Index at_least);

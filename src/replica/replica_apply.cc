@@ -208,8 +208,9 @@ bool Replica::State::run_turn_reads(Turn& turn) {
 bool Replica::read_at_once(const commands::CommandSpec& spec, commands::Args words,
                            resp::Version version, std::string& reply) {
   State& s = *state_;
-  if (s.hold_apply || s.rebuild || s.applied != s.engine->commit()) return false;
-  s.now = std::max(s.now, s.clock.now());
+  const bool all = s.applied == s.engine->commit() || mutated(Mutation::read_at_once_unapplied);
+  if (s.hold_apply || s.rebuild || !all) return false;
+  if (!mutated(Mutation::read_at_once_by_old_clock)) s.now = std::max(s.now, s.clock.now());
   if (!s.engine->may_read(s.now, s.read_mode)) return false;
   const std::size_t before = reply.size();
   const commands::Stamp stamp{s.time.at(s.now), s.clock.wall()};

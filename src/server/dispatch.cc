@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/mutation.h"
 #include "commands/feed_commands.h"
 #include "commands/wrapper_commands.h"
 #include "replica/command_record.h"
@@ -248,7 +249,8 @@ bool Dispatch::answer_at_once(Connection& connection, const commands::CommandSpe
 void Dispatch::run_data(Connection& connection, const commands::CommandSpec& spec,
                         const std::vector<std::string_view>& words, bool silent) {
   Requests& requests = connection.requests;
-  if (!silent && requests.empty() && answer_at_once(connection, spec, words)) return;
+  const bool first = requests.empty() || mutated(Mutation::read_at_once_overtakes);
+  if (!silent && first && answer_at_once(connection, spec, words)) return;
   const bool wrapper = spec.is(commands::kWrapper);
   const bool write =
       wrapper ? commands::needs_log(spec, words) : spec.is(commands::kWrite);

@@ -65,6 +65,9 @@ struct Sight {
   // and its list of nodes says that it is to rest, and others who follow it have all that is committed.
   bool no_room = false;
   bool unneeded = false;
+  // A leader: for how long what it has gathered has waited for its log to end a sync, by its own clock.
+  Duration gathers;
+  bool puts_off = false;  // it left to the next turn to apply what it could have applied in this one
   // Of its clients, who waits for a lock; valid during the call only, null: not looked at.
   const std::vector<server::LockWait>* waits = nullptr;
   bool making_snapshot = false;  // of its present state, since the turn in which this became true

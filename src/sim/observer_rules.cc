@@ -10,7 +10,8 @@ void Rules::see(const Sight& sight, bool thorough) {
       &leader_completeness_, &deaf_leader_,       &hung_leader_,          &state_machine_safety_,
       &quorum_durability_, &synced_first_,        &durability_,           &nothing_goes_back_,
       &replica_equality_,  &acknowledged_,        &snapshots_are_states_, &waiters_are_queued_,
-      &one_lease_,         &no_room_,             &resting_leader_,
+      &one_lease_,         &no_room_,             &resting_leader_,       &gathers_briefly_,
+      &applies_soon_,
       &notices_agree_};
   for (Rule* rule : rules) rule->see(look, memory_, problems_);
   memory_.remember(sight);

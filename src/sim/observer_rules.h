@@ -14,6 +14,7 @@
 #include "sim/observer_members.h"
 #include "sim/observer_notices.h"
 #include "sim/observer_snapshots.h"
+#include "sim/observer_turns.h"
 
 namespace holdfast::sim {
 
@@ -63,6 +64,8 @@ class Rules {
   OneLease one_lease_;
   NoRoom no_room_;
   RestingLeader resting_leader_;
+  GathersBriefly gathers_briefly_;
+  AppliesSoon applies_soon_;
   StateMachineSafety state_machine_safety_{committed_};
   QuorumDurability quorum_durability_{committed_};
   SyncedFirst synced_first_;

@@ -164,6 +164,8 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 
   sight.full = !replica->has_room();
+  sight.gathers = replica->gathers_for();
+  sight.puts_off = replica->puts_off();
 
   if (sight.leads()) {
     look_at_wires(sight);
@@ -174,7 +176,8 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   ++counts.looks;
   const bool hung = sight.leads() && sight.issued != sight.synced;
   const bool bad = sight.deaf || hung || sight.leased || sight.no_room || sight.unneeded;
-  if (!thorough && !bad && !rules.memory().changed(sight)) return;
+  const bool late = sight.puts_off || sight.gathers > GathersBriefly::kPatience;
+  if (!thorough && !bad && !late && !rules.memory().changed(sight)) return;
   ++counts.changes;
   if (--until_thorough == 0) {
     thorough = true;

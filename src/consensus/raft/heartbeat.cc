@@ -24,6 +24,7 @@ void Raft::send_heartbeat(const Progress& peer) {
   // receiver is known to share.
   const bool unmatched = mutated(Mutation::heartbeat_commits_unmatched);
   message.commit = unmatched ? commit_ : std::min(commit_, peer.match());
+  if (mutated(Mutation::commit_told_by_entries_only)) message.commit = {};
   message.read_round = reads_.newest_round();
   if (lease_wanted()) message.lease_ms = static_cast<std::uint32_t>(options_.election_timeout.ms());
   send_now(std::move(message));

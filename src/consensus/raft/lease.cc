@@ -28,10 +28,12 @@ Instant Raft::lease_clock() const {
 bool Raft::has_lease(Instant now) const { return !leases_void_ && now < lease_until_; }
 
 bool Raft::may_read(Instant now, ReadMode mode) const {
-  if (role_ != Role::leader || commit_ < own_first_) return false;
+  const bool knows_commit =
+      commit_ >= own_first_ || mutated(Mutation::read_at_once_before_own_commit);
+  if (role_ != Role::leader || !knows_commit) return false;
   const Membership& members = membership();
   const bool alone = members.voters.size() == 1 && members.outgoing.empty() && is_voter();
-  if (alone) return true;
+  if (alone || mutated(Mutation::read_at_once_unasked)) return true;
   // Who is no longer asked for leases would not renew them.
   if (mode != ReadMode::lease || !lease_wanted()) return false;
   return has_lease(mutated(Mutation::lease_ignores_pauses) ? elapsed_ : now);

@@ -70,7 +70,7 @@ void Raft::send_append(Progress& peer, Epoch previous_epoch, std::vector<Entry>&
   message.index = peer.next().previous();
   message.index_epoch = previous_epoch;
   // As it is: the receiver goes no further than what this message proves to match.
-  message.commit = commit_;
+  message.commit = mutated(Mutation::commit_told_ahead) ? std::max(commit_, waited_for_) : commit_;
   message.read_round = reads_.newest_round();
   std::uint64_t bytes = 0;
   for (const Entry& entry : entries) bytes += entry.payload.size();
@@ -118,6 +118,8 @@ void Raft::on_refused(Progress& peer, const Message& message) {
     if (peer.on_refusal(message.index, guess)) replicate_to(peer, true);
     return;
   }
+  const bool counted = mutated(Mutation::recovering_node_counted);
+  if (counted && peer.on_ack(guess, log_.first())) return update_commit();
   // Refused all the same, because it must not be counted: the peer recovers. What is proven already
   // is asked again with the next heartbeat only.
   peer.note_recovering();
@@ -162,7 +164,8 @@ void Raft::update_commit() {
 // To whoever has not heard of a commit that has waited for so long.
 void Raft::tell_commit() {
   for (Progress& peer : peers_) {
-    if (peer.state() == Progress::State::replicate) {
+    const bool silent = mutated(Mutation::commit_told_by_entries_only);
+    if (peer.state() == Progress::State::replicate && !silent) {
       replicate_to(peer, peer.commit_sent < untold_commit_);
     }
   }
