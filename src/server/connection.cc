@@ -237,7 +237,9 @@ void Connection::on_refused(Request& request) {
 
 void Connection::on_progress() {
   if (requests.empty()) followers_wait_ = false;
-  if (parser_.buffered() != 0 || !deferred_.empty() || reading_paused_) attend();
+  // The end of the input may have come while nothing was to be read on: then it is still to be seen.
+  const bool more = parser_.buffered() != 0 || input_ended_;
+  if (more || !deferred_.empty() || reading_paused_) attend();
   if (finishing_) table_.want_flush(*this);
 }
 
