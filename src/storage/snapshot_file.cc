@@ -18,10 +18,6 @@ constexpr std::string_view kSuffix = ".hfs";
 constexpr std::string_view kTemporary = ".tmp";
 constexpr std::string_view kArriving = ".arriving";
 
-// So much is written before it is brought to the disk: a sync of all of it at the end would hold up those
-// of the log for as long as the disk takes for a whole snapshot.
-constexpr std::uint64_t kSyncedAtOnce = 4 << 20;
-
 // What follows the header.
 class ChunkReader {
  public:
@@ -97,9 +93,8 @@ struct SnapshotWriter::State {
   std::uint64_t all = 0;    // as ChunkReader's
   std::uint64_t chunks = 0;
   std::uint64_t pending = 0;  // bytes of jobs that are not done
-  std::uint64_t unsynced = 0;
   bool finished = false;
-  Result<void> first_error{};
+  Result<void> first_error;
 
   // The jobs of the lane run in order; after an error nothing more is written.
   void append(const std::shared_ptr<State>& self, std::vector<SharedBytes> parts) {
@@ -110,11 +105,6 @@ struct SnapshotWriter::State {
     operations.push_back(env::WriteFile{temporary, bytes, std::move(parts)});
     bytes += size;
     pending += size;
-    unsynced += size;
-    if (unsynced >= kSyncedAtOnce) {
-      operations.push_back(env::SyncFile{temporary});
-      unsynced = 0;
-    }
     disk.submit(env::Lane::background, {std::move(operations), [self, size](Result<void> result) {
                                           self->pending -= size;
                                           if (!result && self->first_error.ok())
@@ -126,7 +116,13 @@ struct SnapshotWriter::State {
 SnapshotWriter::SnapshotWriter(env::Disk& disk, const SnapshotHeader& header)
     : state_(std::make_shared<State>(State{disk,
                                            snapshot_name(header.group, header.mark.index),
-                                           snapshot_temporary_name(header.group, header.mark.index)})) {
+                                           snapshot_temporary_name(header.group, header.mark.index),
+                                           0,
+                                           0,
+                                           0,
+                                           0,
+                                           false,
+                                           {}})) {
   SharedBytes bytes(encode_snapshot_header(header));
   state_->all = checksum(bytes.view());
   state_->append(state_, {std::move(bytes)});

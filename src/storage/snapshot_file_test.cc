@@ -66,30 +66,6 @@ TEST(SnapshotFile, RoundTrip) {
   }
 }
 
-TEST(SnapshotFile, IsBroughtToTheDiskAsItIsWrittenAndNotAllAtItsEnd) {
-  constexpr std::size_t kMost = 8 << 20;
-  TestDisk disk;
-  std::uint64_t unsynced = 0;
-  std::uint64_t longest = 0;
-  disk.fault = [&](const env::DiskOperation& operation) -> std::optional<Error> {
-    if (const auto* write = std::get_if<env::WriteFile>(&operation)) {
-      for (const SharedBytes& part : write->parts) unsynced += part.size();
-    } else if (std::get_if<env::SyncFile>(&operation) != nullptr) {
-      longest = std::max(longest, std::exchange(unsynced, 0));
-    }
-    return std::nullopt;
-  };
-  SnapshotWriter writer(disk, some_header());
-  for (int i = 0; i < 100; ++i) writer.add_chunk(std::string(256 << 10, 'x'));
-  bool done = false;
-  writer.finish([&](Result<void> result) { done = result.ok(); });
-  disk.run_all();
-  EXPECT_TRUE(done);
-  EXPECT_EQ(unsynced, 0u);
-  EXPECT_GT(longest, 0u);
-  EXPECT_LE(longest, kMost);
-}
-
 TEST(SnapshotFile, AnyDamageIsFound) {
   TestDisk disk;
   const std::string whole = disk.content(made(disk));
