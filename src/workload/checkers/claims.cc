@@ -142,7 +142,9 @@ class Judge {
     const auto found = claims.find(number_field(operation.arg, 1));
     if (found == claims.end() || found->second.known_ns == INT64_MAX) return {};
     Claim claim = found->second;
-    if (operation.op == Op::disclaim) claim.given_back_ns = INT64_MAX;
+    // It gave nothing back itself; one that was called before it may have.
+    const bool by_this = claim.given_back_ns >= operation.call_ns;
+    if (operation.op == Op::disclaim && by_this) claim.given_back_ns = INT64_MAX;
     if (operation.return_ns >= sure_until(claim)) return {};
     return objection(operation.key, "was lost while the session that held it lived",
                      {claim.granted, i});

@@ -70,6 +70,8 @@ TEST(CheckClaims, NothingIsLostWhileTheSessionLives) {
   EXPECT_OBJECTION(opened().at(40, 50).disclaim(7, 20, false), kText);
   EXPECT_NO_OBJECTION(opened().at(40, 101).held(7, 20, false));
   EXPECT_NO_OBJECTION(opened().at(30, 31).disclaim(7, 20).at(40, 50).held(7, 20, false));
+  EXPECT_NO_OBJECTION(
+      opened().at(30, 31).disclaim(7, 20).unknown().at(40, 50).disclaim(7, 20, false));
   EXPECT_NO_OBJECTION(opened().at(30, 31).close(7).at(40, 50).held(7, 20, false));
 }
 
