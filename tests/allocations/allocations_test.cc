@@ -6,27 +6,12 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 
+#include "counted_new.h"
 #include "sim/raw_client.h"
 #include "sim/world.h"
-
-namespace {
-std::uint64_t allocated = 0;
-}
-
-void* operator new(std::size_t size) {
-  ++allocated;
-  void* memory = std::malloc(std::max<std::size_t>(size, 1));
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace holdfast::sim {
 namespace {
@@ -69,9 +54,9 @@ class Allocations : public testing::Test {
         one.replace(one.find("%d"), 2, std::to_string(keys == Keys::fresh ? ++last_key_ : 1'000'000 + k));
         batch += one + "\r\n";
       }
-      const std::uint64_t before = allocated;
+      const std::uint64_t before = allocations();
       client->ask(batch, commands);
-      sum += allocated - before;
+      sum += allocations() - before;
     }
     return sum;
   }

@@ -5,28 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
+#include "counted_new.h"
 #include "os/tcp.h"
 #include "os/test_loop.h"
-
-namespace {
-std::atomic<std::uint64_t> allocated = 0;
-}
-
-void* operator new(std::size_t size) {
-  ++allocated;
-  void* memory = std::malloc(std::max<std::size_t>(size, 1));
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace holdfast::os {
 namespace {
@@ -84,7 +69,7 @@ TEST(LoopsAllocations, ACommandCostsNone) {
     test.loop().post([] {});  // raw sockets do not wake the loop
   };
   const auto batches = [&](int count) {
-    const std::uint64_t before = allocated;
+    const std::uint64_t before = allocations();
     for (int i = 0; i < count; ++i) {
       wanted = kPeers * kCommands * kReply.size();
       for (const int peer : peers) {
@@ -92,7 +77,7 @@ TEST(LoopsAllocations, ACommandCostsNone) {
       }
       EXPECT_TRUE(test.run_until([&] { return wanted == 0; }));
     }
-    return static_cast<double>(allocated - before) / (count * kPeers * kCommands);
+    return static_cast<double>(allocations() - before) / (count * kPeers * kCommands);
   };
   batches(50);
   const double each = batches(50);
