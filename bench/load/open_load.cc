@@ -29,10 +29,12 @@ struct Asked {
 };
 
 struct Line {
-  Line(Poller& poller, std::uint32_t tag) : socket(poller, tag), server(tag) {}
+  Line(Poller& poller, std::uint32_t tag) : socket(poller, tag), home(tag) {}
 
   Socket socket;
-  std::size_t server;       // which one it is connected to, once taken modulo their number
+  const std::size_t home;     // its own server, once taken modulo their number
+  std::size_t server = home;  // the one that it is connected to, likewise
+  bool leaves = false;  // goes home as soon as nothing is unanswered; is asked nothing till then
   std::deque<Asked> asked;  // unanswered, oldest first
   Instant heard;            // the last answer, or when it was connected
   Instant redial_at;        // while it is not connected
@@ -43,8 +45,8 @@ class Marks {
  public:
   Marks() { ::fcntl(STDIN_FILENO, F_SETFL, ::fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK); }
 
-  // False: the load is to end.
-  bool read();
+  enum class Word : std::uint8_t { nothing, spread, stop };
+  Word read();
   void acknowledged(const Asked& asked, Instant time);
 
  private:
@@ -52,21 +54,25 @@ class Marks {
   std::optional<Instant> mark_;
 };
 
-bool Marks::read() {
+// Of several words in one read the last counts, and "stop" always.
+Marks::Word Marks::read() {
   char bytes[256];
   const auto count = ::read(STDIN_FILENO, bytes, sizeof bytes);
-  if (count <= 0) return count < 0 && errno == EAGAIN;
+  if (count < 0 && errno == EAGAIN) return Word::nothing;
+  if (count <= 0) return Word::stop;
   input_.append(bytes, static_cast<std::size_t>(count));
+  Word word = Word::nothing;
   for (auto end = input_.find('\n'); end != std::string::npos; end = input_.find('\n')) {
     const std::string_view line = std::string_view(input_).substr(0, end);
-    if (line == "stop") return false;
+    if (line == "stop") return Word::stop;
+    if (line == "spread") word = Word::spread;
     if (line.starts_with("mark ")) {
       mark_.emplace();
       std::from_chars(line.data() + 5, line.data() + line.size(), mark_->ns);
     }
     input_.erase(0, end + 1);
   }
-  return true;
+  return word;
 }
 
 void Marks::acknowledged(const Asked& asked, Instant time) {
@@ -90,6 +96,7 @@ class OpenLoad {
   void read(Line& line);
   void tend(Instant time);
   void dial(Line& line, Instant time);
+  void spread();
   void hang_up(Line& line, Instant time);
   void begin_counting(Instant time);
   Instant due(std::uint64_t number) const;
@@ -134,7 +141,11 @@ std::string OpenLoad::run() {
       begin_counting(time);
     }
     if (!plan_.marks && time >= counted_from_ + plan_.length) break;
-    if (plan_.marks && !marks_.read()) break;
+    if (plan_.marks) {
+      const auto word = marks_.read();
+      if (word == Marks::Word::stop) break;
+      if (word == Marks::Word::spread) spread();
+    }
     turn();
   }
   return report();
@@ -189,7 +200,7 @@ void OpenLoad::ask_what_is_due(Instant time) {
 Line* OpenLoad::line_for(std::uint64_t number) {
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     Line& line = lines_[(number + i) % lines_.size()];
-    if (line.socket.open()) return &line;
+    if (line.socket.open() && !line.leaves) return &line;
   }
   return nullptr;
 }
@@ -220,6 +231,9 @@ void OpenLoad::tend(Instant time) {
   for (auto& line : lines_) {
     if (!line.socket.open()) {
       if (time >= line.redial_at) dial(line, time);
+    } else if (line.leaves && line.asked.empty()) {
+      line.server = line.home;
+      dial(line, time);
     } else if (!line.asked.empty() && time - line.heard > plan_.patience) {
       hang_up(line, time);
     }
@@ -229,6 +243,17 @@ void OpenLoad::tend(Instant time) {
 void OpenLoad::dial(Line& line, Instant time) {
   line.socket.connect(plan_.servers[line.server % plan_.servers.size()]);
   line.heard = time;
+  line.leaves = false;
+}
+
+// A line that was driven away from its own server goes back, so that all servers have as many
+// again.
+void OpenLoad::spread() {
+  for (auto& line : lines_) {
+    if (line.server % plan_.servers.size() == line.home % plan_.servers.size()) continue;
+    line.leaves = line.socket.open();
+    if (!line.socket.open()) line.server = line.home;
+  }
 }
 
 void OpenLoad::hang_up(Line& line, Instant time) {

@@ -10,7 +10,9 @@
 // of stdin if `marks`.
 //
 // A connection that breaks, or whose server is silent for `patience`, goes on with the next server;
-// what it had asked is counted as lost.
+// what it had asked is counted as lost. It stays there until a line "spread" sends it back to the
+// server that it had first: else, after some failovers, all connections are at one server, and what
+// is measured when that falls silent is their patience.
 #pragma once
 
 #include <cstdint>

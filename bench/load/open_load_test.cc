@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "load/wire.h"
@@ -15,10 +16,10 @@
 namespace holdfast::load {
 namespace {
 
-// Answers each command on one connection, and once stands still.
+// Answers each command, on so many connections one after the other, and stands still once.
 class SlowServer {
  public:
-  explicit SlowServer(std::chrono::milliseconds pause)
+  explicit SlowServer(std::chrono::milliseconds pause, int connections = 1)
       : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in where{};
     where.sin_family = AF_INET;
@@ -28,11 +29,19 @@ class SlowServer {
     EXPECT_EQ(::listen(listener_, 8), 0);
     EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&where), &size), 0);
     port_ = ntohs(where.sin_port);
-    thread_ = std::thread([this, pause] { serve(pause); });
+    thread_ = std::thread([this, pause, connections] {
+      for (int i = 0; i < connections; ++i) serve(pause);
+    });
   }
   ~SlowServer() {
-    thread_.join();
+    end();
     ::close(listener_);
+  }
+
+  // Waits until its connections are over; how many commands it answered on the last.
+  std::size_t end() {
+    if (thread_.joinable()) thread_.join();
+    return answered_last_;
   }
 
   env::Address address() const { return {.host = "127.0.0.1", .port = port_}; }
@@ -42,14 +51,15 @@ class SlowServer {
     const int peer = ::accept(listener_, nullptr, nullptr);
     std::string bytes;
     char part[4096];
-    std::size_t answered = 0;
+    answered_last_ = 0;
     for (ssize_t count; (count = ::recv(peer, part, sizeof part, 0)) > 0;) {
       bytes.append(part, static_cast<std::size_t>(count));
       std::string answers;
       while (const auto asked = scan(bytes)) {  // a command looks like an answer that is a list
         bytes.erase(0, asked->length);
         answers += "+OK\r\n";
-        if (++answered == 200) std::this_thread::sleep_for(pause);
+        ++answered_last_;
+        if (++answered_ == 200) std::this_thread::sleep_for(pause);
       }
       if (::send(peer, answers.data(), answers.size(), MSG_NOSIGNAL) < 0) break;
     }
@@ -58,7 +68,29 @@ class SlowServer {
 
   int listener_;
   std::uint16_t port_ = 0;
+  std::size_t answered_ = 0;  // the thread's until it has ended, and so is the next
+  std::size_t answered_last_ = 0;
   std::thread thread_;
+};
+
+// What the load hears on its standard input while this lives.
+class Words {
+ public:
+  Words() : kept_(::dup(STDIN_FILENO)) {
+    EXPECT_EQ(::pipe(ends_), 0);
+    ::dup2(ends_[0], STDIN_FILENO);
+  }
+  ~Words() {
+    ::dup2(kept_, STDIN_FILENO);
+    for (const int fd : {kept_, ends_[0], ends_[1]}) ::close(fd);
+  }
+  void say(std::string_view line) {
+    EXPECT_EQ(::write(ends_[1], line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  }
+
+ private:
+  int kept_;
+  int ends_[2] = {};
 };
 
 double field(const std::string& json, const std::string& name) {
@@ -91,6 +123,28 @@ TEST(OpenLoad, LeavesASilentServer) {
                                      .length = seconds(1),
                                      .patience = milliseconds(200)});
   EXPECT_GT(field(said, "lost"), 100) << said;
+}
+
+// "spread" sends a connection back to the server that it left: some 200 commands there, then it is
+// elsewhere for half a second, then there again.
+TEST(OpenLoad, GoesBackToItsServerWhenTold) {
+  SlowServer first(std::chrono::milliseconds(300), 2);
+  SlowServer second(std::chrono::milliseconds(0));
+  Words words;
+  std::thread talks([&words] {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    words.say("spread\n");
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    words.say("stop\n");
+  });
+  const std::string said = run_open({.servers = {first.address(), second.address()},
+                                     .connections = 1,
+                                     .rate = 1000,
+                                     .patience = milliseconds(100),
+                                     .marks = true});
+  talks.join();
+  EXPECT_GT(second.end(), 100U) << said;
+  EXPECT_GT(first.end(), 100U) << said;
 }
 
 }  // namespace

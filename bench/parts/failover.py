@@ -35,15 +35,19 @@ class Trial:
             self.process.kill()
         self.process.wait()
 
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
     def settle(self):
         servers.wait_until(self.cluster.whole, "the nodes do not come together again", 60, step=0.05)
+        self.say("spread")  # a third of the connections at each node, as in the beginning
         time.sleep(SETTLE_S)
         return self.cluster.leader()
 
     def mark(self, moment_ns):
         """Milliseconds from that moment to the first acknowledgement of a write that was sent after it."""
-        self.process.stdin.write(f"mark {moment_ns}\n")
-        self.process.stdin.flush()
+        self.say(f"mark {moment_ns}")
         if not select.select([self.process.stdout], [], [], PATIENCE_S)[0]:
             raise TimeoutError(f"no write was acknowledged for {PATIENCE_S} s")
         return json.loads(self.process.stdout.readline())["ms"]
