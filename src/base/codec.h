@@ -14,6 +14,14 @@
 
 namespace holdfast {
 
+// Writes it as LEB128, and returns what is behind it. REQUIRES: there is room for kLongestVarint bytes.
+inline constexpr std::size_t kLongestVarint = 10;
+inline char* put_varint(char* at, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
@@ -23,10 +31,16 @@ class Writer {
   void u32(std::uint32_t value) { fixed(value); }
   void u64(std::uint64_t value) { fixed(value); }
   void i64(std::int64_t value) { fixed(static_cast<std::uint64_t>(value)); }
-  // LEB128, one to ten bytes.
-  void varint(std::uint64_t value);
+  // LEB128, one to ten bytes. Nearly all are one: that is decided where it is called.
+  void varint(std::uint64_t value) {
+    if (value < 0x80) return u8(static_cast<std::uint8_t>(value));
+    long_varint(value);
+  }
   // varint length, then the bytes.
-  void bytes(std::string_view value);
+  void bytes(std::string_view value) {
+    varint(value.size());
+    raw(value);
+  }
   void raw(std::string_view value) { out_.append(value); }
   void epoch(Epoch value) {
     u64(value.round);
@@ -40,6 +54,7 @@ class Writer {
     std::memcpy(buffer, &value, sizeof(T));
     out_.append(buffer, sizeof(T));
   }
+  void long_varint(std::uint64_t value);
 
   std::string& out_;
 };
@@ -53,10 +68,26 @@ class Reader {
   std::uint32_t u32() { return fixed<std::uint32_t>(); }
   std::uint64_t u64() { return fixed<std::uint64_t>(); }
   std::int64_t i64() { return static_cast<std::int64_t>(fixed<std::uint64_t>()); }
-  std::uint64_t varint();
+  std::uint64_t varint() {
+    if (in_.empty() || static_cast<std::uint8_t>(in_.front()) >= 0x80) return long_varint();
+    return u8();
+  }
   // A view into the input. Longer than `limit`: not ok.
-  std::string_view bytes(std::size_t limit = SIZE_MAX);
-  std::string_view raw(std::size_t length);
+  std::string_view bytes(std::size_t limit = SIZE_MAX) {
+    const std::uint64_t length = varint();
+    if (length <= limit) return raw(length);
+    fail();
+    return {};
+  }
+  std::string_view raw(std::uint64_t length) {
+    if (length > in_.size()) {
+      fail();
+      return {};
+    }
+    const std::string_view value = in_.substr(0, length);
+    in_.remove_prefix(length);
+    return value;
+  }
   Epoch epoch() {
     Epoch value;
     value.round = u64();
@@ -85,8 +116,9 @@ class Reader {
     in_.remove_prefix(sizeof(T));
     return value;
   }
+  std::uint64_t long_varint();
 
-  std::string_view in_;
+  std::string_view in_;  // empty once a read has failed
   bool ok_ = true;
 };
 

@@ -52,7 +52,39 @@ TEST(Codec, ALengthIsBoundedBeforeUse) {
   EXPECT_FALSE(limited.ok());
 }
 
+TEST(Codec, AVarintIsAsLongAsItsNumber) {
+  for (unsigned bits = 0; bits <= 64; ++bits) {
+    const std::uint64_t highest = bits == 64 ? UINT64_MAX : (std::uint64_t{1} << bits) - 1;
+    const std::size_t length = bits == 0 ? 1 : (bits + 6) / 7;
+    std::string out;
+    Writer(out).varint(highest);
+    EXPECT_EQ(out.size(), length) << bits;
+    Reader reader(out);
+    EXPECT_EQ(reader.varint(), highest);
+    EXPECT_TRUE(reader.finished());
+    // Cut off anywhere it is none.
+    for (std::size_t cut = 0; cut < length; ++cut) {
+      Reader shorter(std::string_view(out).substr(0, cut));
+      EXPECT_EQ(shorter.varint(), 0u);
+      EXPECT_FALSE(shorter.ok());
+      EXPECT_EQ(shorter.left(), 0u);
+    }
+  }
+}
+
+TEST(Codec, AVarintMayBeLongerThanItsNumberNeeds) {
+  Reader reader(std::string_view("\x85\x00\x80\x80\x00", 5));
+  EXPECT_EQ(reader.varint(), 5u);
+  EXPECT_EQ(reader.varint(), 0u);
+  EXPECT_TRUE(reader.finished());
+}
+
 TEST(Codec, AVarintOfMoreThan64BitsIsRefused) {
+  std::string one_too_many(9, '\xff');
+  one_too_many += '\x02';
+  Reader tenth(one_too_many);
+  EXPECT_EQ(tenth.varint(), 0u);
+  EXPECT_FALSE(tenth.ok());
   const std::string bytes(11, '\xff');
   Reader reader(bytes);
   EXPECT_EQ(reader.varint(), 0u);
