@@ -110,6 +110,26 @@ class LineSplitter {
   char* out_ = nullptr;
 };
 
+// Longer numbers are left to the general way. So many digits are always shorter than a line may be.
+constexpr int kFewDigits = 6;
+
+// The number in a line like "$16\r\n", which `at` is moved behind; -1: it is long, not written as it should
+// be, or not all there. REQUIRES: what ends the bytes is no digit, as behind every std::string.
+std::int64_t short_number(char kind, const char*& at) {
+  if (*at != kind) return -1;
+  const char* const first = at + 1;
+  const char* digit = first;
+  std::int64_t number = 0;
+  for (; *digit >= '0' && *digit <= '9'; ++digit) {
+    if (digit - first == kFewDigits) return -1;
+    number = number * 10 + (*digit - '0');
+  }
+  const bool canonical = digit != first && (*first != '0' || digit == first + 1);
+  if (!canonical || digit[0] != '\r' || digit[1] != '\n') return -1;
+  at = digit + 2;
+  return number;
+}
+
 }  // namespace
 
 RequestParser::RequestParser(const Limits& limits) : limits_(limits) {}
@@ -150,12 +170,36 @@ void RequestParser::set_authenticated(bool authenticated) { authenticated_ = aut
 Parsed RequestParser::next(std::vector<std::string_view>& words) {
   words.clear();
   while (result_ != Parsed::error && position_ < buffer_.size()) {
+    if (words_left_ == kNoRequest && next_plain(words)) return Parsed::request;
     const bool array = words_left_ != kNoRequest || buffer_[position_] == '*';
     const Parsed parsed = array ? next_array(words) : next_inline(words);
     if (parsed != Parsed::request) return parsed;
     if (!words.empty()) return Parsed::request;
   }
   return result_ == Parsed::error ? Parsed::error : Parsed::need_more;
+}
+
+bool RequestParser::next_plain(std::vector<std::string_view>& words) {
+  const char* const begin = buffer_.data() + position_;
+  const char* const end = buffer_.data() + buffer_.size();
+  const char* at = begin;
+  const std::int64_t count = short_number('*', at);
+  if (count <= 0 || count > limits_.arguments || !authenticated_) return false;
+  std::size_t bytes = 0;
+  for (std::int64_t word = 0; word < count; ++word) {
+    const std::int64_t length = short_number('$', at);
+    const bool whole = length >= 0 && length + 2 <= end - at;
+    if (whole) bytes += static_cast<std::size_t>(length);
+    if (!whole || length > limits_.bulk_bytes || bytes > limits_.request_bytes) {
+      words.clear();
+      return false;
+    }
+    words.emplace_back(at, static_cast<std::size_t>(length));
+    at += length + 2;
+  }
+  cursor_ = static_cast<std::size_t>(at - begin);
+  finish_request();
+  return true;
 }
 
 Parsed RequestParser::next_array(std::vector<std::string_view>& words) {

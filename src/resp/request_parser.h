@@ -47,6 +47,9 @@ class RequestParser {
     std::size_t length;
   };
 
+  // A request that is all there and plain, read in one go, as nearly every one is. False: nothing has
+  // happened, and next_array() has to find out what it is.
+  bool next_plain(std::vector<std::string_view>& words);
   Parsed next_array(std::vector<std::string_view>& words);
   Parsed next_inline(std::vector<std::string_view>& words);
   // Steps of next_array: the line "*n", the line "$n", the bytes. False: stop with result_.

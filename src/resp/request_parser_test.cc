@@ -244,6 +244,67 @@ RC_GTEST_PROP(RequestParser, MakesTheSameOfBytesHoweverTheyAreSplit, (bool garba
   RC_ASSERT(outcome == whole);
 }
 
+// Whole requests are read in another way than those that arrive in pieces: at the borders of what that
+// takes for plain, and of every limit, both make the same of the same bytes.
+TEST(RequestParser, ReadsWhatIsThereAtOnceAsItReadsWhatArrivesInPieces) {
+  Limits limits;
+  limits.arguments = 3;
+  limits.bulk_bytes = 20;
+  limits.request_bytes = 30;
+  const std::string word20 = "$20\r\n" + std::string(20, 'w') + "\r\n";
+  const std::string word21 = "$21\r\n" + std::string(21, 'w') + "\r\n";
+  const std::string cases[] = {
+      "*1\r\n$4\r\nPING\r\n",  "*3\r\n$1\r\na\r\n$0\r\n\r\n$2\r\nbc\r\n",
+      "*4\r\n$1\r\na\r\n",     "*0\r\n*1\r\n$1\r\na\r\n",
+      "*-1\r\n*1\r\n$1\r\na\r\n", "*01\r\n$1\r\na\r\n",
+      "*1\r\n$01\r\na\r\n",    "*1\r\n$00\r\n\r\n",
+      "*1\r\n$-1\r\n",         "*1\r\n$-0\r\n\r\n",
+      "*1\r\n$+1\r\na\r\n",    "*1\r\n$\r\na\r\n",
+      "*\r\n$1\r\na\r\n",      "*1\r\n$1x\r\na\r\n",
+      "*1x\r\n$1\r\na\r\n",    "*1\r\n:1\r\na\r\n",
+      "*1\n$1\r\na\r\n",       "*1\rx$1\rya\r\n",
+      "*1\r\n$1\r\naxy",        "*2\r\n$1\r\na\r\nx",
+      "*1\r\n" + word20,        "*1\r\n" + word21,
+      "*2\r\n" + word20 + "$10\r\n0123456789\r\n",
+      "*2\r\n" + word20 + "$11\r\n0123456789a\r\n",
+      "*999999\r\n$1\r\na\r\n", "*1000000\r\n$1\r\na\r\n",
+      "*1\r\n$999999\r\na\r\n", "*1\r\n$1000000\r\na\r\n",
+      "*1\r\n$00000000000000000001\r\na\r\n",
+  };
+  for (const std::string& bytes : cases) {
+    for (const bool authenticated : {true, false}) {
+      // What comes before and behind it shall make no difference either.
+      for (const std::string& all : {bytes, bytes + "PING\r\n", "PING\r\n" + bytes + bytes}) {
+        const Outcome at_once = parse(all, SIZE_MAX, limits, authenticated);
+        for (std::size_t piece = 1; piece < all.size(); ++piece) {
+          EXPECT_EQ(parse(all, piece, limits, authenticated), at_once) << all << " by " << piece;
+        }
+      }
+    }
+  }
+}
+
+// Likewise of what is almost right: requests of which some bytes are others.
+RC_GTEST_PROP(RequestParser, ReadsWhatIsAlmostARequestAsItReadsItInPieces, ()) {
+  Limits limits;
+  limits.arguments = 4;
+  limits.bulk_bytes = 12;
+  limits.request_bytes = 20;
+  std::string bytes;
+  const auto requests = *rc::gen::container<std::vector<Request>>(
+      rc::gen::container<Request>(rc::gen::container<std::string>(rc::gen::elementOf(std::string("a1\r")))));
+  for (const Request& request : requests) bytes += encoded(request);
+  const auto others = *rc::gen::inRange(0, 3);
+  for (int i = 0; i < others && !bytes.empty(); ++i) {
+    const auto place = *rc::gen::inRange<std::size_t>(0, bytes.size());
+    bytes[place] = *rc::gen::elementOf(std::string("*$\r\n-0123456789a "));
+  }
+  const Outcome at_once = parse(bytes, SIZE_MAX, limits);
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{16}}) {
+    RC_ASSERT(parse(bytes, piece, limits) == at_once);
+  }
+}
+
 RC_GTEST_PROP(RequestParser, ReadsBackWhatIsEncoded, (std::vector<Request> requests)) {
   std::string bytes;
   std::vector<Request> expected;
