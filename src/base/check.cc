@@ -12,4 +12,6 @@ void fail(const char* file, int line, const char* condition, const std::string& 
   std::abort();
 }
 
+void fail(const char* file, int line, const char* condition) { fail(file, line, condition, {}); }
+
 }  // namespace holdfast

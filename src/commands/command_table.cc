@@ -18,19 +18,39 @@ namespace {
 // Longer than any name with its subcommand; what is longer is unknown.
 constexpr std::size_t kLongestName = 64;
 
-// Where a name is looked for first, in a table of 2^kPlaceBits: by its length and its ends, which
-// tell names apart well enough. Every command is looked up more than once on its way.
+// Names are looked for in a table of 2^kPlaceBits places.
 constexpr int kPlaceBits = 10;
 
-std::size_t place_of(std::string_view name) {
-  std::uint64_t head = 0;
-  std::uint64_t tail = 0;
-  const std::size_t part = std::min(name.size(), sizeof(head));
-  std::memcpy(&head, name.data(), part);
-  std::memcpy(&tail, name.data() + name.size() - part, part);
-  const std::uint64_t mixed = (head * 0x9e3779b97f4a7c15) ^ (tail + name.size()) * 0xc2b2ae3d27d4eb4f;
-  return static_cast<std::size_t>((mixed * 0x9e3779b97f4a7c15) >> (64 - kPlaceBits));
-}
+// A name in lower case, in place: the look-up of a command needs no memory.
+class Name {
+ public:
+  bool add(std::string_view text) {
+    if (text.size() > kLongestName - size_) return false;
+    for (const char c : text) {
+      bytes_[size_++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return true;
+  }
+  std::string_view text() const { return {bytes_, size_}; }
+  // Where it is looked for first: by its length and its ends, which tell names apart well enough.
+  // Every command is looked up more than once on its way.
+  std::size_t place() const {
+    const std::uint64_t head = eight_from(0);
+    const std::uint64_t tail = eight_from(std::max(size_, sizeof(tail)) - sizeof(tail));
+    const std::uint64_t mixed = (head * 0x9e3779b97f4a7c15) ^ (tail + size_) * 0xc2b2ae3d27d4eb4f;
+    return static_cast<std::size_t>((mixed * 0x9e3779b97f4a7c15) >> (64 - kPlaceBits));
+  }
+
+ private:
+  std::uint64_t eight_from(std::size_t begin) const {
+    std::uint64_t eight;
+    std::memcpy(&eight, bytes_ + begin, sizeof(eight));
+    return eight;
+  }
+
+  char bytes_[kLongestName] = {};  // zeros behind the name, so that a short one may be read as eight
+  std::size_t size_ = 0;
+};
 
 struct Table {
   std::vector<CommandSpec> rows;
@@ -48,18 +68,19 @@ struct Table {
               [](const CommandSpec& a, const CommandSpec& b) { return a.name < b.name; });
     CHECK(rows.size() < by_name.size() / 2);
     for (const CommandSpec& row : rows) {
-      CHECK(row.name.size() <= kLongestName, "{}", row.name);
-      CHECK(find(row.name) == nullptr, "{} twice", row.name);
-      by_name[place(row.name)] = &row;
+      Name name;
+      CHECK(name.add(row.name), "{} is too long", row.name);
+      CHECK(find(name) == nullptr, "{} twice", row.name);
+      by_name[place(name)] = &row;
     }
   }
-  const CommandSpec* find(std::string_view name) const { return by_name[place(name)]; }
+  const CommandSpec* find(const Name& name) const { return by_name[place(name)]; }
 
  private:
   // Of the name, or the free one where it would be.
-  std::size_t place(std::string_view name) const {
-    std::size_t place = place_of(name);
-    while (by_name[place] != nullptr && by_name[place]->name != name) {
+  std::size_t place(const Name& name) const {
+    std::size_t place = name.place();
+    while (by_name[place] != nullptr && by_name[place]->name != name.text()) {
       place = (place + 1) % by_name.size();
     }
     return place;
@@ -70,25 +91,6 @@ const Table& table() {
   static const Table built;  // never changes, so that one for all threads is safe
   return built;
 }
-
-// A name in lower case, in place: the look-up of a command needs no memory.
-class Name {
- public:
-  bool add(std::string_view text) {
-    if (text.size() > kLongestName - size_) return false;
-    for (const char c : text) {
-      bytes_[size_++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return true;
-  }
-  const CommandSpec* find() const {
-    return table().find(std::string_view(bytes_, size_));
-  }
-
- private:
-  char bytes_[kLongestName];
-  std::size_t size_ = 0;
-};
 
 // What a client may see of its own words in an error.
 constexpr std::size_t kShownBytes = 128;
@@ -138,16 +140,16 @@ const CommandSpec* find_command(Args args) {
   if (args.empty()) return nullptr;
   Name name;
   if (!name.add(args[0])) return nullptr;
-  const CommandSpec* const spec = name.find();
+  const CommandSpec* const spec = table().find(name);
   // '|' in a client's word would name a subcommand without its container.
   if (spec == nullptr || args[0].find('|') != std::string_view::npos) return nullptr;
   if (!spec->is(kSubcommands) || args.size() == 1) return spec;
-  return name.add("|") && name.add(args[1]) ? name.find() : nullptr;
+  return name.add("|") && name.add(args[1]) ? table().find(name) : nullptr;
 }
 
 const CommandSpec* find_by_name(std::string_view name) {
   Name lower;
-  return lower.add(name) ? lower.find() : nullptr;
+  return lower.add(name) ? table().find(lower) : nullptr;
 }
 
 std::optional<std::string> refuse_words(Args args) {
