@@ -135,8 +135,9 @@ class Redis:
         return cls("--appendonly", "no", "--repl-diskless-sync-delay", "0")
 
     @classmethod
-    def replica_of(cls, master):
-        return cls("--appendonly", "no", "--replicaof", "127.0.0.1", str(master.port()))
+    def replica_of(cls, master, durable=False):
+        disk = ("--appendonly", "yes", "--appendfsync", "always") if durable else ("--appendonly", "no")
+        return cls(*disk, "--replicaof", "127.0.0.1", str(master.port()))
 
     def start(self, running, folder):
         self.running, self.folder = running, folder

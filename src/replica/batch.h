@@ -35,6 +35,7 @@ class BatchWriter {
   // Returns the record's offset in the payload.
   std::size_t add(std::string_view record);
   bool empty() const { return records_ == 0; }
+  std::size_t records() const { return records_; }
   std::size_t bytes() const { return payload_.size(); }
   // What was added so far; record_at() reads it.
   std::string_view payload() const { return payload_; }

@@ -41,6 +41,12 @@ std::uint64_t Proposals::bytes_to_write() const {
   return total;
 }
 
+std::size_t Proposals::writes_gathered() const {
+  std::size_t total = 0;
+  for (const auto& turn : gathered_) total += turn.writes.records();
+  return total;
+}
+
 void Proposals::want_entry() { open().entry = true; }
 
 void Proposals::under_way(Turn turn) {

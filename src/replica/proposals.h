@@ -41,6 +41,7 @@ struct Turn {
 
   // Once proposed:
   SharedBytes payload;
+  Instant proposed;
   Index index;
   Epoch epoch;
   // If it has reads: they came in between these two; the first is known as soon as there is one.
@@ -65,8 +66,9 @@ class Proposals {
   // The turns gathered and not yet proposed, in order; at least one if anything was added.
   std::deque<Turn>& gathered() { return gathered_; }
   const std::deque<Turn>& gathered() const { return gathered_; }
-  // Bytes of writes among what is gathered; 0 if there is none.
+  // Bytes of writes among what is gathered, 0 if there is none; and how many writes.
   std::uint64_t bytes_to_write() const;
+  std::size_t writes_gathered() const;
   // Makes sure that what is gathered (or nothing) will be proposed as an entry.
   void want_entry();
   // A gathered turn has been proposed, or its reads requested.

@@ -16,11 +16,6 @@ namespace {
 // clock cannot be far behind what clients have seen.
 constexpr Duration kStampInterval = seconds(10);
 constexpr Duration kPulsePause = milliseconds(10);
-// Writes wait for the log to end its sync, so that what has come by then shares an entry, a message to
-// each follower and their syncs; but no longer than this, for a disk may be slow, and not when they are
-// so many that an entry of their own costs little.
-constexpr Duration kGatherAtMost = microseconds(500);
-constexpr std::uint64_t kGatherBytes = 4 << 10;
 
 bool is_internal_read(commands::Args args) {
   return args.front() == "_DURABLE" || args.front() == "_REVISIONS";
@@ -55,9 +50,7 @@ bool may_be_run(const CommandRecord& record, bool write) {
   if (under_once && !write) return false;
   return std::all_of(
       record.commands.begin() + (under_once ? 1 : 0), record.commands.end(),
-      [&](const auto& words) {
-        return write ? may_be_written(words) : may_be_read(words);
-      });
+      [&](const auto& words) { return write ? may_be_written(words) : may_be_read(words); });
 }
 
 std::uint64_t entry_limit(const ReplicaOptions& options) {
@@ -114,8 +107,8 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
     if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write)) {
       return Accepted::not_leader;
     }
-    // The sender has seen the level rise, and this replica, which has only begun to lead, will too: it
-    // is refused for now, and so is what was sent behind it.
+    // The sender has seen the level rise, and this replica, which has only begun to lead, will too:
+    // it is refused for now, and so is what was sent behind it.
     if (write && level_needed(decoded) > s.machine.level()) return Accepted::busy;
   }
   if (write) {
@@ -146,19 +139,12 @@ bool Replica::State::pulse_due() const {
   return next.passed(time.at(now)) || now - last_stamp_logged >= kStampInterval;
 }
 
-// Whether what was gathered is better proposed later. An entry that is proposed while the log is busy
-// could not be durable here any sooner; on an idle log nothing waits.
 bool Replica::State::gathers_on() {
-  const std::uint64_t bytes = proposals.bytes_to_write();
-  const bool late = gathering_since != Instant{} && now - gathering_since >= kGatherAtMost;
-  const bool enough = late && !mutated(Mutation::gathers_without_end);
-  const bool on = leading() && bytes > 0 && bytes < kGatherBytes && !enough && !log.idle();
-  if (!on) {
-    gathering_since = {};
-  } else if (gathering_since == Instant{}) {
-    gathering_since = now;
-  }
-  return on;
+  return leading() && company.waits({.bytes = proposals.bytes_to_write(),
+                                     .writes = proposals.writes_gathered(),
+                                     .log_idle = log.idle(),
+                                     .entry_running = proposals.entry_running()},
+                                    now);
 }
 
 void Replica::State::propose_gathered() {
@@ -184,8 +170,9 @@ void Replica::State::propose_gathered() {
       const auto ticket = turn.ticket;
       turn.epoch = engine->epoch();
       proposals.under_way(std::move(turn));
-      // A lease may have ended since the turn began, and the reads have come in since: the time is read
-      // as late as can be. Who is stopped behind this line answers late, and what was right here.
+      // A lease may have ended since the turn began, and the reads have come in since: the time is
+      // read as late as can be. Who is stopped behind this line answers late, and what was right
+      // here.
       if (read_mode == consensus::ReadMode::lease) now = std::max(now, clock.now());
       const auto& under_way = proposals.running().back();
       if (mutated(Mutation::keeping_unconfirmed) &&
@@ -219,6 +206,7 @@ bool Replica::State::propose(Turn turn) {
     pulse_again = now + kPulsePause;
     tell_not_done(turn, true);
   } else {
+    turn.proposed = now;
     turn.index = effects.proposed->index;
     turn.epoch = effects.proposed->epoch;
     last_stamp_logged = now;
@@ -229,8 +217,8 @@ bool Replica::State::propose(Turn turn) {
   return taken;
 }
 
-// What this turn says to the others leaves at its end. So applying, if it is much, is left to the next
-// turn, which follows at once; not twice in a row.
+// What this turn says to the others leaves at its end. So applying, if it is much, is left to the
+// next turn, which follows at once; not twice in a row.
 bool Replica::State::lets_others_begin() {
   const bool again = put_off && !mutated(Mutation::applying_put_off);
   put_off = std::exchange(spoke, false) && !again && can_apply();
@@ -270,9 +258,10 @@ Instant Replica::wake_at() const {
   if (s.snapshots.can_advance()) return s.now;
   if (s.can_apply()) return s.now;
   const bool gathered = !std::as_const(s.proposals).gathered().empty();
-  if (gathered && s.gathering_since == Instant{}) return s.now;
+  const Instant together = s.company.until();
+  if (gathered && together == Instant{}) return s.now;
   Instant wake = s.engine->wake_at();
-  if (s.gathering_since != Instant{}) wake = std::min(wake, s.gathering_since + kGatherAtMost);
+  if (together != Instant{}) wake = std::min(wake, together);
   const ClusterTime next = s.machine.keyspace().next_deadline();
   if (s.leading() && next != ClusterTime::never() && !s.proposals.entry_running() &&
       !s.machine.stopped()) {
@@ -403,7 +392,7 @@ std::string_view Replica::setting(std::string_view name) const {
 bool Replica::making_snapshot() const { return state_->snapshots.making(); }
 bool Replica::has_room() const { return state_->log.may_accept(); }
 Duration Replica::gathers_for() const {
-  const Instant since = state_->gathering_since;
+  const Instant since = state_->company.since();
   return since == Instant{} ? Duration{} : state_->now - since;
 }
 bool Replica::puts_off() const { return state_->put_off; }

@@ -75,7 +75,9 @@ void Replica::State::apply_entry(const consensus::Entry& entry) {
     deliver_events();
     if (own) {
       run_reads_in_entry();
-      apply_own(proposals.pop());
+      const Turn turn = proposals.pop();
+      apply_own(turn);
+      company.answered(turn.writes.records(), now - turn.proposed, now);
     } else {
       apply_as_follower(entry.payload.view());
     }

@@ -146,6 +146,7 @@ void Replica::State::lose_leadership() {
     const bool proposed_entry = turn.index != Index() && !mutated(Mutation::proposed_told_not_done);
     tell_not_done(turn, !proposed_entry);
   }
+  company = {};
   orders.clear();
   snapshot_wishes.clear();
   serving.clear();

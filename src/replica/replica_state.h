@@ -21,6 +21,7 @@
 #include "base/prng.h"
 #include "commands/lock_commands.h"
 #include "replica/cluster_clock.h"
+#include "replica/company.h"
 #include "replica/divergence.h"
 #include "replica/load_snapshot.h"
 #include "replica/proposals.h"
@@ -161,7 +162,7 @@ struct Replica::State final : DurabilityView {
   ClusterTime applied_stamp;  // of the newest applied batch
   Index written;            // last index handed to the log on disk
   consensus::ReadTicket last_ticket = 0;
-  Instant gathering_since;  // writes wait for company (replica.cc); {}: none do
+  Company company;  // what is gathered waits for it
   Instant last_stamp_logged;
   Instant pulse_again;      // not before, after one was refused
   Instant snapshot_again;   // not before, after one could not be written

@@ -214,7 +214,7 @@ TEST_F(Gathering, ManyBytesNeedNoCompany) {
   hand_in();
   end_turn();
   const std::uint64_t before = proposals();
-  hand_in(5'000);
+  hand_in(40'000);
   end_turn();
   EXPECT_EQ(proposals(), before + 1);
 }

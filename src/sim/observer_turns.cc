@@ -8,7 +8,7 @@ void GathersBriefly::see(const Look& look, const Memory&, Problems& problems) {
   const Sight& now = look.now;
   if (now.gathers <= kPatience) return;
   problems.add(kName, now.at,
-               fmt::format("node {} leads epoch {} and lets commands wait for its disk for {} us",
+               fmt::format("node {} leads epoch {} and lets commands wait for company for {} us",
                            now.node, now.epoch, now.gathers.ns / 1000));
 }
 

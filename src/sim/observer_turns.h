@@ -2,17 +2,17 @@
 // has an end. What they hold it to is time, so clients would only find it slow.
 #pragma once
 
+#include "replica/company.h"
 #include "sim/observer.h"
 
 namespace holdfast::sim {
 
-// What a leader gathers while its log syncs waits for a bounded time, however long its disk takes: the
-// followers' may suffice, and a disk that hangs is noticed only by what was given to it.
+// What a leader gathers waits for a bounded time, however long its disk or the clients take: the
+// followers' disks may suffice, and a disk that hangs is noticed only by what was given to it.
 class GathersBriefly final : public Rule {
  public:
   static constexpr std::string_view kName = "gathering";
-  // Twice as long as a leader does (replica/replica.cc).
-  static constexpr Duration kPatience = milliseconds(1);
+  static constexpr Duration kPatience = replica::Company::kAtMost * 2;
   void see(const Look& look, const Memory& memory, Problems& problems) override;
 };
 

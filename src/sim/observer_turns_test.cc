@@ -5,13 +5,13 @@
 namespace holdfast::sim {
 namespace {
 
-TEST(GathersBriefly, CatchesALeaderThatLetsCommandsWaitForItsDisk) {
+TEST(GathersBriefly, CatchesALeaderThatLetsCommandsWaitForCompany) {
   Stage stage;
   stage.founded(3);
-  stage.sight(1).gathers = microseconds(600);
+  stage.sight(1).gathers = microseconds(3900);
   stage.see(1);
   EXPECT_EQ(stage.objections(), Names());
-  stage.sight(1).gathers = microseconds(1001);
+  stage.sight(1).gathers = microseconds(4001);
   stage.see(1);
   EXPECT_EQ(stage.objections(), Names{"gathering"});
 }
