@@ -11,8 +11,14 @@ const keyspace::Object* ReadContext::find(std::string_view name) {
   return nullptr;
 }
 
+// Both are views of the same record, so that the place alone tells.
+keyspace::Key WriteContext::key(std::string_view name) const {
+  const bool same = name.data() == ahead.name.data() && name.size() == ahead.name.size();
+  return same && !name.empty() ? ahead : key_of(name);
+}
+
 const keyspace::Object* WriteContext::find(std::string_view name) {
-  const keyspace::Key key = key_of(name);
+  const keyspace::Key key = this->key(name);
   const keyspace::Object* const object = keyspace.find(key);
   if (object == nullptr || !object->due(now.cluster)) return object;
   keyspace.erase(key, true);

@@ -48,10 +48,13 @@ struct WriteContext {
   std::uint16_t semantics = UINT16_MAX;  // that the entry is written in (commands/levels.h)
   std::uint64_t random = 0;  // from the entry
   bool resp3 = false;
+  keyspace::Key ahead = {};     // the key that was fetched ahead, which mostly is that of the command
   bool may_wait = true;         // false inside MULTI: act as if it would not wait
   bool guards_checked = false;  // EXEC has asked all guards before it ran anything
   bool blocked = false;         // out: no reply now; a WaiterEvent will bring it
 
+  // key_of(name); of the key that was fetched ahead all is known already.
+  keyspace::Key key(std::string_view name) const;
   // The key if it is there; one that is due is ended first.
   const keyspace::Object* find(std::string_view name);
   // An event of a key, as Redis names it: for who wants to hear of it (keyspace/notice.h).

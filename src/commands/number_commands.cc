@@ -27,7 +27,7 @@ void add_integer(WriteContext& context, std::string_view name, std::int64_t amou
     }
   }
   if (__builtin_add_overflow(value, amount, &value)) return context.reply.error(kOverflow);
-  context.keyspace.put(key_of(name), keyspace::Value::integer(value));
+  context.keyspace.put(context.key(name), keyspace::Value::integer(value));
   context.happened(KeyEvents::string, "incrby", name);
   context.reply.integer(value);
 }

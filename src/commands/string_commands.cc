@@ -21,7 +21,7 @@ using keyspace::Object;
 // command gave that expiry itself, so that it is an event of its own.
 void store(WriteContext& context, std::string_view name, std::string_view text,
            const Expiry& expiry, bool expires = false) {
-  const keyspace::Key key = key_of(name);
+  const keyspace::Key key = context.key(name);
   if (expiry.deadline <= context.now.cluster) {
     if (context.keyspace.erase(key)) context.happened(KeyEvents::generic, "del", name);
     return;

@@ -39,9 +39,9 @@ std::uint32_t existing(const Core& core, Key key) {
 }
 
 // As put() says; `owned` holds the value's text, or is null.
-const Object& store(Core& core, Key key, const ValueView& value, std::string* owned) {
+const Object& store(Core& core, const Key& key, const ValueView& value, std::string* owned) {
   KeyTable& keys = core.change(key.slot).keys;
-  const std::uint64_t hash = core.hash_of(key.name);
+  const std::uint64_t hash = core.hash(key);
   const std::uint32_t position = keys.find(key.name, hash);
   Object* object = nullptr;
   if (position == KeyTable::kNone) {
@@ -160,21 +160,15 @@ std::uint64_t Keyspace::next_revision() { return state_->core.next_revision(); }
 const Object* Keyspace::find(Key key) const { return state_->core.find(key); }
 
 // Each pass asks for what the next one touches, for all keys before it touches that of the first.
-void Keyspace::fetch_ahead(std::span<const Key> keys) const {
-  constexpr std::size_t kTogether = 32;
-  struct Way {
-    const KeyTable* table;
-    std::uint64_t hash;
-  };
-  std::array<Way, kTogether> ways;
+void Keyspace::fetch_ahead(std::span<Key> keys) const {
   const Core& core = state_->core;
-  keys = keys.first(std::min(keys.size(), kTogether));
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    ways[i] = {&core.slots[keys[i].slot.value].keys, core.hash_of(keys[i].name)};
-    __builtin_prefetch(ways[i].table);
+  const auto table = [&core](const Key& key) -> const KeyTable& { return core.slots[key.slot.value].keys; };
+  for (Key& key : keys) {
+    key.hash = core.hash_of(key.name);
+    __builtin_prefetch(&table(key));
   }
-  for (std::size_t i = 0; i < keys.size(); ++i) ways[i].table->fetch_index(ways[i].hash);
-  for (std::size_t i = 0; i < keys.size(); ++i) ways[i].table->fetch_key(ways[i].hash);
+  for (const Key& key : keys) table(key).fetch_index(key.hash);
+  for (const Key& key : keys) table(key).fetch_key(key.hash);
 }
 
 std::size_t Keyspace::size() const { return state_->core.totals.keys; }

@@ -33,6 +33,7 @@ namespace holdfast::keyspace {
 struct Key {
   std::string_view name;
   Slot slot;
+  std::uint64_t hash = 0;  // of the name, as fetch_ahead() notes it; 0: not known
 };
 
 // Tokens are revisions, and clients round numbers from here on.
@@ -94,8 +95,9 @@ class Keyspace {
   // ---- keys. `find` also returns a key that is past its deadline: the caller decides (commands/
   // context.h does, for all commands alike).
   const Object* find(Key key) const;
-  // That these keys will be looked up soon: what that needs of memory is fetched meanwhile.
-  void fetch_ahead(std::span<const Key> keys) const;
+  // That these keys will be looked up soon: what that needs of memory is fetched meanwhile, and what had
+  // to be computed for it is noted in them.
+  void fetch_ahead(std::span<Key> keys) const;
   std::size_t size() const;      // keys, due ones included
   std::size_t expiring() const;  // keys with an expiry
   // Sets the value; creates the key if absent. A new key has no expiry; an existing one keeps its

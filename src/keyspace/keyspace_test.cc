@@ -353,6 +353,11 @@ TEST(Keyspace, WhatIsFetchedAheadMayBeThereOrNot) {
   const std::uint64_t digest = keyspace.digest();
   for (std::size_t i = 0; i < keys.size(); ++i) keyspace.fetch_ahead(std::span(keys).subspan(i));
   EXPECT_EQ(keyspace.digest(), digest);
+  // And what was noted in a key finds what its name finds.
+  for (const Key& key : keys) {
+    EXPECT_NE(key.hash, 0u);
+    EXPECT_EQ(keyspace.find(key), keyspace.find(Key{key.name, key.slot}));
+  }
 }
 
 }  // namespace

@@ -116,12 +116,13 @@ struct Core {
   Coordination& change_coordination(Slot slot);
   // Null if the slot has none.
   Coordination* look_coordination(Slot slot) const;
-  std::uint32_t position_of(Key key) const {
+  std::uint64_t hash(const Key& key) const { return key.hash != 0 ? key.hash : hash_of(key.name); }
+  std::uint32_t position_of(const Key& key) const {
     CHECK(key.slot.value < kSlotCount);
-    return slots[key.slot.value].keys.find(key.name, hash_of(key.name));
+    return slots[key.slot.value].keys.find(key.name, hash(key));
   }
   // Null if there is none.
-  const Object* find(Key key) const {
+  const Object* find(const Key& key) const {
     const std::uint32_t position = position_of(key);
     return position == KeyTable::kNone ? nullptr : &slots[key.slot.value].keys.at(position);
   }

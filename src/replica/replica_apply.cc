@@ -93,7 +93,7 @@ void Replica::State::apply_entry(const consensus::Entry& entry) {
 // through memory overlap (group prefetching: Chen, Ailamaki, Gibbons, Mowry 2004, section 4).
 void Replica::State::fetch_ahead(std::string_view record) {
   const std::string_view name = key_hint(record);
-  if (!name.empty()) keys_ahead.push_back(commands::key_of(name));
+  keys_ahead.push_back(name.empty() ? keyspace::Key() : commands::key_of(name));
 }
 
 void Replica::State::apply_as_follower(std::string_view payload) {
@@ -106,15 +106,15 @@ void Replica::State::apply_as_follower(std::string_view payload) {
       fetch_ahead(records[count]);
     }
     machine.keyspace().fetch_ahead(keys_ahead);
-    for (std::size_t i = 0; i < count; ++i) apply_one(records[i]);
+    for (std::size_t i = 0; i < count; ++i) apply_one(records[i], keys_ahead[i]);
   } while (count == kTogether);
   CHECK(batch.ok(), "entry {} is damaged", applied);
 }
 
-void Replica::State::apply_one(std::string_view record) {
+void Replica::State::apply_one(std::string_view record, const keyspace::Key& ahead) {
   reply.clear();
   Origin origin;
-  const bool answered = machine.apply(record, reply, origin);
+  const bool answered = machine.apply(record, reply, origin, ahead);
   if (const auto checked = machine.take_check()) on_check(*checked);
   if (ours(origin) && !by_itself(origin)) {
     outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply, applied);
@@ -135,7 +135,7 @@ void Replica::State::apply_own(const Turn& turn) {
     Origin origin;
     bool answered = true;
     if (item.write) {
-      answered = machine.apply(turn.record(item), reply, origin);
+      answered = machine.apply(turn.record(item), reply, origin, keys_ahead[i % kTogether]);
       if (const auto checked = machine.take_check()) {
         on_check(*checked);
       } else if (origin.connection == kSessionsConnection) {

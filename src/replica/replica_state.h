@@ -75,7 +75,7 @@ struct Replica::State final : DurabilityView {
   void apply_entry(const consensus::Entry& entry);
   void fetch_ahead(std::string_view record);
   void apply_as_follower(std::string_view payload);
-  void apply_one(std::string_view record);
+  void apply_one(std::string_view record, const keyspace::Key& ahead);
   void apply_own(const Turn& turn);
   void run_ready_reads();
   void run_reads_in_entry();
@@ -253,7 +253,7 @@ struct Replica::State final : DurabilityView {
   // Reused buffers.
   consensus::Effects effects_buffer;
   std::string reply;
-  std::vector<keyspace::Key> keys_ahead;
+  std::vector<keyspace::Key> keys_ahead;  // one for each record; empty: it has none that is known
   std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
 

@@ -149,7 +149,8 @@ std::uint64_t StateMachine::next_random() { return mix(header_.random, ++sequenc
 // what the entry's commands draw must be the same on every replica.
 std::uint64_t StateMachine::next_random_of_read() { return mix(~header_.random, ++read_sequence_); }
 
-bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& origin) {
+bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& origin,
+                         const keyspace::Key& ahead) {
   const auto decoded = decode_record(bytes, record_);
   CHECK(decoded.ok(), "entry {}: {}", index_, decoded.error().message);
   origin = record_.origin;
@@ -162,7 +163,8 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
                                  .index = index_,
                                  .semantics = header_.semantics,
                                  .random = next_random(),
-                                 .resp3 = record_.resp3()};
+                                 .resp3 = record_.resp3(),
+                                 .ahead = ahead};
   run(context);
   keyspace_->end_step(header_.stamp);
   return !context.blocked;

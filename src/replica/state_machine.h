@@ -67,8 +67,10 @@ class StateMachine {
   std::unique_ptr<keyspace::Keyspace> take() { return std::move(keyspace_); }
 
   void begin_entry(const BatchHeader& header, Index index);
-  // Runs a record. False: it now waits, and an event will bring its reply.
-  bool apply(std::string_view record, std::string& reply, Origin& origin);
+  // Runs a record. False: it now waits, and an event will bring its reply. `ahead`: of the keys in the
+  // record the one that Keyspace::fetch_ahead() was asked for, if any.
+  bool apply(std::string_view record, std::string& reply, Origin& origin,
+             const keyspace::Key& ahead = {});
   // Runs a record that only reads, at its place between the records of the entry.
   void read_in_entry(std::string_view record, std::string& reply, Origin& origin);
   // Runs a record that only reads, outside of an entry. Escalate: it met a key that is due; the
