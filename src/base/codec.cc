@@ -1,5 +1,6 @@
 #include "base/codec.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace holdfast {
@@ -12,21 +13,17 @@ void Writer::long_varint(std::uint64_t value) {
   raw({buffer, static_cast<std::size_t>(put_varint(buffer, value) - buffer)});
 }
 
-std::uint64_t Reader::long_varint() {
+Reader::LongVarint Reader::long_varint(std::string_view in) {
   std::uint64_t value = 0;
-  std::size_t read = 0;
-  for (unsigned shift = 0; shift < 64 && read < in_.size(); shift += 7) {
-    const auto byte = static_cast<std::uint8_t>(in_[read++]);
-    const std::uint64_t bits = byte & 0x7f;
-    if (shift == 63 && bits > 1) break;  // more than 64 bits
-    value |= bits << shift;
-    if (byte < 0x80) {
-      in_.remove_prefix(read);
-      return value;
-    }
+  const std::size_t most = std::min(in.size(), kLongestVarint);
+  for (std::size_t i = 0; i < most; ++i) {
+    const std::uint64_t byte = static_cast<std::uint8_t>(in[i]);
+    value |= (byte & 0x7f) << (7 * i);
+    if (byte >= 0x80) continue;
+    if (i + 1 == kLongestVarint && byte > 1) break;  // more than 64 bits
+    return {value, i + 1};
   }
-  fail();
-  return 0;
+  return {0, 0};
 }
 
 }  // namespace holdfast

@@ -69,8 +69,11 @@ class Reader {
   std::uint64_t u64() { return fixed<std::uint64_t>(); }
   std::int64_t i64() { return static_cast<std::int64_t>(fixed<std::uint64_t>()); }
   std::uint64_t varint() {
-    if (in_.empty() || static_cast<std::uint8_t>(in_.front()) >= 0x80) return long_varint();
-    return u8();
+    if (!in_.empty() && static_cast<std::uint8_t>(in_.front()) < 0x80) return u8();
+    const LongVarint read = long_varint(in_);
+    if (read.bytes == 0) fail();
+    in_.remove_prefix(read.bytes);
+    return read.value;
   }
   // A view into the input. Longer than `limit`: not ok.
   std::string_view bytes(std::size_t limit = SIZE_MAX) {
@@ -116,7 +119,12 @@ class Reader {
     in_.remove_prefix(sizeof(T));
     return value;
   }
-  std::uint64_t long_varint();
+  struct LongVarint {
+    std::uint64_t value;
+    std::size_t bytes;  // 0: there is none
+  };
+  // Is not told of the reader, so that a reader can live in registers.
+  static LongVarint long_varint(std::string_view in);
 
   std::string_view in_;  // empty once a read has failed
   bool ok_ = true;

@@ -8,6 +8,8 @@ namespace {
 // The parser's limits are far lower; these only keep a damaged record from asking for the world.
 constexpr std::uint64_t kWords = 16 << 20;
 constexpr std::uint64_t kCommands = 1 << 20;
+// What more than so many items needed is given back.
+constexpr std::size_t kKeptItems = 1024;
 
 // Put together here, so that a string is appended to once instead of byte by byte.
 void put_head(Writer& writer, std::uint8_t flags, const Origin& origin) {
@@ -33,6 +35,12 @@ Origin get_origin(Reader& reader) {
 void put_words(Writer& writer, const std::vector<std::string_view>& words) {
   writer.varint(words.size());
   for (const auto word : words) writer.bytes(word);
+}
+
+template <class T>
+void begin_anew(std::vector<T>& items) {
+  items.clear();
+  if (items.capacity() > kKeptItems) items.shrink_to_fit();
 }
 
 }  // namespace
@@ -70,7 +78,7 @@ Result<void> decode_record(std::string_view bytes, CommandRecord& record) {
   record.flags = reader.u8();
   record.origin = get_origin(reader);
   const std::uint64_t watched = reader.varint();
-  record.watched.clear();
+  begin_anew(record.watched);
   for (std::uint64_t i = 0; i < watched && reader.ok(); ++i) {
     WatchedKey key;
     key.name = reader.bytes();
@@ -81,10 +89,11 @@ Result<void> decode_record(std::string_view bytes, CommandRecord& record) {
   if (commands > kCommands) reader.fail();
   // Inner vectors are kept, so that a record decoded again and again allocates nothing.
   std::size_t filled = 0;
+  if (record.commands.capacity() > kKeptItems) begin_anew(record.commands);
   for (std::uint64_t i = 0; i < commands && reader.ok(); ++i, ++filled) {
     if (filled == record.commands.size()) record.commands.emplace_back();
     auto& words = record.commands[filled];
-    words.clear();
+    begin_anew(words);
     const std::uint64_t count = reader.varint();
     if (count == 0 || count > kWords) reader.fail();
     for (std::uint64_t word = 0; word < count && reader.ok(); ++word) {
@@ -94,17 +103,6 @@ Result<void> decode_record(std::string_view bytes, CommandRecord& record) {
   record.commands.resize(filled);
   if (!reader.finished()) return Error{"a command record is damaged"};
   return {};
-}
-
-std::string_view key_hint(std::string_view bytes) {
-  Reader reader(bytes);
-  reader.u8();
-  get_origin(reader);
-  const bool single = reader.varint() == 0 && reader.varint() == 1 && reader.varint() >= 2;
-  if (!single) return {};
-  reader.bytes();
-  const std::string_view word = reader.bytes();
-  return reader.ok() ? word : std::string_view();
 }
 
 Result<Origin> decode_origin(std::string_view bytes) {

@@ -46,9 +46,6 @@ void encode_command(std::uint8_t flags, const Origin& origin,
                     const std::vector<std::string_view>& words, std::string& out);
 // Reads one record; the views point into `bytes`. Reuses the record's capacity.
 Result<void> decode_record(std::string_view bytes, CommandRecord& record);
-// The second word of a record's only command, which mostly is the key that it is about; empty if there
-// is none. A hint: what is damaged gives anything.
-std::string_view key_hint(std::string_view bytes);
 // Only flags and origin.
 Result<Origin> decode_origin(std::string_view bytes);
 

@@ -56,20 +56,26 @@ TEST(CommandRecord, RefusesWhatIsDamaged) {
   }
 }
 
-TEST(CommandRecord, HintsAtTheKeyOfASingleCommand) {
+TEST(CommandRecord, GivesBackTheMemoryOfALongCommandWithTheNext) {
+  CommandRecord record;
   std::string bytes;
-  encode_command(0, {NodeId(1), Incarnation(2), ConnectionId(3), 4}, {"SET", "key", "value"}, bytes);
-  EXPECT_EQ(key_hint(bytes), "key");
-  for (std::size_t size = 0; size < bytes.size(); ++size) key_hint(bytes.substr(0, size));
+  encode_command(0, kOrigin, std::vector<std::string_view>(100'000, "word"), bytes);
+  ASSERT_TRUE(decode_record(bytes, record).ok());
   bytes.clear();
-  encode_command(0, {NodeId(1), Incarnation(2), ConnectionId(3), 4}, {"DBSIZE"}, bytes);
-  EXPECT_EQ(key_hint(bytes), "");
-  CommandRecord exec;
-  exec.flags = kTransaction;
-  exec.commands = {{"SET", "a", "1"}, {"SET", "b", "2"}};
-  bytes.clear();
-  encode_record(exec, bytes);
-  EXPECT_EQ(key_hint(bytes), "");
+  encode_command(0, kOrigin, {"SET", "key", "value"}, bytes);
+  ASSERT_TRUE(decode_record(bytes, record).ok());
+  EXPECT_LT(record.commands[0].capacity(), 10'000u);
+
+  CommandRecord long_queue;
+  long_queue.flags = kTransaction;
+  long_queue.watched.resize(100'000);
+  long_queue.commands.assign(100'000, {"INCR", "key"});
+  std::string of_queue;
+  encode_record(long_queue, of_queue);
+  ASSERT_TRUE(decode_record(of_queue, record).ok());
+  ASSERT_TRUE(decode_record(bytes, record).ok());
+  EXPECT_LT(record.watched.capacity(), 10'000u);
+  EXPECT_LT(record.commands.capacity(), 10'000u);
 }
 
 }  // namespace

@@ -13,9 +13,6 @@ namespace {
 // A replica that has fallen behind catches up in bounded steps, so that a turn stays short.
 constexpr std::uint64_t kEntriesPerTurn = 1024;
 constexpr std::uint64_t kBytesPerTurn = 8 << 20;
-// Commands whose data is fetched ahead together: enough for the memory to be busy, few enough for what
-// is fetched to stay.
-constexpr std::size_t kTogether = 16;
 // A check so far behind the end of the log is of no interest any more: a replica that starts with a
 // log of many shall not digest its data as many times.
 constexpr std::uint64_t kOldCheck = 256;
@@ -89,32 +86,23 @@ void Replica::State::apply_entry(const consensus::Entry& entry) {
   if (new_epoch) outbox.epoch_applied(options.protocol.group, entry.epoch);
 }
 
-// Where the data of the next commands lies is fetched for all of them together, so that their ways
-// through memory overlap (group prefetching: Chen, Ailamaki, Gibbons, Mowry 2004, section 4).
-void Replica::State::fetch_ahead(std::string_view record) {
-  const std::string_view name = key_hint(record);
-  keys_ahead.push_back(name.empty() ? keyspace::Key() : commands::key_of(name));
-}
-
 void Replica::State::apply_as_follower(std::string_view payload) {
   BatchReader batch(payload);
-  std::array<std::string_view, kTogether> records;
+  std::array<std::string_view, StateMachine::kTogether> records;
   std::size_t count = 0;
   do {
-    keys_ahead.clear();
-    for (count = 0; count < kTogether && batch.next(records[count]); ++count) {
-      fetch_ahead(records[count]);
-    }
-    machine.keyspace().fetch_ahead(keys_ahead);
-    for (std::size_t i = 0; i < count; ++i) apply_one(records[i], keys_ahead[i]);
-  } while (count == kTogether);
+    count = 0;
+    while (count < records.size() && batch.next(records[count])) ++count;
+    machine.look_ahead(std::span(records).first(count));
+    for (std::size_t i = 0; i < count; ++i) apply_one(i);
+  } while (count == records.size());
   CHECK(batch.ok(), "entry {} is damaged", applied);
 }
 
-void Replica::State::apply_one(std::string_view record, const keyspace::Key& ahead) {
+void Replica::State::apply_one(std::size_t place) {
   reply.clear();
   Origin origin;
-  const bool answered = machine.apply(record, reply, origin, ahead);
+  const bool answered = machine.apply_at(place, reply, origin);
   if (const auto checked = machine.take_check()) on_check(*checked);
   if (ours(origin) && !by_itself(origin)) {
     outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply, applied);
@@ -122,20 +110,23 @@ void Replica::State::apply_one(std::string_view record, const keyspace::Key& ahe
   deliver_events();
 }
 
+void Replica::State::look_ahead(const Turn& turn, std::size_t from) {
+  std::array<std::string_view, StateMachine::kTogether> records;
+  const std::size_t count = std::min(records.size(), turn.items.size() - from);
+  for (std::size_t i = 0; i < count; ++i) records[i] = turn.record(turn.items[from + i]);
+  machine.look_ahead(std::span(records).first(count));
+}
+
 void Replica::State::apply_own(const Turn& turn) {
   for (std::size_t i = 0; i < turn.items.size(); ++i) {
     const TurnItem& item = turn.items[i];
-    if (i % kTogether == 0) {
-      keys_ahead.clear();
-      const std::size_t end = std::min(i + kTogether, turn.items.size());
-      for (std::size_t k = i; k < end; ++k) fetch_ahead(turn.record(turn.items[k]));
-      machine.keyspace().fetch_ahead(keys_ahead);
-    }
+    const std::size_t place = i % StateMachine::kTogether;
+    if (place == 0) look_ahead(turn, i);
     reply.clear();
     Origin origin;
     bool answered = true;
     if (item.write) {
-      answered = machine.apply(turn.record(item), reply, origin, keys_ahead[i % kTogether]);
+      answered = machine.apply_at(place, reply, origin);
       if (const auto checked = machine.take_check()) {
         on_check(*checked);
       } else if (origin.connection == kSessionsConnection) {
@@ -145,7 +136,7 @@ void Replica::State::apply_own(const Turn& turn) {
       }
     } else {
       keeper.tell_time(turn.asked, time.at(now));
-      machine.read_in_entry(turn.record(item), reply, origin);
+      machine.read_at(place, reply, origin);
       ++reads_by_entry;
     }
     if (!by_itself(origin)) {

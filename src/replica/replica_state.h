@@ -73,10 +73,10 @@ struct Replica::State final : DurabilityView {
   bool lets_others_begin();
   void apply_committed();
   void apply_entry(const consensus::Entry& entry);
-  void fetch_ahead(std::string_view record);
   void apply_as_follower(std::string_view payload);
-  void apply_one(std::string_view record, const keyspace::Key& ahead);
+  void apply_one(std::size_t place);
   void apply_own(const Turn& turn);
+  void look_ahead(const Turn& turn, std::size_t from);
   void run_ready_reads();
   void run_reads_in_entry();
   bool run_turn_reads(Turn& turn);
@@ -253,7 +253,6 @@ struct Replica::State final : DurabilityView {
   // Reused buffers.
   consensus::Effects effects_buffer;
   std::string reply;
-  std::vector<keyspace::Key> keys_ahead;  // one for each record; empty: it has none that is known
   std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
 

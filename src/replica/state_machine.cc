@@ -53,6 +53,12 @@ resp::Version version_of(const CommandRecord& record) {
   return record.resp3() ? resp::Version::resp3 : resp::Version::resp2;
 }
 
+// The second word of a record's only command, which mostly is the key that it is about.
+keyspace::Key likely_key(const CommandRecord& record) {
+  const bool single = record.commands.size() == 1 && record.commands.front().size() > 1;
+  return single ? commands::key_of(record.commands.front()[1]) : keyspace::Key();
+}
+
 const commands::CommandSpec& spec_of(commands::Args args) {
   const auto* spec = commands::find_command(args);
   CHECK(spec != nullptr, "an entry holds the unknown command '{}'", args.front());
@@ -149,22 +155,39 @@ std::uint64_t StateMachine::next_random() { return mix(header_.random, ++sequenc
 // what the entry's commands draw must be the same on every replica.
 std::uint64_t StateMachine::next_random_of_read() { return mix(~header_.random, ++read_sequence_); }
 
-bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& origin,
-                         const keyspace::Key& ahead) {
-  const auto decoded = decode_record(bytes, record_);
+void StateMachine::decode(std::size_t place, std::string_view bytes) {
+  const auto decoded = decode_record(bytes, records_[place]);
   CHECK(decoded.ok(), "entry {}: {}", index_, decoded.error().message);
-  origin = record_.origin;
+}
+
+void StateMachine::look_ahead(std::span<const std::string_view> records) {
+  CHECK(records.size() <= kTogether);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    decode(i, records[i]);
+    keys_[i] = likely_key(records_[i]);
+  }
+  keyspace_->fetch_ahead(std::span(keys_).first(records.size()));
+}
+
+bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& origin) {
+  look_ahead({&bytes, 1});
+  return apply_at(0, reply, origin);
+}
+
+bool StateMachine::apply_at(std::size_t place, std::string& reply, Origin& origin) {
+  record_ = &records_[place];
+  origin = record_->origin;
   keyspace_->notices().set_by(origin);
-  resp::ReplyWriter writer(reply, version_of(record_));
+  resp::ReplyWriter writer(reply, version_of(*record_));
   commands::WriteContext context{.keyspace = *keyspace_,
                                  .now = {header_.stamp, header_.wall},
                                  .reply = writer,
-                                 .origin = record_.origin,
+                                 .origin = record_->origin,
                                  .index = index_,
                                  .semantics = header_.semantics,
                                  .random = next_random(),
-                                 .resp3 = record_.resp3(),
-                                 .ahead = ahead};
+                                 .resp3 = record_->resp3(),
+                                 .ahead = keys_[place]};
   run(context);
   keyspace_->end_step(header_.stamp);
   return !context.blocked;
@@ -172,9 +195,9 @@ bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& ori
 
 void StateMachine::run(commands::WriteContext& context) {
   resp::ReplyWriter& writer = context.reply;
-  if (!record_.transaction() && internal_write(context, record_.commands.front())) return;
+  if (!record_->transaction() && internal_write(context, record_->commands.front())) return;
   if (stopped_) return writer.error(kDiverged);
-  const auto* spec = record_.transaction() ? nullptr : &spec_of(record_.commands.front());
+  const auto* spec = record_->transaction() ? nullptr : &spec_of(record_->commands.front());
   if (restoring_ && (spec == nullptr || !on_cluster(*spec))) {
     return writer.error(kRestoring);
   }
@@ -184,7 +207,7 @@ void StateMachine::run(commands::WriteContext& context) {
     return;
   }
   ++commands_run_;
-  commands::run_in_entry(*spec, context, record_.commands.front());
+  commands::run_in_entry(*spec, context, record_->commands.front());
   if (spec->name == kRestore || spec->name == kLevel) look_at_settings();
 }
 
@@ -211,7 +234,7 @@ bool StateMachine::internal_write(commands::WriteContext& context, commands::Arg
 
 bool StateMachine::watches_hold(std::uint16_t semantics) const {
   if (mutated(Mutation::watch_ignored)) return true;
-  for (const auto& watched : record_.watched) {
+  for (const auto& watched : record_->watched) {
     const keyspace::Key key = commands::key_of(watched.name);
     const std::uint64_t now =
         semantics >= kRemovalsRemembered ? keyspace_->watched(key) : keyspace_->modified(key);
@@ -221,7 +244,7 @@ bool StateMachine::watches_hold(std::uint16_t semantics) const {
 }
 
 void StateMachine::run_transaction(commands::WriteContext& context) {
-  const auto once = commands::once_over_exec(record_.commands);
+  const auto once = commands::once_over_exec(record_->commands);
   const auto run = [&](commands::WriteContext& inner) { run_queue(inner, once.has_value()); };
   if (once) {
     commands::run_once(context, *once, run);
@@ -237,30 +260,34 @@ void StateMachine::run_queue(commands::WriteContext& context, bool under_once) {
     return;
   }
   const std::size_t first = under_once ? 1 : 0;
-  for (std::size_t i = first; i < record_.commands.size(); ++i) {
-    if (const auto refused = commands::fenced(context, record_.commands[i])) {
+  for (std::size_t i = first; i < record_->commands.size(); ++i) {
+    if (const auto refused = commands::fenced(context, record_->commands[i])) {
       context.reply.error(*refused);
       return;
     }
   }
   context.may_wait = false;
   context.guards_checked = true;
-  context.reply.array(record_.commands.size());
+  context.reply.array(record_->commands.size());
   if (under_once) context.reply.ok();
-  for (std::size_t i = first; i < record_.commands.size(); ++i) {
+  for (std::size_t i = first; i < record_->commands.size(); ++i) {
     ++commands_run_;
     context.random = next_random();
     context.blocked = false;
-    const commands::Args args(record_.commands[i]);
+    const commands::Args args(record_->commands[i]);
     commands::run_in_entry(spec_of(args), context, args);
   }
 }
 
 void StateMachine::read_in_entry(std::string_view bytes, std::string& reply, Origin& origin) {
-  const auto decoded = decode_record(bytes, record_);
-  CHECK(decoded.ok(), "{}", decoded.error().message);
-  origin = record_.origin;
-  resp::ReplyWriter writer(reply, version_of(record_));
+  decode(0, bytes);
+  read_at(0, reply, origin);
+}
+
+void StateMachine::read_at(std::size_t place, std::string& reply, Origin& origin) {
+  record_ = &records_[place];
+  origin = record_->origin;
+  resp::ReplyWriter writer(reply, version_of(*record_));
   commands::ReadContext context{.keyspace = *keyspace_,
                                 .now = {header_.stamp, header_.wall},
                                 .reply = writer,
@@ -272,10 +299,10 @@ void StateMachine::read_in_entry(std::string_view bytes, std::string& reply, Ori
 
 ReadOutcome StateMachine::read(std::string_view bytes, commands::Stamp now, std::uint64_t random,
                                std::string& reply, Origin& origin) {
-  const auto decoded = decode_record(bytes, record_);
-  CHECK(decoded.ok(), "{}", decoded.error().message);
-  origin = record_.origin;
-  resp::ReplyWriter writer(reply, version_of(record_));
+  decode(0, bytes);
+  record_ = &records_[0];
+  origin = record_->origin;
+  resp::ReplyWriter writer(reply, version_of(*record_));
   commands::ReadContext context{.keyspace = *keyspace_,
                                 .now = now,
                                 .reply = writer,
@@ -305,14 +332,14 @@ void StateMachine::run_read(commands::ReadContext& context) {
     context.reply.error(stopped_ ? kDiverged : kRestoring);
     return;
   }
-  if (record_.transaction()) {
+  if (record_->transaction()) {
     if (!watches_hold(level_)) {
       context.reply.null_array();
       return;
     }
-    context.reply.array(record_.commands.size());
+    context.reply.array(record_->commands.size());
   }
-  for (const auto& words : record_.commands) {
+  for (const auto& words : record_->commands) {
     ++commands_run_;
     const commands::Args args(words);
     if (internal_read(context, args)) continue;

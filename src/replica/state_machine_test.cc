@@ -55,36 +55,40 @@ TEST(StateMachine, ReadsInAnEntryDoNotChangeWhatItsCommandsDraw) {
   }
 }
 
-// The key is that of the command, or of another one, or none: nobody can tell by what is done.
-TEST(StateMachine, WhatWasFetchedAheadMakesNoDifference) {
+// However many are looked ahead at together, and whatever those before change under them.
+TEST(StateMachine, LookingAheadMakesNoDifference) {
   const NoReplicas none;
-  StateMachine plain(1, none);
-  StateMachine told(2, none);
   const std::vector<std::vector<std::string_view>> commands = {
-      {"SET", "a", "1"},         {"INCR", "a"},       {"INCRBY", "b", "a"}, {"SET", "", "x"},
-      {"SET", "a", "2", "XX"},   {"SETNX", "b", "1"}, {"SET", "{a}b", "3"}, {"APPEND", "a", "b"},
+      {"SET", "a", "1"},         {"INCR", "a"},       {"INCRBY", "b", "a"},      {"SET", "", "x"},
+      {"SET", "a", "2", "XX"},   {"SETNX", "b", "1"}, {"SET", "{a}b", "3"},      {"APPEND", "a", "b"},
       {"SET", "c", "c", "PX", "1"}, {"SET", "c", "d", "GET"}, {"DEL", "a", "b"}, {"GETSET", "c", "e"},
-      {"MSET", "a", "5", "d", "6"}, {"INCR", "a"},     {"DBSIZE"},          {"FLUSHALL"},
-      {"GUARD", "c", "7", "SET", "c", "8"},           {"SET", "c", "9"},
+      {"MSET", "a", "5", "d", "6"}, {"INCR", "a"},    {"DBSIZE"},                {"FLUSHALL"},
+      {"GUARD", "c", "7", "SET", "c", "8"}, {"SET", "c", "9"}, {"SET", "", "y"}, {"RENAME", "c", "a"},
   };
-  for (std::uint64_t i = 0; i < 3 * commands.size(); ++i) {
-    const std::string bytes = record({commands[i % commands.size()]});
-    const std::string another = record({commands[(i + 1) % commands.size()]});
-    std::vector<keyspace::Key> ahead;
-    for (const std::string_view name : {key_hint(bytes), key_hint(another)}) {
-      ahead.push_back(name.empty() ? keyspace::Key() : commands::key_of(name));
+  std::vector<std::string> encoded;
+  for (const auto& words : commands) encoded.push_back(record({words}));
+  encoded.push_back(record({{"SET", "a", "1"}, {"INCR", "a"}, {"GET", "a"}}, kTransaction));
+  const std::vector<std::string_view> records(encoded.begin(), encoded.end());
+  for (std::size_t together = 1; together <= StateMachine::kTogether; ++together) {
+    StateMachine alone(1, none);
+    StateMachine ahead(2, none);
+    for (std::uint64_t entry = 1; entry <= 3; ++entry) {
+      const BatchHeader header{.stamp = {1000 * static_cast<std::int64_t>(entry)},
+                               .expire_bound = 10,
+                               .random = entry};
+      alone.begin_entry(header, Index(entry));
+      ahead.begin_entry(header, Index(entry));
+      for (std::size_t i = 0; i < records.size(); ++i) {
+        const auto next = std::span(records).subspan(i);
+        if (i % together == 0) ahead.look_ahead(next.first(std::min(together, next.size())));
+        std::string replies[2];
+        Origin origin;
+        alone.apply(records[i], replies[0], origin);
+        ahead.apply_at(i % together, replies[1], origin);
+        EXPECT_EQ(replies[0], replies[1]) << together << " " << entry << " " << i;
+        ASSERT_EQ(alone.keyspace().digest(), ahead.keyspace().digest()) << i;
+      }
     }
-    told.keyspace().fetch_ahead(ahead);
-    std::string replies[2];
-    Origin origin;
-    for (StateMachine* machine : {&plain, &told}) {
-      machine->begin_entry({.stamp = {1000 * static_cast<std::int64_t>(i)}, .expire_bound = 10, .random = i},
-                           Index(i + 1));
-    }
-    plain.apply(bytes, replies[0], origin);
-    told.apply(bytes, replies[1], origin, ahead[i / commands.size() % 2]);
-    EXPECT_EQ(replies[0], replies[1]) << i;
-    ASSERT_EQ(plain.keyspace().digest(), told.keyspace().digest()) << i;
   }
 }
 
