@@ -34,6 +34,9 @@ struct WriteFile {
   std::string name;
   std::uint64_t offset = 0;
   std::vector<SharedBytes> parts;
+  // The job goes on when the bytes have left memory, as far as the system can do that: so that who
+  // writes much does not leave a heap behind which the syncs of others wait. Nothing is durable for that.
+  bool let_go = false;
 };
 // Cuts or extends the file to `size` bytes.
 struct ResizeFile {

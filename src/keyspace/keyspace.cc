@@ -67,6 +67,7 @@ void expire_key(Core& core, Slot slot, Object& object) {
 
 void remove_key(Core& core, Slot slot, Object& object, bool ended) {
   core.change(slot);
+  core.part_with_text(object);
   // A key that ends with its session is nobody's any more.
   const bool stale = ended && object.binding() == nullptr;
   loosen(core, object);
@@ -96,6 +97,10 @@ SlotState& Core::change(Slot slot) {
   CHECK(slot.value < kSlotCount);
   if (walk != nullptr && !mutated(Mutation::pre_images_skipped)) walk->before_change(*this, slot);
   return slots[slot.value];
+}
+
+void Core::part_with_text(const Object& object) {
+  if (walk != nullptr && !mutated(Mutation::pre_images_skipped)) walk->before_text_goes(object);
 }
 
 Coordination& Core::change_coordination(Slot slot) {

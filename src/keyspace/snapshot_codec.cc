@@ -42,14 +42,23 @@ enum KeyFlag : std::uint8_t { kExpires = 1, kBound = 2 };
 
 }  // namespace
 
-void encode_value(Writer& writer, const ValueView& value) {
+std::string_view text_of(const ValueView& value) {
+  return value.is_integer() ? std::string_view() : value.text();
+}
+
+void encode_before_text(Writer& writer, const ValueView& value) {
   if (value.is_integer()) {
     writer.u8(static_cast<std::uint8_t>(ValueKind::integer));
     writer.i64(value.as_integer());
     return;
   }
   writer.u8(static_cast<std::uint8_t>(value.is_raw() ? ValueKind::raw : ValueKind::text));
-  writer.bytes(value.text());
+  writer.varint(value.text().size());
+}
+
+void encode_value(Writer& writer, const ValueView& value) {
+  encode_before_text(writer, value);
+  writer.raw(text_of(value));
 }
 
 std::optional<ValueView> decode_value(Reader& reader) {
@@ -89,9 +98,12 @@ bool sane(const Core& core, const Grant& grant) {
   return counted(core, grant.token) && grant.fence != 0 && grant.fence <= grant.token;
 }
 
-void encode_item(Writer& writer, const Object& object) {
+void encode_before_text(Writer& writer, const Object& object) {
   writer.bytes(object.name());
-  encode_value(writer, object.value());
+  encode_before_text(writer, object.value());
+}
+
+void encode_after_text(Writer& writer, const Object& object) {
   writer.varint(object.created());
   writer.varint(object.modified());
   const Expiry expiry = object.expiry();
@@ -105,6 +117,12 @@ void encode_item(Writer& writer, const Object& object) {
   if (binding == nullptr) return;
   writer.varint(binding->session);
   writer.varint(binding->bound_at);
+}
+
+void encode_item(Writer& writer, const Object& object) {
+  encode_before_text(writer, object);
+  writer.raw(text_of(object.value()));
+  encode_after_text(writer, object);
 }
 
 bool decode_key(Reader& reader, Core& core, Slot slot) {

@@ -57,6 +57,9 @@ std::span<const Section> sections();
 const Section* find_section(PartKind kind);
 
 void encode_item(Writer& writer, const Object& object);
+// An item is this, the value's text, and that.
+void encode_before_text(Writer& writer, const Object& object);
+void encode_after_text(Writer& writer, const Object& object);
 void encode_item(Writer& writer, const GuardFloor& guard);
 void encode_item(Writer& writer, const OnceEntry& entry, std::uint8_t format);
 
@@ -86,6 +89,9 @@ bool decode_removals(Reader& reader, Core& core);
 
 // For what other files encode and decode.
 void encode_value(Writer& writer, const ValueView& value);
+void encode_before_text(Writer& writer, const ValueView& value);
+// Empty if it is an integer, which has none.
+std::string_view text_of(const ValueView& value);
 // Of the reader's bytes. Nothing: they make no sense.
 std::optional<ValueView> decode_value(Reader& reader);
 void encode_origin(Writer& writer, const Origin& origin);

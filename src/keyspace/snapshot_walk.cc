@@ -1,5 +1,6 @@
 #include "keyspace/snapshot_walk.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -10,6 +11,15 @@ namespace {
 
 // A part grows no further beyond this; one item may be larger.
 constexpr std::size_t kPartBytes = 64 * 1024;
+// A text of this length is a part of its own. Shorter ones are copied as quickly as noted.
+constexpr std::size_t kLongText = 1024;
+
+// Null: the item is no key with a long text.
+const Object* with_long_text(const Section& section, const KeyTable* keys, std::size_t item) {
+  if (section.kind != PartKind::keys) return nullptr;
+  const Object& object = keys->at(item);
+  return text_of(object.value()).size() < kLongText ? nullptr : &object;
+}
 
 }  // namespace
 
@@ -17,8 +27,8 @@ constexpr std::size_t kPartBytes = 64 * 1024;
 // encoded at once.
 SnapshotWalk::SnapshotWalk(const Core& core)
     : format_(core.format),
-      header_{PartKind::header, {}},
-      removals_{PartKind::removals, encode_removals(core.removals)},
+      header_{.kind = PartKind::header},
+      removals_{.kind = PartKind::removals, .body = encode_removals(core.removals)},
       feeds_(feed_parts(core)),
       saved_(kSlotCount) {
   Writer writer(header_.body);
@@ -31,20 +41,50 @@ void SnapshotWalk::before_change(const Core& core, Slot slot) {
   if (!needs(number)) return;
   Place place = number == slot_ ? place_ : Place{};
   std::deque<Part> parts;
-  for (Part part; encode_part(core, number, place, part);) {
-    backlog_bytes_ += part.body.size();
-    parts.push_back(std::exchange(part, {}));
+  for (Part part; encode_part(core, number, place, part); part = {}) {
+    parts.push_back(std::move(part));
   }
   saved_[number] = true;
-  if (!parts.empty()) backlog_.emplace(number, std::move(parts));
-  detached_.erase(number);
+  if (!parts.empty()) keep_parts(number, std::move(parts));
+}
+
+void SnapshotWalk::keep_parts(std::uint32_t slot, std::deque<Part> parts) {
+  auto& kept = backlog_.emplace(slot, std::move(parts)).first->second;
+  for (Part& part : kept) {
+    backlog_bytes_ += part.body.size();
+    if (!part.lent.empty()) lent_.emplace(part.lent.data(), &part);
+  }
+}
+
+SnapshotWalk::Part SnapshotWalk::take_kept(std::uint32_t slot) {
+  const auto kept = backlog_.find(slot);
+  CHECK(kept != backlog_.end());
+  Part part = std::move(kept->second.front());
+  backlog_bytes_ -= part.body.size() + part.kept.size();
+  if (!part.lent.empty()) lent_.erase(part.lent.data());
+  kept->second.pop_front();
+  if (kept->second.empty()) backlog_.erase(kept);
+  return part;
+}
+
+void SnapshotWalk::before_text_goes(const Object& object) {
+  const std::string_view text = text_of(object.value());
+  if (text.size() < kLongText) return;
+  const auto found = lent_.find(text.data());
+  if (found == lent_.end()) return;
+  Part& part = *found->second;
+  part.kept = part.lent;
+  part.lent = {};
+  backlog_bytes_ += part.kept.size();
+  lent_.erase(found);
 }
 
 void SnapshotWalk::detach_keys(Slot slot, KeyTable& keys) {
   const std::uint32_t number = slot.value;
   // Detached already: the keys there now came after the beginning.
-  if (!needs(number) || detached_.contains(number)) return;
-  detached_.emplace(number, std::move(keys));
+  if (detached_.contains(number)) return;
+  // The pre-image of a slot that has one may want their texts.
+  if (needs(number) || backlog_.contains(number)) detached_.emplace(number, std::move(keys));
 }
 
 std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target) {
@@ -56,7 +96,7 @@ std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target) {
   }
   for (Part part; chunk.size() < target || chunk.size() == 1; part = {}) {
     if (!feeds_.empty()) {
-      give(chunk, {PartKind::feeds, encode_feed_part(feeds_.front())});
+      give(chunk, {.kind = PartKind::feeds, .body = encode_feed_part(feeds_.front())});
       feeds_.pop_front();
       continue;
     }
@@ -64,7 +104,7 @@ std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target) {
       give(chunk, part);
       continue;
     }
-    Part end{PartKind::end, {}};
+    Part end{.kind = PartKind::end};
     Writer(end.body).u64(chain_);
     give(chunk, end);
     end_given_ = true;
@@ -79,16 +119,11 @@ bool SnapshotWalk::next_part(const Core& core, Part& part) {
   for (; slot_ < kSlotCount; ++slot_, place_ = {}) {
     if (!saved_[slot_]) {
       if (encode_part(core, slot_, place_, part)) return true;
-      detached_.erase(slot_);
-      continue;
+    } else if (backlog_.contains(slot_)) {
+      part = take_kept(slot_);
+      return true;
     }
-    const auto kept = backlog_.find(slot_);
-    if (kept == backlog_.end()) continue;
-    part = std::move(kept->second.front());
-    backlog_bytes_ -= part.body.size();
-    kept->second.pop_front();
-    if (kept->second.empty()) backlog_.erase(kept);
-    return true;
+    detached_.erase(slot_);
   }
   return false;
 }
@@ -103,17 +138,30 @@ bool SnapshotWalk::encode_part(const Core& core, std::uint32_t slot, Place& plac
     if (place.item == size) continue;
 
     const std::size_t first = place.item;
+    const Object* const lender = with_long_text(section, keys, first);
     std::string items;
     Writer writer(items);
-    for (; place.item < size && items.size() < kPartBytes; ++place.item) {
-      section.encode(writer, place.item, keys, coordination, format_);
+    if (lender != nullptr) {
+      ++place.item;
+    } else {
+      do {
+        section.encode(writer, place.item++, keys, coordination, format_);
+      } while (place.item < size && items.size() < kPartBytes &&
+               with_long_text(section, keys, place.item) == nullptr);
     }
     part.kind = section.kind;
     Writer body(part.body);
     body.u16(static_cast<std::uint16_t>(slot));
     body.varint(first);
     body.varint(place.item - first);
-    body.raw(items);
+    if (lender == nullptr) {
+      body.raw(items);
+      return true;
+    }
+    encode_before_text(body, *lender);
+    part.text_at = part.body.size();
+    part.lent = text_of(lender->value());
+    encode_after_text(body, *lender);
     return true;
   }
   return false;
@@ -126,10 +174,19 @@ const KeyTable* SnapshotWalk::keys_of(const Core& core, std::uint32_t slot) cons
 }
 
 void SnapshotWalk::give(std::string& chunk, const Part& part) {
+  const std::string_view body = part.body;
+  const std::string_view text = part.text();
   Writer writer(chunk);
   writer.u8(static_cast<std::uint8_t>(part.kind));
-  writer.bytes(part.body);
-  chain_ = chain(chain_, part.kind, part.body);
+  writer.varint(body.size() + text.size());
+  const std::size_t begin = chunk.size();
+  if (const std::size_t end = begin + body.size() + text.size(); end > chunk.capacity()) {
+    chunk.reserve(std::max(end, 2 * chunk.capacity()));
+  }
+  writer.raw(body.substr(0, part.text_at));
+  writer.raw(text);
+  writer.raw(body.substr(part.text_at));
+  chain_ = chain(chain_, part.kind, std::string_view(chunk).substr(begin));
 }
 
 }  // namespace holdfast::keyspace

@@ -1,7 +1,8 @@
 // What a Keyspace consists of. For the files of keyspace/ only.
 //
 // One hook: whoever changes anything in a slot gets at it through Core::change(slot), which first
-// lets a running snapshot walk save what it has not yet encoded.
+// lets a running snapshot walk save what it has not yet encoded, but for long texts of keys, for which
+// Core::part_with_text() is a second one.
 #pragma once
 
 #include <array>
@@ -133,11 +134,14 @@ struct Core {
   template <class Change>
   Object& alter(KeyTable& keys, std::uint32_t position, const Change& change) {
     Object* object = &keys.at(position);
+    part_with_text(*object);
     memory -= object->memory();
     if (Object::Pointer fresh = change(*object)) object = &keys.replace(position, std::move(fresh));
     memory += object->memory();
     return *object;
   }
+  // The hook before the text of a key is changed or freed. Texts that only change their owner count too.
+  void part_with_text(const Object& object);
   // The key is gone. What it took itself is the caller's to subtract: it may be a husk already.
   void drop(Slot slot, Object& object);
 

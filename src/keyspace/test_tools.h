@@ -61,6 +61,12 @@ inline void change_holding(Keyspace& keyspace, Key name, std::uint64_t number, s
   }
 }
 
+// Some are so long that a snapshot treats them in its own way.
+inline Value value_of(std::uint64_t number) {
+  if (number < 500) return Value::string(fmt::to_string(number));
+  return Value::string(std::string(number < 900 ? number : 10 * number, 'v'));
+}
+
 // One random change of any kind; the same numbers, the same change. `newer`: also of those that
 // format 2 of snapshots has no room for.
 inline void change_at_random(Keyspace& keyspace, Prng& random, ClusterTime now,
@@ -73,8 +79,7 @@ inline void change_at_random(Keyspace& keyspace, Prng& random, ClusterTime now,
   const std::uint64_t number = random.below(1000);
   const std::int64_t span = random.between(10, 400);
   if (what < 300) {
-    keyspace.put(key,
-                 Value::string(number < 500 ? fmt::to_string(number) : std::string(number, 'v')));
+    keyspace.put(key, value_of(number));
   } else if (what < 350) {
     keyspace.put_text(key, std::string(number / 10, 'w'));
   } else if (what < 450) {

@@ -67,6 +67,9 @@ TEST_F(FileDiskTest, WritesPartsInOrderAndReadsThemBack) {
   EXPECT_EQ(part, "01234");
   ASSERT_TRUE(run({env::ReadFile{"a", 50000, 5, &part}}).ok());
   EXPECT_EQ(part, "") << "behind the end";
+  ASSERT_TRUE(run({env::WriteFile{"a", 7, {bytes("let "), bytes("go")}, true}}).ok());
+  ASSERT_TRUE(run({env::ReadFile{"a", 7, 6, &part}}).ok());
+  EXPECT_EQ(part, "let go");
 }
 
 TEST_F(FileDiskTest, RenamesResizesRemovesAndLists) {

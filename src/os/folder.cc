@@ -120,6 +120,15 @@ bool write_all(int fd, std::vector<iovec>& vectors, std::uint64_t offset) {
   return true;
 }
 
+// False: errno says why. What a system or a file cannot do is no error.
+bool let_go(int fd, std::uint64_t offset, std::size_t bytes) {
+  constexpr unsigned kWritten = SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  const int done = ::sync_file_range(fd, static_cast<off64_t>(offset), static_cast<off64_t>(bytes),
+                                     kWritten);
+  // What the disk refused is said once only, here instead of at the sync.
+  return done == 0 || (errno != EIO && errno != ENOSPC && errno != EDQUOT);
+}
+
 // Really written zeros, not only reserved blocks: a later datasync then has no block map to
 // change. Synced block by block, so that the log next door does not wait behind all of it.
 bool fill_with_zeros(int fd, std::uint64_t size) {
@@ -202,7 +211,9 @@ Result<void> Folder::write(const env::WriteFile& operation) {
     vectors.push_back({const_cast<char*>(part.view().data()), part.size()});
     bytes += part.size();
   }
-  if (!write_all((*opened)->get(), vectors, operation.offset)) {
+  const int fd = (*opened)->get();
+  if (!write_all(fd, vectors, operation.offset) ||
+      (operation.let_go && !let_go(fd, operation.offset, bytes))) {
     return failed(fmt::format("write {} bytes at offset {} of", bytes, operation.offset),
                   operation.name);
   }

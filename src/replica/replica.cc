@@ -246,8 +246,9 @@ void Replica::end_turn(Instant now) {
   // turn.
   if (!s.proposals.gathered().empty() || s.pulse_due()) s.propose_gathered();
   s.serve_snapshot_wishes();
+  if (s.forgets()) s.forget_some();
   s.maybe_begin_snapshot();
-  s.snapshots.advance(s.machine.keyspace());
+  s.snapshots.advance(s.machine.keyspace(), {s.log.syncs(), s.snapshot_hurries()}, s.now);
   s.log.flush();
   s.turn_before = s.time.at(s.now);
   s.turn_promised = s.keeper.next_due() == ClusterTime::never() ? Instant::never() : wake_at();
@@ -255,12 +256,11 @@ void Replica::end_turn(Instant now) {
 
 Instant Replica::wake_at() const {
   const State& s = *state_;
-  if (s.snapshots.can_advance()) return s.now;
-  if (s.can_apply()) return s.now;
+  if (s.can_apply() || s.forgets()) return s.now;
   const bool gathered = !std::as_const(s.proposals).gathered().empty();
   const Instant together = s.company.until();
   if (gathered && together == Instant{}) return s.now;
-  Instant wake = s.engine->wake_at();
+  Instant wake = std::min(s.engine->wake_at(), std::max(s.now, s.snapshots.wake_at()));
   if (together != Instant{}) wake = std::min(wake, together);
   const ClusterTime next = s.machine.keyspace().next_deadline();
   if (s.leading() && next != ClusterTime::never() && !s.proposals.entry_running() &&

@@ -16,8 +16,15 @@ constexpr std::uint64_t kBytesPerTurn = 8 << 20;
 // A check so far behind the end of the log is of no interest any more: a replica that starts with a
 // log of many shall not digest its data as many times.
 constexpr std::uint64_t kOldCheck = 256;
-// Pre-images that a snapshot walk may hold before apply waits for it.
+// Pre-images that a snapshot walk may hold before apply waits for it: this, or as a part of the data, which
+// is often memory that the data has just given back.
 constexpr std::size_t kSnapshotBacklog = 64 << 20;
+constexpr std::size_t kBacklogOfData = 4;
+// How much of them the entries of one turn may make: each changes as many slots as it has commands.
+constexpr std::size_t kPreImagesPerTurn = 1 << 20;
+// So much of the log that a snapshot holds leaves memory in a turn.
+constexpr std::uint64_t kForgottenPerTurn = 2048;
+constexpr std::uint64_t kBytesForgottenPerTurn = 2 << 20;
 // A disk that could not take a snapshot is not asked again at once: each try writes until it fails.
 constexpr Duration kSnapshotPause = seconds(5);
 // An entry costs memory beyond its payload.
@@ -30,13 +37,22 @@ constexpr std::uint64_t kSnapshotsBehind = 4;
 
 bool Replica::State::can_apply() const {
   return !hold_apply && !rebuild && applied < engine->commit() &&
-         machine.keyspace().snapshot_backlog() <= kSnapshotBacklog;
+         machine.keyspace().snapshot_backlog() <= most_backlog();
+}
+
+std::size_t Replica::State::most_backlog() const {
+  return std::max(kSnapshotBacklog, machine.keyspace().memory() / kBacklogOfData);
 }
 
 void Replica::State::apply_committed() {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
-  while (can_apply() && entries < kEntriesPerTurn && bytes < kBytesPerTurn) {
+  const std::size_t pre_images = machine.keyspace().snapshot_backlog();
+  const auto enough = [&] {
+    return entries == kEntriesPerTurn || bytes >= kBytesPerTurn ||
+           machine.keyspace().snapshot_backlog() > pre_images + kPreImagesPerTurn;
+  };
+  while (can_apply() && !enough()) {
     // A copy of the entry shares its payload: a step below may change the tail.
     const consensus::Entry entry = engine->log().at(applied.next());
     machine.look_at_checks(engine->commit() - applied <= kOldCheck);
@@ -240,6 +256,21 @@ void Replica::State::deliver_notices(const consensus::Entry& entry) {
 
 // ---- snapshots of our own -------------------------------------------------------------------------
 
+std::uint64_t Replica::State::log_held() const {
+  const auto& tail = engine->log();
+  return tail.bytes() + (tail.last() - tail.before()) * kEntryOverhead;
+}
+
+std::uint64_t Replica::State::log_long() const {
+  return options.snapshot_after_bytes + std::max(options.keep_tail_bytes, kept_behind);
+}
+
+// Applying will have to wait for it, the log outgrows what it is meant to shorten, or a disk is full.
+bool Replica::State::snapshot_hurries() const {
+  return snapshots.making() && (machine.keyspace().snapshot_backlog() >= most_backlog() / 2 ||
+                                log_held() >= 2 * log_long() || !log.may_accept());
+}
+
 void Replica::State::maybe_begin_snapshot() {
   snapshots.tidy();
   if (snapshots.take_failure()) {
@@ -248,13 +279,10 @@ void Replica::State::maybe_begin_snapshot() {
   }
   if (snapshots.newest() && snapshots.newest()->index >= snapshot_wanted) snapshot_wanted = {};
   if (now < snapshot_again) return;
-  if (snapshots.making() || hold_apply || rebuild || applied == Index()) return;
+  if (snapshots.making() || forgets() || hold_apply || rebuild || applied == Index()) return;
   const bool mend = must_mend();
   if (!mend && snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
-  const auto& tail = engine->log();
-  const std::uint64_t held = tail.bytes() + (tail.last() - tail.before()) * kEntryOverhead;
-  const bool long_log =
-      held >= options.snapshot_after_bytes + std::max(options.keep_tail_bytes, kept_behind);
+  const bool long_log = log_held() >= log_long();
   const bool wanted = (snapshot_wanted != Index() && snapshot_wanted <= applied) ||
                       std::any_of(snapshot_wishes.begin(), snapshot_wishes.end(),
                                   [this](const auto& wish) { return wish.second <= applied; });
@@ -266,7 +294,7 @@ void Replica::State::maybe_begin_snapshot() {
   if (applied > status.durable) return;  // a snapshot never runs ahead of the log on disk
   if (cramped) snapshot_again = now + kSnapshotPause;  // not again and again for a few entries
   const Index mark = mutated(Mutation::applied_twice) ? applied.previous() : applied;
-  const auto epoch = tail.epoch_at(mark);
+  const auto epoch = engine->log().epoch_at(mark);
   if (!epoch) return;
   snapshots.begin({.group = options.protocol.group,
                    .mark = {mark, *epoch, engine->membership_at(mark)},
@@ -320,7 +348,25 @@ void Replica::State::snapshot_stored(const storage::SnapshotHeader& header) {
   const Index forgotten = keep.previous();
   const auto epoch = tail.epoch_at(forgotten);
   if (epoch) log.forget(options.protocol.group, forgotten, *epoch);
-  step(consensus::SnapshotStored{.mark = header.mark, .keep_from = keep});
+  stored = header.mark;
+  keep_wanted = keep;
+  forget_some();
+}
+
+bool Replica::State::forgets() const { return engine->log().first() < keep_wanted; }
+
+// What a snapshot makes superfluous may be hundreds of thousands of entries, each of which is freed.
+void Replica::State::forget_some() {
+  const auto& tail = engine->log();
+  Index keep = std::min(tail.first(), keep_wanted);
+  std::uint64_t bytes = 0;
+  for (std::uint64_t count = 0; keep < keep_wanted && count < kForgottenPerTurn &&
+                                bytes < kBytesForgottenPerTurn;
+       ++count) {
+    bytes += tail.at(keep).payload.size();
+    keep = keep.next();
+  }
+  step(consensus::SnapshotStored{.mark = stored, .keep_from = keep});
 }
 
 }  // namespace holdfast::replica

@@ -234,6 +234,7 @@ consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotM
   CHECK(arrived.keyspace != nullptr && arrived.header.mark.index == mark.index);
   const storage::SnapshotHeader header = arrived.header;
   snapshots.abandon(machine.keyspace());
+  keep_wanted = {};
   if (!mutated(Mutation::install_keeps_old_state)) machine.replace(std::move(arrived.keyspace));
   time.logged(header.stamp, now);
   const storage::SnapshotFile file{storage::snapshot_name(options.protocol.group, mark.index),

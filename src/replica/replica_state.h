@@ -70,6 +70,7 @@ struct Replica::State final : DurabilityView {
 
   // ---- apply (replica_apply.cc)
   bool can_apply() const;
+  std::size_t most_backlog() const;
   bool lets_others_begin();
   void apply_committed();
   void apply_entry(const consensus::Entry& entry);
@@ -89,6 +90,13 @@ struct Replica::State final : DurabilityView {
   bool must_mend() const;
   Index keep_from(const consensus::SnapshotMark& mark);
   void snapshot_stored(const storage::SnapshotHeader& header);
+  // What the log holds in memory, and how much of that asks for a snapshot.
+  std::uint64_t log_held() const;
+  std::uint64_t log_long() const;
+  bool snapshot_hurries() const;
+  // Entries that a snapshot made superfluous are still in memory.
+  bool forgets() const;
+  void forget_some();
 
   // ---- membership (replica_membership.cc)
   void tend_membership();
@@ -209,6 +217,8 @@ struct Replica::State final : DurabilityView {
   // … and every other that is sent, with what it holds: the log behind it is wanted soon.
   std::map<NodeId, Index> sending;
   std::uint64_t kept_behind = 0;  // the newest own snapshot, of the log: what it costs in memory
+  consensus::SnapshotMark stored;  // of it
+  Index keep_wanted;               // the first entry that it leaves in memory
   // Who takes part: looked at now and then by the leader.
   Instant tend_at;
   Instant roster_again;               // when a record about it may be written again

@@ -45,6 +45,29 @@ TEST_F(Stage, ASnapshotIsNotMadeAgainWhileTheKeptTailAloneIsLong) {
 }
 
 // Who is sent an older snapshot for long would need another one as soon as it has that.
+// Each of them is freed: all at once would be a long turn.
+TEST_F(Stage, WhatASnapshotMakesSuperfluousLeavesMemoryInSteps) {
+  options.snapshot_after_bytes = 1 << 30;
+  options.keep_tail_bytes = 0;
+  open();
+  const std::string value(300 << 10, 'v');
+  for (int i = 0; i < 30; ++i) write({"SET", fmt::format("k{}", i), value});
+  ASSERT_GT(replica->protocol().log().bytes(), 30 * value.size());
+  replica->want_snapshot(replica->status().applied);
+  std::uint64_t held = replica->protocol().log().bytes();
+  std::uint64_t steps = 0;
+  const Instant end = clock.at + seconds(2);
+  while (clock.at < end) {
+    turn(end);
+    const std::uint64_t now = replica->protocol().log().bytes();
+    EXPECT_LE(held - now, (2U << 20) + 2 * value.size());
+    if (now < held) ++steps;
+    held = now;
+  }
+  EXPECT_GE(steps, 4U);
+  EXPECT_LT(held, value.size()) << "in the end all of them are gone";
+}
+
 TEST_F(Stage, TheLogBehindASnapshotThatIsSentIsKeptWithinBounds) {
   options.snapshot_after_bytes = 2000;
   options.keep_tail_bytes = 100;

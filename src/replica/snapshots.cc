@@ -10,8 +10,10 @@ namespace {
 
 // Work per turn: small enough that no client notices, large enough to get done.
 constexpr std::size_t kBytesPerTurn = 256 << 10;
-// Beyond this the disk is the slower one, and the walk waits for it.
-constexpr std::uint64_t kBytesPending = 4 << 20;
+// After a chunk that the log's syncs had to share the disk with: so many times as long as it took, but no
+// longer than this.
+constexpr std::int64_t kRest = 3;
+constexpr Duration kLongestRest = milliseconds(200);
 
 }  // namespace
 
@@ -27,19 +29,29 @@ void Snapshots::begin(const storage::SnapshotHeader& header, keyspace::Keyspace&
   CHECK(!making());
   header_ = header;
   encoded_ = false;
+  chunk_given_ = false;
+  rest_until_ = Instant{};
   keyspace.begin_snapshot();
   writer_ = std::make_unique<storage::SnapshotWriter>(disk_, header);
   trace_.info("snapshot begun", {{"index", fmt::format("{}", header.mark.index)}});
 }
 
-bool Snapshots::can_advance() const {
-  return making() && !encoded_ && writer_->pending() < kBytesPending;
+Instant Snapshots::wake_at() const {
+  if (!making() || encoded_ || writer_->pending() > 0) return Instant::never();
+  return chunk_given_ ? Instant{} : rest_until_;
 }
 
-void Snapshots::advance(keyspace::Keyspace& keyspace) {
-  if (!can_advance()) return;
+void Snapshots::advance(keyspace::Keyspace& keyspace, const Pace& pace, Instant now) {
+  if (!making() || encoded_ || writer_->pending() > 0) return;
+  if (std::exchange(chunk_given_, false) && pace.log_syncs != chunk_syncs_) {
+    rest_until_ = now + std::min(kLongestRest, (now - chunk_began_) * kRest);
+  }
+  if (now < rest_until_ && !pace.hurry) return;
   std::string chunk = keyspace.next_chunk(kBytesPerTurn);
   if (!chunk.empty()) {
+    chunk_given_ = true;
+    chunk_began_ = now;
+    chunk_syncs_ = pace.log_syncs;
     writer_->add_chunk(std::move(chunk));
     return;
   }

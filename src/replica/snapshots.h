@@ -1,6 +1,11 @@
 // Snapshots of a replica's own state: made chunk by chunk between turns, without fork and without
 // stopping the world; stored; told to the log so that old segments can go.
 //
+// The log shares the disk, and its syncs wait for what is being written. So one chunk at a time is, and
+// if the log has synced meanwhile, a rest follows that is as many times longer as kRest says: for most of
+// the time the log has the disk alone, however slow that is, and a snapshot takes so much longer at most.
+// Whom it holds up too long says so: then there is no rest.
+//
 // Threads: the loop's. Owns: the walk over the keyspace and the writer of the file.
 #pragma once
 
@@ -13,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "base/trace.h"
 #include "env/disk.h"
 #include "keyspace/keyspace.h"
@@ -35,10 +41,14 @@ class Snapshots {
   bool take_failure() { return std::exchange(failed_, false); }
   // The index of one that only the disk has to finish, which it may do even if it is abandoned; 0.
   Index finishing() const { return encoded_ && making() ? header_.mark.index : Index(); }
-  // Encodes a bounded part. Call once per turn while making().
-  void advance(keyspace::Keyspace& keyspace);
-  // True if advance() has work that does not wait for the disk.
-  bool can_advance() const;
+  struct Pace {
+    std::uint64_t log_syncs = 0;  // so far
+    bool hurry = false;           // more than the log's syncs depends on the end of it
+  };
+  // Encodes a bounded part if it is time. Call once per turn while making().
+  void advance(keyspace::Keyspace& keyspace, const Pace& pace, Instant now);
+  // When advance() has work next; never() while it waits for the disk.
+  Instant wake_at() const;
   // The state is about to be replaced by a peer's snapshot.
   void abandon(keyspace::Keyspace& keyspace);
   // A finished file is the newest now; older ones are removed.
@@ -80,6 +90,11 @@ class Snapshots {
   storage::SnapshotHeader header_;
   std::unique_ptr<storage::SnapshotWriter> writer_;
   bool failed_ = false;
+  // The chunk that was given last.
+  bool chunk_given_ = false;  // and its rest has not begun
+  Instant chunk_began_;
+  std::uint64_t chunk_syncs_ = 0;  // of the log, when it began
+  Instant rest_until_;
   bool encoded_ = false;  // all chunks are with the writer; the disk has to finish
   // Completions of a writer that was abandoned find this changed and do nothing.
   std::shared_ptr<int> generation_;

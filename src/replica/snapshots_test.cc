@@ -1,6 +1,9 @@
 #include "replica/snapshots.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "storage/test_disk.h"
 
@@ -9,17 +12,41 @@ namespace {
 
 class SnapshotsTest : public testing::Test {
  protected:
-  // Makes the snapshot of this index, and lets the disk do what follows.
-  void make(std::uint64_t index) {
+  void begin(std::uint64_t index) {
     storage::SnapshotHeader header;
     header.mark = {Index(index), Epoch{1, NodeId(1)}, {}};
     header.mark.membership.voters = {NodeId(1)};
     snapshots_.begin(header, keyspace_);
+  }
+  // Makes the snapshot of this index, and lets the disk do what follows.
+  void make(std::uint64_t index) {
+    begin(index);
     while (snapshots_.making()) {
-      snapshots_.advance(keyspace_);
+      snapshots_.advance(keyspace_, {}, Instant{});
       work();
     }
     work();
+  }
+  // The same with a disk that needs so long for all that waits, and a log that syncs or is idle. How
+  // long that takes.
+  Duration make_with(Duration disk, bool log_syncs) {
+    begin(1);
+    Instant now{};
+    for (std::uint64_t turn = 0; snapshots_.making(); ++turn) {
+      snapshots_.advance(keyspace_, {.log_syncs = log_syncs ? turn : 0}, now);
+      if (snapshots_.wake_at() == Instant::never()) {
+        now = now + disk;
+        work();
+      }
+      now = std::max(now, snapshots_.wake_at() == Instant::never() ? now : snapshots_.wake_at());
+    }
+    return now - Instant{};
+  }
+  void put_texts(int count) {
+    for (int i = 0; i < count; ++i) {
+      keyspace_.put({fmt::format("k{}", i), Slot(static_cast<std::uint16_t>(i))},
+                    keyspace::Value::string(std::string(kText, static_cast<char>('a' + i % 26))));
+    }
   }
   void work() {
     while (disk_.step(env::Lane::background)) continue;
@@ -36,6 +63,7 @@ class SnapshotsTest : public testing::Test {
     return {storage::snapshot_name(GroupId(0), Index(index)), Index(index), 1};
   }
 
+  static constexpr std::size_t kText = 512 << 10;
   storage::TestDisk disk_;
   NoTrace trace_;
   keyspace::Keyspace keyspace_{1};
@@ -100,6 +128,48 @@ TEST_F(SnapshotsTest, OneThatIsMadeAnewIsAnotherOneOfTheSameName) {
   snapshots_.drop(before);
   work();
   EXPECT_EQ(there(), (Indexes{1, 2})) << "what was damaged is not there any more";
+}
+
+TEST_F(SnapshotsTest, RestsWhileTheLogSharesTheDiskAndEndsForAllThat) {
+  put_texts(50);
+  const Duration alone = make_with(milliseconds(5), false);
+  const Duration shared = make_with(milliseconds(5), true);
+  EXPECT_GT(alone, milliseconds(5) * 50);
+  EXPECT_GT(shared, alone * 3) << "most of the time the disk is the log's";
+  EXPECT_LE(shared, alone * 4) << "but not for ever";
+  // A disk that gets slower is left alone for longer, up to a bound.
+  EXPECT_GT(make_with(milliseconds(15), true), shared * 2);
+  EXPECT_LT(make_with(seconds(1), true), seconds(1) * 53 + milliseconds(200) * 53);
+}
+
+TEST_F(SnapshotsTest, OneChunkAtATimeIsOnItsWayToTheDisk) {
+  put_texts(50);
+  begin(1);
+  work();
+  snapshots_.advance(keyspace_, {}, Instant{});
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(snapshots_.wake_at(), Instant::never());
+    snapshots_.advance(keyspace_, {}, Instant{});
+  }
+  EXPECT_LE(keyspace_.snapshot_slots(), 2U);
+  work();
+  EXPECT_NE(snapshots_.wake_at(), Instant::never());
+}
+
+TEST_F(SnapshotsTest, DoesNotRestWhenItHoldsUpOthers) {
+  put_texts(50);
+  begin(1);
+  Instant now{};
+  std::uint64_t syncs = 0;
+  const auto slots_after_turn = [&](bool hurry) {
+    work();
+    now = now + milliseconds(5);
+    snapshots_.advance(keyspace_, {.log_syncs = ++syncs, .hurry = hurry}, now);
+    return keyspace_.snapshot_slots();
+  };
+  const std::uint32_t first = slots_after_turn(false);
+  EXPECT_EQ(slots_after_turn(false), first) << "this is its rest";
+  EXPECT_GT(slots_after_turn(true), first);
 }
 
 // Who still reads one that is not to be trusted is told so by the disk.

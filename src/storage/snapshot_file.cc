@@ -102,7 +102,7 @@ struct SnapshotWriter::State {
     for (const SharedBytes& part : parts) size += part.size();
     std::vector<env::DiskOperation> operations;
     if (bytes == 0) operations.push_back(env::RemoveFile{temporary});
-    operations.push_back(env::WriteFile{temporary, bytes, std::move(parts)});
+    operations.push_back(env::WriteFile{temporary, bytes, std::move(parts), true});
     bytes += size;
     pending += size;
     disk.submit(env::Lane::background, {std::move(operations), [self, size](Result<void> result) {
@@ -136,8 +136,9 @@ SnapshotWriter::~SnapshotWriter() {
 void SnapshotWriter::add_chunk(std::string chunk) {
   CHECK(!state_->finished && chunk.size() <= kSnapshotChunkMax);
   const std::uint64_t number = state_->chunks++;
-  state_->all = mix(state_->all, snapshot_chunk_checksum(chunk, number));
-  SharedBytes head(snapshot_chunk_header(chunk, number));
+  const std::uint64_t sum = snapshot_chunk_checksum(chunk, number);
+  state_->all = mix(state_->all, sum);
+  SharedBytes head(snapshot_chunk_header(chunk, number, sum));
   state_->append(state_, {std::move(head), SharedBytes(std::move(chunk))});
 }
 

@@ -28,7 +28,8 @@ Result<OpenedSnapshot> open_snapshot_header(std::string_view name, std::string_v
 // A chunk's checksum knows which chunk it is: seeded with this.
 std::uint64_t snapshot_chunk_seed(std::uint64_t number);
 std::uint64_t snapshot_chunk_checksum(std::string_view chunk, std::uint64_t number);
-std::string snapshot_chunk_header(std::string_view chunk, std::uint64_t number);
+// `sum`: snapshot_chunk_checksum() of the same.
+std::string snapshot_chunk_header(std::string_view chunk, std::uint64_t number, std::uint64_t sum);
 // `bytes`: of the file before it. `all`: checksum of the header, each chunk's mixed in, in order.
 std::string snapshot_trailer(std::uint64_t chunks, std::uint64_t bytes, std::uint64_t all);
 
