@@ -44,7 +44,6 @@ TEST_F(Stage, ASnapshotIsNotMadeAgainWhileTheKeptTailAloneIsLong) {
   EXPECT_EQ(replica->stored_snapshot()->index, index);
 }
 
-// Who is sent an older snapshot for long would need another one as soon as it has that.
 // Each of them is freed: all at once would be a long turn.
 TEST_F(Stage, WhatASnapshotMakesSuperfluousLeavesMemoryInSteps) {
   options.snapshot_after_bytes = 1 << 30;
@@ -68,6 +67,7 @@ TEST_F(Stage, WhatASnapshotMakesSuperfluousLeavesMemoryInSteps) {
   EXPECT_LT(held, value.size()) << "in the end all of them are gone";
 }
 
+// Who is sent an older snapshot for long would need another one as soon as it has that.
 TEST_F(Stage, TheLogBehindASnapshotThatIsSentIsKeptWithinBounds) {
   options.snapshot_after_bytes = 2000;
   options.keep_tail_bytes = 100;
