@@ -16,18 +16,18 @@ class RedisBenchmark:
         self.seconds = seconds
         self.requests = {}
 
-    def rate(self, port, *words, connections=CONNECTIONS, pipeline=1):
-        kind = (port, words, connections, pipeline)
+    def rate(self, port, *words, connections=CONNECTIONS, pipeline=1, keys=KEYS):
+        kind = (port, words, connections, pipeline, keys)
         if kind not in self.requests:
-            few = connections * pipeline * 20
+            few = min(connections * pipeline * 20, keys)
             self.requests[kind] = max(few, int(self._run(kind, few) * self.seconds))
         return self._run(kind, self.requests[kind])
 
     @staticmethod
     def command(kind, requests):
-        port, words, connections, pipeline = kind
+        port, words, connections, pipeline, keys = kind
         return ["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-c", str(connections), "-P",
-                str(pipeline), "-r", str(KEYS), "-n", str(requests), "--csv", *words]
+                str(pipeline), "-r", str(keys), "-n", str(requests), "--csv", *words]
 
     def _run(self, kind, requests):
         command = self.command(kind, requests)
