@@ -1,6 +1,7 @@
 // A whole replica: entries, snapshots, full disks, who leads.
 #include "replica/replica.h"
 
+#include "replica/company.h"
 #include "replica/test_stage.h"
 
 namespace holdfast::replica {
@@ -237,7 +238,7 @@ TEST_F(Gathering, ManyBytesNeedNoCompany) {
   hand_in();
   end_turn();
   const std::uint64_t before = proposals();
-  hand_in(40'000);
+  hand_in(Company::kBytes);
   end_turn();
   EXPECT_EQ(proposals(), before + 1);
 }
