@@ -87,6 +87,8 @@ enum class Mutation : std::uint8_t {
   read_at_once_unapplied,
   read_at_once_by_old_clock,
   read_at_once_overtakes,
+  withheld_not_withheld,
+  withheld_wrong_answers,
   // turns
   read_overtakes_gathered,
   gathers_without_end,

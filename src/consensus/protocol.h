@@ -316,6 +316,10 @@ class Protocol {
   // replica leads, knows how far its predecessors had committed, and nobody else can lead, as it is
   // alone or, if the mode allows that, by a lease. An engine need not know.
   virtual bool may_read(Instant /*now*/, ReadMode /*mode*/) const { return false; }
+  // Whether the state at commit() answers a read that comes in now if a ReadRequest made after it is
+  // answered by effects.readable, and only then: this replica leads, and knows how far its predecessors
+  // had committed. An engine need not know.
+  virtual bool may_read_early() const { return false; }
   virtual Index durable() const = 0;
   // In force at this entry: what a snapshot of that state has to keep. REQUIRES: the entry is in
   // the log, or the last one before it.

@@ -59,6 +59,10 @@ class Outbox {
   virtual void outcome(const Origin& origin, Verdict verdict, std::string_view reply,
                        Index index) = 0;
 
+  // Of the reads that Replica::read_at_once had answered under this ticket: it did lead, and the answers
+  // are right; or that could not be shown, and they are to be asked again.
+  virtual void reads_settled(GroupId /*group*/, consensus::ReadTicket /*ticket*/, bool /*right*/) {}
+
   // Role, epoch or known leader changed.
   virtual void role_changed(GroupId group, const consensus::RoleChange& role) = 0;
   // The first entry of this epoch was applied here: whatever was proposed under an earlier epoch

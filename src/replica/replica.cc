@@ -233,6 +233,7 @@ void Replica::end_turn(Instant now) {
   s.tend_room();
   s.tend_priority();
   s.tend_sessions();
+  s.ask_for_early_reads();
   s.propose_gathered();
   if (s.engine->wake_at() <= s.now) s.step(consensus::Tick{});
   // The disks and the other replicas work while this one applies: what they wait for goes first.
@@ -256,7 +257,7 @@ void Replica::end_turn(Instant now) {
 
 Instant Replica::wake_at() const {
   const State& s = *state_;
-  if (s.can_apply() || s.forgets()) return s.now;
+  if (s.can_apply() || s.forgets() || s.early_reads.to_be_asked()) return s.now;
   const bool gathered = !std::as_const(s.proposals).gathered().empty();
   const Instant together = s.company.until();
   if (gathered && together == Instant{}) return s.now;

@@ -101,6 +101,14 @@ enum class Accepted : std::uint8_t {
   no_space,      // not done: no majority of the disks has room for it
 };
 
+// What became of a read that was tried at once.
+struct EarlyAnswer {
+  bool given = false;  // if not, nothing was written, and the command is to be submitted
+  // Not 0: the answer is right if the outbox says so of this ticket (Outbox::reads_settled), which it
+  // does after the turn; else the read is to be asked again.
+  consensus::ReadTicket ticket = 0;
+};
+
 class Replica {
  public:
   // Loads the newest snapshot of the group and continues with what the log recovered.
@@ -117,12 +125,12 @@ class Replica {
   // bytes are copied. `under`: the epoch under which the sender believes this replica leads; if
   // that is not (or no longer) so the answer is not_leader. An Epoch of 0 means "whatever".
   Accepted submit(std::string_view record, bool write, Epoch under);
-  // Answers a command that only reads keys (commands::reads_keys) from memory, if that is right at this
-  // moment without asking anybody: this replica leads for sure, and has applied all that is committed.
-  // False: nothing was written to `reply`, and the command is to be submitted. Its order among what was
-  // submitted and not answered yet is open: whoever cares for that submits it.
-  bool read_at_once(const commands::CommandSpec& spec, commands::Args words, resp::Version version,
-                    std::string& reply);
+  // Answers a command that only reads keys (commands::reads_keys) from memory: for good, if this
+  // replica leads for sure and has applied all that is committed; else, if that `may_be_withheld`, under
+  // a ticket. The answer is put to the end of `reply`. Its order among what was submitted and not
+  // answered yet is open: whoever cares for that submits it.
+  EarlyAnswer read_at_once(const commands::CommandSpec& spec, commands::Args words,
+                           resp::Version version, bool may_be_withheld, std::string& reply);
   // Other replicas on whose disk the entry is known to be; for WAIT. Leader only, else 0.
   std::size_t replicas_with(Index index) const;
 

@@ -214,20 +214,40 @@ bool Replica::State::run_turn_reads(Turn& turn) {
   return true;
 }
 
-bool Replica::read_at_once(const commands::CommandSpec& spec, commands::Args words,
-                           resp::Version version, std::string& reply) {
+EarlyAnswer Replica::read_at_once(const commands::CommandSpec& spec, commands::Args words,
+                                  resp::Version version, bool may_be_withheld, std::string& reply) {
   State& s = *state_;
   const bool all = s.applied == s.engine->commit() || mutated(Mutation::read_at_once_unapplied);
-  if (s.hold_apply || s.rebuild || !all) return false;
+  if (s.hold_apply || s.rebuild || !all) return {};
   if (!mutated(Mutation::read_at_once_by_old_clock)) s.now = std::max(s.now, s.clock.now());
-  if (!s.engine->may_read(s.now, s.read_mode)) return false;
+  const bool sure = s.engine->may_read(s.now, s.read_mode);
+  if (!sure && !(may_be_withheld && s.engine->may_read_early())) return {};
   const std::size_t before = reply.size();
   const commands::Stamp stamp{s.time.at(s.now), s.clock.wall()};
   if (s.machine.read_keys(spec, words, version, stamp, s.prng.next(), reply) == ReadOutcome::escalate) {
     reply.resize(before);
-    return false;
+    return {};
   }
+  if (!sure) return {.given = true, .ticket = s.early_reads.add(s.last_ticket)};
   ++(s.read_mode == consensus::ReadMode::lease ? s.reads_by_lease : s.reads_by_quorum);
+  return {.given = true};
+}
+
+// One request for all reads that this turn answered early: it comes after them, as it must.
+void Replica::State::ask_for_early_reads() {
+  const consensus::ReadTicket ticket = early_reads.ask();
+  if (ticket == 0) return;
+  if (read_mode == consensus::ReadMode::lease) now = std::max(now, clock.now());
+  step(consensus::ReadRequest{ticket, read_mode});
+}
+
+// False: the ticket is not of such reads.
+bool Replica::State::settle_early_reads(consensus::ReadTicket ticket, bool right,
+                                        consensus::ReadMode mode) {
+  const std::uint64_t reads = early_reads.settle(ticket);
+  if (reads == 0) return false;
+  if (right) (mode == consensus::ReadMode::lease ? reads_by_lease : reads_by_quorum) += reads;
+  outbox.reads_settled(options.protocol.group, ticket, right);
   return true;
 }
 

@@ -38,6 +38,7 @@ void Replica::State::carry_out(Effects& effects) {
   if (effects.role) on_role(*effects.role);
   if (effects.membership) on_membership(*effects.membership);
   for (const auto& readable : effects.readable) {
+    if (settle_early_reads(readable.ticket, true, readable.mode)) continue;
     for (auto& turn : proposals.running()) {
       if (turn.ticket != readable.ticket) continue;
       turn.readable = true;
@@ -171,6 +172,7 @@ void Replica::State::tell_not_done(const Turn& turn, bool writes_too) {
 }
 
 void Replica::State::on_reads_refused(const std::vector<consensus::ReadTicket>& tickets) {
+  for (const auto ticket : tickets) settle_early_reads(ticket, false, read_mode);
   for (auto& turn : proposals.running()) {
     if (turn.ticket == 0 || std::find(tickets.begin(), tickets.end(), turn.ticket) == tickets.end())
       continue;

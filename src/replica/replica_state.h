@@ -23,6 +23,7 @@
 #include "replica/cluster_clock.h"
 #include "replica/company.h"
 #include "replica/divergence.h"
+#include "replica/early_reads.h"
 #include "replica/load_snapshot.h"
 #include "replica/proposals.h"
 #include "replica/replica.h"
@@ -79,6 +80,8 @@ struct Replica::State final : DurabilityView {
   void apply_own(const Turn& turn);
   void look_ahead(const Turn& turn, std::size_t from);
   void run_ready_reads();
+  void ask_for_early_reads();
+  bool settle_early_reads(consensus::ReadTicket ticket, bool right, consensus::ReadMode mode);
   void run_reads_in_entry();
   bool run_turn_reads(Turn& turn);
   void deliver(const Origin& origin, std::string_view reply, Index index);
@@ -170,6 +173,7 @@ struct Replica::State final : DurabilityView {
   ClusterTime applied_stamp;  // of the newest applied batch
   Index written;            // last index handed to the log on disk
   consensus::ReadTicket last_ticket = 0;
+  EarlyReads early_reads;
   Company company;  // what is gathered waits for it
   Instant last_stamp_logged;
   Instant pulse_again;      // not before, after one was refused

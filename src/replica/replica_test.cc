@@ -295,68 +295,6 @@ TEST_F(Stage, TheTimeIsReadAgainBeforeALeaseIsReliedOn) {
   EXPECT_EQ(replica->status().reads_by_quorum, 2U);
 }
 
-// ---- Reads that wait for nobody
-
-struct AtOnce : Stage {
-  // The answer; "later" if it is to be submitted.
-  std::string get(std::string_view key) {
-    const std::vector<std::string_view> words = {"GET", key};
-    std::string reply = "before ";
-    if (replica->read_at_once(*commands::find_command(words), words, resp::Version::resp2, reply)) {
-      return reply.substr(7);
-    }
-    EXPECT_EQ(reply, "before ");
-    return "later";
-  }
-  void take_lease() {
-    replica->confirm_reads_by(consensus::ReadMode::lease);
-    ask();
-    run_for(milliseconds(10));
-  }
-};
-
-TEST_F(AtOnce, OnlyUnderALease) {
-  open();
-  write({"SET", "a", "1"});
-  EXPECT_EQ(get("a"), "later");
-  replica->confirm_reads_by(consensus::ReadMode::lease);
-  EXPECT_EQ(get("a"), "later") << "nobody has promised anything yet";
-  take_lease();
-  EXPECT_EQ(get("a"), "$1\r\n1\r\n");
-  EXPECT_EQ(replica->status().reads_by_lease, 1U);
-  replica->confirm_reads_by(consensus::ReadMode::quorum);
-  EXPECT_EQ(get("a"), "later");
-  replica->confirm_reads_by(consensus::ReadMode::lease);
-  EXPECT_EQ(get("a"), "$1\r\n1\r\n");
-  clock.at = clock.at + seconds(1);  // the process stood still
-  EXPECT_EQ(get("a"), "later");
-}
-
-TEST_F(AtOnce, NotBeforeWhatIsCommittedIsApplied) {
-  open();
-  take_lease();
-  std::string record;
-  encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, {"SET", "a", "1"}, record);
-  ASSERT_EQ(replica->submit(record, true, Epoch{}), Accepted::yes);
-  replica->end_turn(clock.at);
-  EXPECT_EQ(get("a"), "$-1\r\n") << "proposed only";
-  disk.run_all();
-  for (Message& reply : std::exchange(replies, {})) replica->receive(std::move(reply), {});
-  EXPECT_EQ(get("a"), "later") << "committed: somebody may know of it";
-  replica->end_turn(clock.at);
-  replica->end_turn(clock.at);
-  EXPECT_EQ(get("a"), "$1\r\n1\r\n");
-}
-
-TEST_F(AtOnce, AKeyThatIsDueTakesTheLongWay) {
-  open();
-  write({"SET", "a", "1", "PX", "150"});
-  take_lease();
-  EXPECT_EQ(get("a"), "$1\r\n1\r\n");
-  clock.at = clock.at + milliseconds(100);
-  EXPECT_EQ(get("a"), "later");
-}
-
 TEST_F(Stage, WhoIsToLeadLastHandsOver) {
   options.protocol.leads_last = true;
   open();

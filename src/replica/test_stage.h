@@ -124,12 +124,14 @@ class Stage : public testing::Test, private Outbox {
   std::uint64_t orders = 0;  // to campaign
   std::uint64_t segment_bytes = 1 << 20;
   bool silent_peers = false;  // nothing that is sent arrives
+  bool lost_appends = false;  // nor what has entries
+  std::string settled;        // of reads answered early: "7 right "
   std::set<NodeId> full;         // peers whose disks take no entries
   std::vector<NodeId> heirs;     // to whom leadership was handed over
 
  private:
   void send(GroupId, const Message& message, ClusterTime) override {
-    if (silent_peers) return;
+    if (silent_peers || (lost_appends && message.kind == MessageKind::append)) return;
     Message reply;
     reply.group = message.group;
     reply.from = message.to;
@@ -165,6 +167,9 @@ class Stage : public testing::Test, private Outbox {
   void send_snapshot(GroupId, NodeId) override {}
   void outcome(const Origin&, Verdict, std::string_view reply, Index) override {
     outcomes += reply;
+  }
+  void reads_settled(GroupId, consensus::ReadTicket ticket, bool right) override {
+    settled += std::to_string(ticket) + (right ? " right " : " wrong ");
   }
   void role_changed(GroupId, const consensus::RoleChange&) override {}
   void epoch_applied(GroupId, Epoch) override {}

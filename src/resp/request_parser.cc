@@ -238,6 +238,7 @@ Parsed RequestParser::next_inline(std::vector<std::string_view>& words) {
     return result_;
   }
   finish_request();
+  taken_bytes_ = 0;  // quotes and escapes were undone in place
   return Parsed::request;
 }
 
@@ -319,6 +320,8 @@ bool RequestParser::wait() {
 }
 
 void RequestParser::finish_request() {
+  taken_at_ = position_;
+  taken_bytes_ = cursor_;
   position_ += cursor_;
   cursor_ = 0;
   scanned_ = 0;

@@ -28,6 +28,9 @@ class RequestParser {
   void feed(std::string_view bytes);
   // The next whole request. Empty requests (blank inline lines, *0) are skipped.
   Parsed next(std::vector<std::string_view>& words);
+  // The bytes of the array that next() gave out last, as they came; "" if it was an inline command. Valid
+  // as long as its words.
+  std::string_view taken() const { return std::string_view(buffer_).substr(taken_at_, taken_bytes_); }
   // Text for the client, without '-' and line end, e.g. "ERR Protocol error: invalid bulk length".
   const std::string& error() const { return error_; }
   // Gives back memory that a big request needed, if nothing is buffered. Invalidates views given
@@ -72,6 +75,8 @@ class RequestParser {
   std::int64_t words_left_ = kNoRequest;
   std::int64_t bulk_length_ = kNoLength;
   std::size_t request_bytes_ = 0;  // of the words announced so far
+  std::size_t taken_at_ = 0;       // taken()
+  std::size_t taken_bytes_ = 0;
   std::vector<Piece> found_;       // words of the unfinished request
   Parsed result_ = Parsed::need_more;
   std::string error_;

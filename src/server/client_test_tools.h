@@ -81,10 +81,12 @@ class FakeNode final : public Services {
     if (answer_to_route == Routed::sent) routed.push_back({std::string(record), write, under});
     return answer_to_route;
   }
-  bool read_at_once(const commands::CommandSpec&, commands::Args words, resp::Version,
-                    std::string& reply) override {
-    if (leads_surely) reply += "+" + std::string(words.back()) + "\r\n";
-    return leads_surely;
+  replica::EarlyAnswer read_at_once(const commands::CommandSpec&, commands::Args words,
+                                    resp::Version, bool may_be_withheld,
+                                    std::string& reply) override {
+    const bool given = leads_surely || (may_be_withheld && early_ticket != 0);
+    if (given) reply += "+" + std::string(words.back()) + "\r\n";
+    return {given, leads_surely ? 0 : early_ticket};
   }
   NodeId leader() const override { return leads; }
   Epoch leader_epoch() const override { return epoch; }
@@ -118,6 +120,7 @@ class FakeNode final : public Services {
   Routed answer_to_route = Routed::sent;
   NodeId leads{1};
   bool leads_surely = false;  // answers what reads keys at once, with its last word
+  consensus::ReadTicket early_ticket = 0;  // not 0: answers likewise, but is not sure
   Epoch epoch{3, NodeId(1)};
   Instant time = Instant{} + seconds(10);
   std::uint16_t level_of_cluster = UINT16_MAX;

@@ -96,6 +96,17 @@ void Clients::outcome(const Origin& origin, replica::Verdict verdict, std::strin
   }
 }
 
+void Clients::reads_settled(consensus::ReadTicket ticket, bool right) {
+  auto& waiting = state_->table.withholding;
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    waiting[i]->settle_withheld(ticket, right);
+    waiting[i]->wanted_word = waiting[i]->withholds();
+    if (waiting[i]->wanted_word) std::swap(waiting[left++], waiting[i]);
+  }
+  waiting.resize(left);
+}
+
 void Clients::leader_changed() {
   state_->table.for_each([](Connection& connection) { connection.requests.leader_changed(); });
 }

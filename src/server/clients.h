@@ -35,6 +35,8 @@ class Clients {
 
   // From the replica, or from the leader by way of a peer link. The first outcome counts.
   void outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply, Index index);
+  // Whether what was read early under this ticket was right (replica::Outbox::reads_settled).
+  void reads_settled(consensus::ReadTicket ticket, bool right);
   // The leader or its epoch changed, or became unknown: reads under way are routed again; what is
   // held may now go.
   void leader_changed();

@@ -21,6 +21,7 @@
 #include "server/connection_table.h"
 #include "server/requests.h"
 #include "server/session.h"
+#include "server/withheld_answers.h"
 
 namespace holdfast::server {
 
@@ -56,6 +57,19 @@ class Connection final : public env::StreamHandler,
   // Something that was not asked for. Closes a connection that does not take it.
   void push(std::string_view text);
 
+  // ---- answers that may not leave yet
+  // Whether the command being carried out may have such an answer.
+  bool may_withhold();
+  // It has: what was put into withheld.room(). A ticket of 0: it is right as soon as those before it are.
+  void withhold(const commands::CommandSpec& spec, consensus::ReadTicket ticket);
+  // Whether there are such answers, and no word yet.
+  bool withholds() const { return !closed() && withheld.any() && !withheld_wrong_; }
+  // The answers withheld under this ticket may leave, or were wrong.
+  void settle_withheld(consensus::ReadTicket ticket, bool right);
+  // Forgets the answers withheld, if there are any, and submits what was asked, in its order. Not from
+  // inside the replica.
+  void ask_withheld_again();
+
   // ---- from commands
   // Carry on with this command once everything before it is answered.
   void defer(const std::vector<std::string_view>& words);
@@ -79,16 +93,21 @@ class Connection final : public env::StreamHandler,
   std::string local_address() const { return local_address_; }
   std::size_t buffered_input() const { return parser_.buffered(); }
   std::size_t buffered_output() const;
-  bool idle() const { return !requests.pending() && buffered_output() == 0; }
+  bool idle() const {
+    return !requests.pending() && !withheld.any() && buffered_output() == 0;
+  }
 
   Session session;
   Requests requests;
+  WithheldAnswers withheld;
   bool wanted_flush = false;      // in the table's list
   bool wanted_attention = false;  // likewise
+  bool wanted_word = false;       // likewise: whether what is withheld is right
 
  private:
   void process();
   bool may_read_on() const;
+  bool all_answered() const { return requests.empty() && !withheld.any(); }
   void update_reading();
   void on_protocol_error();
   void end_if_gone();
@@ -102,11 +121,14 @@ class Connection final : public env::StreamHandler,
   std::string local_address_;
   resp::RequestParser parser_;
   std::vector<std::string_view> words_;  // of the command being carried out
+  std::string_view request_;  // its bytes, if it may be asked again from them
   std::vector<std::string> deferred_;
   std::string output_;
   std::uint64_t received_ = 0;       // bytes, ever
   std::uint64_t request_begin_ = 0;  // where the present command began in them
   std::uint64_t refuse_below_ = 0;   // commands that began before this are refused
+  std::uint32_t withhold_after_ = 0;  // so many reads
+  bool withheld_wrong_ = false;
   bool followers_wait_ = false;
   bool input_ended_ = false;  // nothing more will come
   bool finishing_ = false;

@@ -59,6 +59,8 @@ class ConnectionTable {
   Dispatch* dispatch = nullptr;  // set by the owner before the first connection
   Pause pause;
   std::size_t held_bytes = 0;
+  // With answers that may not leave yet, each once.
+  std::vector<std::shared_ptr<Connection>> withholding;
   std::size_t busy = 0;  // connections with a request that is not answered
   bool draining = false;
   // Whether this node has applied something of a living leader since it started: before that, a

@@ -104,6 +104,8 @@ void Dispatch::run(Connection& connection, const std::vector<std::string_view>& 
     connection.kill("it speaks HTTP: a web page may be behind it, so nothing that follows is obeyed");
     return;
   }
+  // What is no such read must not pass those that are not sure yet.
+  if (spec == nullptr || !commands::reads_keys(*spec)) connection.ask_withheld_again();
   const Row* local = spec == nullptr ? nullptr : row(*spec);
   if (local != nullptr && local->after_others && !connection.requests.empty() &&
       (!session.transaction.open || local->never_queued)) {
@@ -113,6 +115,7 @@ void Dispatch::run(Connection& connection, const std::vector<std::string_view>& 
   const bool silent = session.replies_off || std::exchange(session.skip_next_reply, false);
   const std::string refusal = refuse(connection, spec, words);
   if (!refusal.empty()) {
+    connection.ask_withheld_again();
     reject(connection, spec, refusal, silent);
     return;
   }
@@ -122,6 +125,7 @@ void Dispatch::run(Connection& connection, const std::vector<std::string_view>& 
   } else if (local != nullptr) {
     run_local(connection, *spec, *local, words, silent);
   } else if (connection.refusing()) {
+    connection.ask_withheld_again();
     reject(connection, spec, kRefusedAfterUnknown, silent);
   } else {
     run_data(connection, *spec, words, silent);
@@ -239,10 +243,18 @@ void Dispatch::run_inside_exec(Connection& connection, const QueuedCommand& comm
 bool Dispatch::answer_at_once(Connection& connection, const commands::CommandSpec& spec,
                               const std::vector<std::string_view>& words) {
   if (!commands::reads_keys(spec) || table_.paused(false)) return false;
-  scratch_.clear();
   const auto version = connection.session.version;
-  if (!table_.services.read_at_once(spec, words, version, scratch_)) return false;
-  connection.requests.answer(&spec, scratch_, false);
+  const bool withholds = connection.may_withhold();
+  std::string& reply = withholds ? connection.withheld.room() : scratch_;
+  if (!withholds) reply.clear();
+  const auto answer = table_.services.read_at_once(spec, words, version, withholds, reply);
+  if (!answer.given) return false;
+  if (withholds && (answer.ticket != 0 || connection.withheld.any())) {
+    connection.withhold(spec, answer.ticket);
+  } else {
+    connection.requests.answer(&spec, reply, false);
+    reply.clear();
+  }
   return true;
 }
 
@@ -251,6 +263,7 @@ void Dispatch::run_data(Connection& connection, const commands::CommandSpec& spe
   Requests& requests = connection.requests;
   const bool first = requests.empty() || mutated(Mutation::read_at_once_overtakes);
   if (!silent && first && answer_at_once(connection, spec, words)) return;
+  connection.ask_withheld_again();
   const bool wrapper = spec.is(commands::kWrapper);
   const bool write =
       wrapper ? commands::needs_log(spec, words) : spec.is(commands::kWrite);

@@ -140,9 +140,11 @@ class Node final : public env::TurnHandler,
   AuditLog* audit() override { return audit_.get(); }
   std::string handed_over() const override { return transfer_.text(); }
   bool left() const override { return leaving_ && ending_since_.has_value(); }
-  bool read_at_once(const commands::CommandSpec& spec, commands::Args words, resp::Version version,
-                    std::string& reply) override {
-    return replica_ && replica_->read_at_once(spec, words, version, reply);
+  replica::EarlyAnswer read_at_once(const commands::CommandSpec& spec, commands::Args words,
+                                    resp::Version version, bool may_be_withheld,
+                                    std::string& reply) override {
+    if (!replica_) return {};
+    return replica_->read_at_once(spec, words, version, may_be_withheld, reply);
   }
   env::LoopWatch* loop() override { return options_.loop; }
   std::string_view setting(std::string_view name) const override;
@@ -242,6 +244,7 @@ class Node final : public env::TurnHandler,
   void tell_digest(GroupId group, NodeId leader, Index index, std::uint64_t hash) override;
   void order_rebuild(GroupId group, NodeId to, Epoch under, Index index) override;
   void ask_for_snapshot(GroupId group, NodeId leader, Index at_least) override;
+  void reads_settled(GroupId group, consensus::ReadTicket ticket, bool right) override;
   void outcome(const Origin& origin, replica::Verdict verdict, std::string_view reply,
                Index index) override;
   void role_changed(GroupId group, const consensus::RoleChange& role) override;

@@ -155,6 +155,10 @@ void Node::outcome(const Origin& origin, replica::Verdict verdict, std::string_v
   }
 }
 
+void Node::reads_settled(GroupId, consensus::ReadTicket ticket, bool right) {
+  if (!ended_) clients_->reads_settled(ticket, right);
+}
+
 void Node::role_changed(GroupId, const consensus::RoleChange& role) {
   count_role(role);
   forward_order_.clear();

@@ -75,9 +75,10 @@ class Services {
   // To the clients of the other nodes, as far as it gets there.
   virtual void publish_elsewhere(std::string_view /*channel*/, std::string_view /*message*/) {}
   // Replica::read_at_once, where this node leads.
-  virtual bool read_at_once(const commands::CommandSpec& /*spec*/, commands::Args /*words*/,
-                            resp::Version /*version*/, std::string& /*reply*/) {
-    return false;
+  virtual replica::EarlyAnswer read_at_once(const commands::CommandSpec& /*spec*/,
+                                            commands::Args /*words*/, resp::Version /*version*/,
+                                            bool /*may_be_withheld*/, std::string& /*reply*/) {
+    return {};
   }
   // Null: nobody watches it.
   virtual env::LoopWatch* loop() { return nullptr; }

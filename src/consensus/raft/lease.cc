@@ -27,10 +27,14 @@ Instant Raft::lease_clock() const {
 
 bool Raft::has_lease(Instant now) const { return !leases_void_ && now < lease_until_; }
 
-bool Raft::may_read(Instant now, ReadMode mode) const {
+bool Raft::may_read_early() const {
   const bool knows_commit =
       commit_ >= own_first_ || mutated(Mutation::read_at_once_before_own_commit);
-  if (role_ != Role::leader || !knows_commit) return false;
+  return role_ == Role::leader && knows_commit;
+}
+
+bool Raft::may_read(Instant now, ReadMode mode) const {
+  if (!may_read_early()) return false;
   const Membership& members = membership();
   const bool alone = members.voters.size() == 1 && members.outgoing.empty() && is_voter();
   if (alone || mutated(Mutation::read_at_once_unasked)) return true;

@@ -52,6 +52,7 @@ class Raft final : public Protocol {
   NodeId leader() const override { return leader_; }
   Index commit() const override { return commit_; }
   bool may_read(Instant now, ReadMode mode) const override;
+  bool may_read_early() const override;
   Index durable() const override { return writes_.durable_last(); }
   const Membership& membership_at(Index index) const override;
   void check_invariants() const override;
