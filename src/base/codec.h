@@ -68,8 +68,18 @@ class Reader {
   std::uint32_t u32() { return fixed<std::uint32_t>(); }
   std::uint64_t u64() { return fixed<std::uint64_t>(); }
   std::int64_t i64() { return static_cast<std::int64_t>(fixed<std::uint64_t>()); }
+  // Up to three bytes are read where it is called.
   std::uint64_t varint() {
     if (!in_.empty() && static_cast<std::uint8_t>(in_.front()) < 0x80) return u8();
+    if (in_.size() >= 3) {
+      const auto byte = [this](std::size_t i) { return std::uint64_t{static_cast<std::uint8_t>(in_[i])}; };
+      const bool two = byte(1) < 0x80;
+      if (two || byte(2) < 0x80) {
+        const std::uint64_t value = (byte(0) & 0x7f) | (byte(1) & 0x7f) << 7 | (two ? 0 : byte(2) << 14);
+        in_.remove_prefix(two ? 2 : 3);
+        return value;
+      }
+    }
     const LongVarint read = long_varint(in_);
     if (read.bytes == 0) fail();
     in_.remove_prefix(read.bytes);

@@ -62,6 +62,13 @@ TEST(Codec, AVarintIsAsLongAsItsNumber) {
     Reader reader(out);
     EXPECT_EQ(reader.varint(), highest);
     EXPECT_TRUE(reader.finished());
+    // What is behind it does not count, whatever it is.
+    for (const std::string behind : {"a", "\x85\x06", "\xff\xff\xff", "abcdefghijk"}) {
+      const std::string more = out + behind;
+      Reader longer(more);
+      EXPECT_EQ(longer.varint(), highest) << bits;
+      EXPECT_EQ(longer.left(), behind.size());
+    }
     // Cut off anywhere it is none.
     for (std::size_t cut = 0; cut < length; ++cut) {
       Reader shorter(std::string_view(out).substr(0, cut));

@@ -52,9 +52,46 @@ class Name {
   std::size_t size_ = 0;
 };
 
+// A name of at most eight letters, which nearly all are that are in a hurry, as a number, whatever their case.
+// Two such names have the same number only if they are the same, and what has something else in it has the
+// number of none.
+struct ShortName {
+  static constexpr std::size_t kLongest = 8;
+  static constexpr int kPlaceBits = 9;
+
+  explicit ShortName(std::string_view word) : size(word.size()) {
+    constexpr std::uint64_t kLowerCase = 0x2020202020202020;
+    std::uint32_t head = 0;
+    std::uint32_t tail = 0;
+    if (size >= sizeof(head)) {
+      std::memcpy(&head, word.data(), sizeof(head));
+      std::memcpy(&tail, word.data() + size - sizeof(tail), sizeof(tail));
+    } else {
+      for (const char c : word) head = head << 8 | static_cast<std::uint8_t>(c);
+    }
+    letters = (std::uint64_t{head} << 32 | tail) | kLowerCase;
+  }
+  static bool suits(std::string_view name) {
+    return !name.empty() && name.size() <= kLongest &&
+           std::all_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  }
+  std::size_t place() const {
+    return static_cast<std::size_t>(((letters + size) * 0x9e3779b97f4a7c15) >> (64 - kPlaceBits));
+  }
+  bool operator==(const ShortName&) const = default;
+
+  std::uint64_t letters = 0;
+  std::size_t size = 0;
+};
+
 struct Table {
   std::vector<CommandSpec> rows;
   std::array<const CommandSpec*, 1 << kPlaceBits> by_name = {};  // linear probing; null: free
+  struct Short {
+    ShortName name{{}};
+    const CommandSpec* spec = nullptr;
+  };
+  std::array<Short, 1 << ShortName::kPlaceBits> by_short_name = {};  // likewise
 
   Table() {
     for (const auto family : {string_rows(), number_rows(), key_rows(), expire_rows(),
@@ -72,11 +109,25 @@ struct Table {
       CHECK(name.add(row.name), "{} is too long", row.name);
       CHECK(find(name) == nullptr, "{} twice", row.name);
       by_name[place(name)] = &row;
+      if (ShortName::suits(row.name)) add_short(row);
     }
   }
   const CommandSpec* find(const Name& name) const { return by_name[place(name)]; }
+  const CommandSpec* find(const ShortName& name) const {
+    std::size_t place = name.place();
+    while (by_short_name[place].spec != nullptr && by_short_name[place].name != name) {
+      place = (place + 1) % by_short_name.size();
+    }
+    return by_short_name[place].spec;
+  }
 
  private:
+  void add_short(const CommandSpec& row) {
+    const ShortName name(row.name);
+    std::size_t place = name.place();
+    while (by_short_name[place].spec != nullptr) place = (place + 1) % by_short_name.size();
+    by_short_name[place] = {name, &row};
+  }
   // Of the name, or the free one where it would be.
   std::size_t place(const Name& name) const {
     std::size_t place = name.place();
@@ -138,6 +189,10 @@ std::size_t row_of(const CommandSpec& spec) {
 
 const CommandSpec* find_command(Args args) {
   if (args.empty()) return nullptr;
+  if (args[0].size() <= ShortName::kLongest) {
+    const CommandSpec* const spec = table().find(ShortName(args[0]));
+    if (spec != nullptr && !spec->is(kSubcommands)) return spec;
+  }
   Name name;
   if (!name.add(args[0])) return nullptr;
   const CommandSpec* const spec = table().find(name);

@@ -27,6 +27,28 @@ TEST(CommandTable, FindsNamesInAnyCaseAndSubcommandsOfContainers) {
   EXPECT_EQ(find_command(Words{std::string(1000, 'x')}), nullptr);
 }
 
+TEST(CommandTable, FindsEveryNameInCapitalsAndNoneOfOtherBytes) {
+  for (const CommandSpec& row : all_commands()) {
+    if (row.name.find('|') != std::string_view::npos) continue;
+    std::string name(row.name);
+    for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    const CommandSpec* const found = find_command(Words{name});
+    ASSERT_EQ(found, &row) << name;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+      for (int bit = 0; bit < 8; ++bit) {
+        std::string other = name;
+        other[i] = static_cast<char>(other[i] ^ (1 << bit));
+        const CommandSpec* const near = find_command(Words{other});
+        // Only another case of a letter is the same name.
+        const bool same = bit == 5 && name[i] >= 'A' && name[i] <= 'Z';
+        EXPECT_EQ(near == found, same) << other;
+      }
+    }
+    EXPECT_NE(find_command(Words{name + name}), found);
+    EXPECT_NE(find_command(Words{std::string_view(name).substr(1)}), found);
+  }
+}
+
 TEST(CommandTable, IsSortedAndEachRowCanBeRun) {
   const CommandSpec* before = nullptr;
   for (const CommandSpec& spec : all_commands()) {

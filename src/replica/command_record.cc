@@ -1,5 +1,7 @@
 #include "replica/command_record.h"
 
+#include <algorithm>
+
 #include "base/codec.h"
 
 namespace holdfast::replica {
@@ -11,16 +13,21 @@ constexpr std::uint64_t kCommands = 1 << 20;
 // What more than so many items needed is given back.
 constexpr std::size_t kKeptItems = 1024;
 
-// Put together here, so that a string is appended to once instead of byte by byte.
-void put_head(Writer& writer, std::uint8_t flags, const Origin& origin) {
-  char head[1 + 4 * kLongestVarint];
-  char* end = head;
+// What is short is put together in one piece, so that a string is appended to once instead of byte by byte.
+constexpr std::size_t kLongestHead = 1 + 4 * kLongestVarint;
+constexpr std::size_t kShort = 256;
+
+char* put_head(char* end, std::uint8_t flags, const Origin& origin) {
   *end++ = static_cast<char>(flags);
   end = put_varint(end, origin.node.value);
   end = put_varint(end, origin.incarnation.value);
   end = put_varint(end, origin.connection.value);
-  end = put_varint(end, origin.request);
-  writer.raw({head, static_cast<std::size_t>(end - head)});
+  return put_varint(end, origin.request);
+}
+
+void put_head(Writer& writer, std::uint8_t flags, const Origin& origin) {
+  char head[kLongestHead];
+  writer.raw({head, static_cast<std::size_t>(put_head(head, flags, origin) - head)});
 }
 
 Origin get_origin(Reader& reader) {
@@ -67,10 +74,22 @@ void encode_record(const CommandRecord& record, std::string& out) {
 void encode_command(std::uint8_t flags, const Origin& origin,
                     const std::vector<std::string_view>& words, std::string& out) {
   Writer writer(out);
-  put_head(writer, flags, origin);
-  writer.varint(0);
-  writer.varint(1);
-  put_words(writer, words);
+  std::size_t longest = kLongestHead + 2 + (1 + words.size()) * kLongestVarint;
+  for (const auto word : words) longest += word.size();
+  if (longest > kShort) {
+    put_head(writer, flags, origin);
+    writer.varint(0);
+    writer.varint(1);
+    return put_words(writer, words);
+  }
+  char record[kShort];
+  char* end = put_varint(put_varint(put_head(record, flags, origin), 0), 1);
+  end = put_varint(end, words.size());
+  for (const auto word : words) {
+    end = put_varint(end, word.size());
+    end = std::copy(word.begin(), word.end(), end);
+  }
+  writer.raw({record, static_cast<std::size_t>(end - record)});
 }
 
 Result<void> decode_record(std::string_view bytes, CommandRecord& record) {

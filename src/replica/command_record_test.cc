@@ -22,6 +22,22 @@ TEST(CommandRecord, GivesBackACommand) {
   EXPECT_EQ(*decode_origin(bytes), kOrigin);
 }
 
+TEST(CommandRecord, OneCommandIsTheSameRecordWhateverItsLength) {
+  const Origin longest{NodeId(UINT64_MAX), Incarnation(UINT64_MAX), ConnectionId(UINT64_MAX), UINT64_MAX};
+  for (std::size_t length = 0; length < 400; ++length) {
+    const std::string value(length, 'v');
+    CommandRecord record;
+    record.flags = kResp3;
+    record.origin = longest;
+    record.commands = {{"SET", "k", value}};
+    std::string whole;
+    encode_record(record, whole);
+    std::string bytes = "before";
+    encode_command(kResp3, longest, record.commands.front(), bytes);
+    ASSERT_EQ(bytes, "before" + whole) << length;
+  }
+}
+
 TEST(CommandRecord, GivesBackATransactionAndForgetsTheOneBefore) {
   CommandRecord in;
   in.flags = kTransaction;

@@ -88,7 +88,7 @@ Replica::~Replica() = default;
 // ---- from clients
 // ---------------------------------------------------------------------------------
 
-Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
+Accepted Replica::submit(std::string_view record, bool write, Epoch under, bool own) {
   State& s = *state_;
   const bool meant = !under || under == s.engine->epoch();
   if (!s.leading() || !(meant || mutated(Mutation::other_epochs_forward_taken))) {
@@ -99,9 +99,12 @@ Accepted Replica::submit(std::string_view record, bool write, Epoch under) {
     return Accepted::busy;
   }
   if (const auto refusal = write ? s.refusal_for_room() : std::nullopt) return *refusal;
-  const auto origin = decode_origin(record);
-  if (!origin.ok()) return Accepted::not_leader;
-  const bool from_elsewhere = origin->node != s.options.protocol.self;
+  bool from_elsewhere = false;
+  if (!own) {
+    const auto origin = decode_origin(record);
+    if (!origin.ok()) return Accepted::not_leader;
+    from_elsewhere = origin->node != s.options.protocol.self;
+  }
   if (from_elsewhere) {
     CommandRecord decoded;
     if (!decode_record(record, decoded).ok() || !may_be_run(decoded, write)) {

@@ -123,8 +123,9 @@ class Replica {
   // ---- from clients, by way of server/
   // A write (goes into the log) or a read (does not). `record` is an encoded CommandRecord; its
   // bytes are copied. `under`: the epoch under which the sender believes this replica leads; if
-  // that is not (or no longer) so the answer is not_leader. An Epoch of 0 means "whatever".
-  Accepted submit(std::string_view record, bool write, Epoch under);
+  // that is not (or no longer) so the answer is not_leader. An Epoch of 0 means "whatever". `own`: this
+  // node has encoded it, for a client or for itself, so that nothing in it needs to be looked at.
+  Accepted submit(std::string_view record, bool write, Epoch under, bool own = false);
   // Answers a command that only reads keys (commands::reads_keys) from memory: for good, if this
   // replica leads for sure and has applied all that is committed; else, if that `may_be_withheld`, under
   // a ticket. The answer is put to the end of `reply`. Its order among what was submitted and not

@@ -133,7 +133,7 @@ Services::Routed Node::route(std::string_view record, bool write, Epoch under) {
   const NodeId leads = replica_->leader();
   if (!leads) return Routed::no_leader;
   if (leads == identity_.node) {
-    switch (replica_->submit(record, write, under)) {
+    switch (replica_->submit(record, write, under, true)) {
       case replica::Accepted::yes:
         return Routed::sent;
       case replica::Accepted::not_leader:
