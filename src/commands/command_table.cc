@@ -52,9 +52,9 @@ class Name {
   std::size_t size_ = 0;
 };
 
-// A name of at most eight letters, which nearly all are that are in a hurry, as a number, whatever their case.
-// Two such names have the same number only if they are the same, and what has something else in it has the
-// number of none.
+// A name of at most eight letters, which nearly all are that are in a hurry, as a number, whatever their
+// case. Two such names have the same number only if they are the same, and what has something else in it
+// has the number of none.
 struct ShortName {
   static constexpr std::size_t kLongest = 8;
   static constexpr int kPlaceBits = 9;
