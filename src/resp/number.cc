@@ -52,10 +52,13 @@ bool parse_integer(std::string_view text, std::int64_t& value) {
   return true;
 }
 
+char* put_integer(char* at, std::int64_t value) {
+  return std::to_chars(at, at + kIntegerBytes, value).ptr;
+}
+
 void append_integer(std::string& out, std::int64_t value) {
-  char buffer[24];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  out.append(buffer, end);
+  char buffer[kIntegerBytes];
+  out.append(buffer, put_integer(buffer, value));
 }
 
 void append_double(std::string& out, double value) {

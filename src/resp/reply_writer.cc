@@ -6,10 +6,18 @@
 namespace holdfast::resp {
 namespace {
 
+// A line of its own, appended in one piece: most replies are one.
+void line(std::string& out, char kind, std::int64_t number) {
+  char text[kIntegerBytes + 3];
+  text[0] = kind;
+  char* const end = put_integer(text + 1, number);
+  end[0] = '\r';
+  end[1] = '\n';
+  out.append(text, static_cast<std::size_t>(end + 2 - text));
+}
+
 void header(std::string& out, char kind, std::size_t number) {
-  out.push_back(kind);
-  append_integer(out, static_cast<std::int64_t>(number));
-  out.append("\r\n", 2);
+  line(out, kind, static_cast<std::int64_t>(number));
 }
 
 void counted(std::string& out, char kind, std::string_view bytes) {
@@ -33,9 +41,7 @@ void ReplyWriter::error(std::string_view text) {
 }
 
 void ReplyWriter::integer(std::int64_t value) {
-  out_.push_back(':');
-  append_integer(out_, value);
-  out_.append("\r\n", 2);
+  line(out_, ':', value);
 }
 
 void ReplyWriter::bulk(std::string_view bytes) { counted(out_, '$', bytes); }
