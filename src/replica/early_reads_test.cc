@@ -134,6 +134,26 @@ TEST_F(Early, IsWrongIfALaterEpochIsHeardOfInItsTurn) {
   EXPECT_EQ(settled, std::to_string(asked) + " wrong ");
 }
 
+// Its data, or that of its cluster, was found to be wrong between the read and the round.
+TEST_F(Early, IsNotToldByWhoHasStoppedSince) {
+  open();
+  std::string record;
+  encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests},
+                 {"_SETTING", "diverged", "7"}, record);
+  ASSERT_EQ(replica->submit(record, true, Epoch{}), Accepted::yes);
+  replica->end_turn(clock.at);  // proposed
+  EXPECT_EQ(get("a"), "$-1\r\n");
+  const auto asked = ticket;
+  disk.run_all();
+  answer_round();
+  replica->end_turn(clock.at);  // asked for; the entry is committed, and may be put off
+  replica->end_turn(clock.at);
+  EXPECT_EQ(get("a").substr(0, 9), "-DIVERGED");
+  EXPECT_EQ(settled, "");
+  answer_round();
+  EXPECT_EQ(settled, std::to_string(asked) + " wrong ");
+}
+
 TEST_F(Early, ALeaseMakesItSure) {
   open();
   take_lease();

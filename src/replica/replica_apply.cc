@@ -228,15 +228,19 @@ EarlyAnswer Replica::read_at_once(const commands::CommandSpec& spec, commands::A
     reply.resize(before);
     return {};
   }
-  if (!sure) return {.given = true, .ticket = s.early_reads.add(s.last_ticket)};
+  if (!sure) return {.given = true, .ticket = s.early_reads.add(s.last_ticket, s.engine->epoch())};
   ++(s.read_mode == consensus::ReadMode::lease ? s.reads_by_lease : s.reads_by_quorum);
   return {.given = true};
 }
 
 // One request for all reads that this turn answered early: it comes after them, as it must.
 void Replica::State::ask_for_early_reads() {
-  const consensus::ReadTicket ticket = early_reads.ask();
+  const auto [ticket, epoch] = early_reads.ask();
   if (ticket == 0) return;
+  if (epoch != engine->epoch()) {
+    settle_early_reads(ticket, false, read_mode);
+    return;
+  }
   if (read_mode == consensus::ReadMode::lease) now = std::max(now, clock.now());
   step(consensus::ReadRequest{ticket, read_mode});
 }
@@ -246,6 +250,8 @@ bool Replica::State::settle_early_reads(consensus::ReadTicket ticket, bool right
                                         consensus::ReadMode mode) {
   const std::uint64_t reads = early_reads.settle(ticket);
   if (reads == 0) return false;
+  // What was found to be wrong, or stopped, since then is not told any more.
+  right = right && !rebuild && !machine.stopped();
   if (right) (mode == consensus::ReadMode::lease ? reads_by_lease : reads_by_quorum) += reads;
   outbox.reads_settled(options.protocol.group, ticket, right);
   return true;

@@ -121,6 +121,8 @@ void Connection::process() {
 bool Connection::may_read_on() const {
   if (closed() || finishing_ || table_.draining) return false;
   if ((followers_wait_ || !deferred_.empty()) && !requests.empty()) return false;
+  // What comes in a pause is held; what is withheld came before it.
+  if (withheld.any() && table_.paused(false)) return false;
   const ClientLimits& limits = table_.limits;
   return requests.size() + withheld.size() < limits.outstanding_requests &&
          requests.bytes() + withheld.bytes() < limits.outstanding_bytes &&
@@ -172,6 +174,8 @@ void Connection::end_if_gone() {
 void Connection::sweep(Instant now) {
   if (closed()) return;
   requests.sweep();
+  refuse_late_withheld(now);
+  if (closed()) return;
   if (reading_paused_ || buffered_output() >= table_.limits.output_pause_bytes) on_attention();
   const std::int64_t timeout = table_.services.config().timeout_s;
   const bool listens = session.subscriptions.count() != 0;
@@ -188,12 +192,15 @@ bool Connection::may_withhold() {
     --withhold_after_;
     return false;
   }
-  return !request_.empty() && requests.empty() && session.subscriptions.count() == 0;
+  const auto& told = session.subscriptions;
+  return !request_.empty() && requests.empty() && told.count() == 0 && told.elections.empty();
 }
 
-void Connection::withhold(const commands::CommandSpec& spec, consensus::ReadTicket ticket) {
+void Connection::withhold(const commands::CommandSpec& spec, consensus::ReadTicket ticket,
+                          std::string_view reply) {
   if (!std::exchange(wanted_word, true)) table_.withholding.push_back(shared_from_this());
-  withheld.add(spec, ticket, table_.now(), request_);
+  if (!withheld.any()) table_.wake(table_.now() + milliseconds(table_.services.config().outcome_wait_ms));
+  withheld.add(spec, ticket, table_.now(), request_, reply);
   if (mutated(Mutation::withheld_not_withheld)) settle_withheld(ticket, true);
 }
 
@@ -209,6 +216,16 @@ void Connection::settle_withheld(consensus::ReadTicket ticket, bool right) {
     withheld_wrong_ = true;
     attend();
   }
+}
+
+// As with any other read whose leader says nothing.
+void Connection::refuse_late_withheld(Instant now) {
+  if (!withholds()) return;
+  const std::int64_t wait = table_.services.config().outcome_wait_ms;
+  const Instant due = withheld.oldest() + milliseconds(wait);
+  if (now < due) return table_.wake(due);
+  put_reply(withheld.refuse(fmt::format("-{}\r\n", no_answer_for(wait)), now, table_.metrics));
+  on_progress();
 }
 
 void Connection::ask_withheld_again() {

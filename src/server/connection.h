@@ -60,8 +60,9 @@ class Connection final : public env::StreamHandler,
   // ---- answers that may not leave yet
   // Whether the command being carried out may have such an answer.
   bool may_withhold();
-  // It has: what was put into withheld.room(). A ticket of 0: it is right as soon as those before it are.
-  void withhold(const commands::CommandSpec& spec, consensus::ReadTicket ticket);
+  // It has this one. A ticket of 0: it is right as soon as those before it are.
+  void withhold(const commands::CommandSpec& spec, consensus::ReadTicket ticket,
+                std::string_view reply);
   // Whether there are such answers, and no word yet.
   bool withholds() const { return !closed() && withheld.any() && !withheld_wrong_; }
   // The answers withheld under this ticket may leave, or were wrong.
@@ -107,6 +108,7 @@ class Connection final : public env::StreamHandler,
  private:
   void process();
   bool may_read_on() const;
+  void refuse_late_withheld(Instant now);
   bool all_answered() const { return requests.empty() && !withheld.any(); }
   void update_reading();
   void on_protocol_error();

@@ -105,7 +105,7 @@ void Dispatch::run(Connection& connection, const std::vector<std::string_view>& 
     return;
   }
   // What is no such read must not pass those that are not sure yet.
-  if (spec == nullptr || !commands::reads_keys(*spec)) connection.ask_withheld_again();
+  if ((spec == nullptr || !commands::reads_keys(*spec)) && !passes_withheld(connection)) return;
   const Row* local = spec == nullptr ? nullptr : row(*spec);
   if (local != nullptr && local->after_others && !connection.requests.empty() &&
       (!session.transaction.open || local->never_queued)) {
@@ -115,7 +115,7 @@ void Dispatch::run(Connection& connection, const std::vector<std::string_view>& 
   const bool silent = session.replies_off || std::exchange(session.skip_next_reply, false);
   const std::string refusal = refuse(connection, spec, words);
   if (!refusal.empty()) {
-    connection.ask_withheld_again();
+    if (!passes_withheld(connection)) return;
     reject(connection, spec, refusal, silent);
     return;
   }
@@ -125,11 +125,17 @@ void Dispatch::run(Connection& connection, const std::vector<std::string_view>& 
   } else if (local != nullptr) {
     run_local(connection, *spec, *local, words, silent);
   } else if (connection.refusing()) {
-    connection.ask_withheld_again();
+    if (!passes_withheld(connection)) return;
     reject(connection, spec, kRefusedAfterUnknown, silent);
   } else {
     run_data(connection, *spec, words, silent);
   }
+}
+
+// So that what comes next takes its place behind what was withheld. False: the connection has ended over it.
+bool Dispatch::passes_withheld(Connection& connection) {
+  connection.ask_withheld_again();
+  return !connection.closed();
 }
 
 std::string Dispatch::refuse(Connection& connection, const commands::CommandSpec* spec,
@@ -245,15 +251,14 @@ bool Dispatch::answer_at_once(Connection& connection, const commands::CommandSpe
   if (!commands::reads_keys(spec) || table_.paused(false)) return false;
   const auto version = connection.session.version;
   const bool withholds = connection.may_withhold();
-  std::string& reply = withholds ? connection.withheld.room() : scratch_;
-  if (!withholds) reply.clear();
-  const auto answer = table_.services.read_at_once(spec, words, version, withholds, reply);
+  if (!withholds && connection.withheld.any()) return false;
+  scratch_.clear();
+  const auto answer = table_.services.read_at_once(spec, words, version, withholds, scratch_);
   if (!answer.given) return false;
-  if (withholds && (answer.ticket != 0 || connection.withheld.any())) {
-    connection.withhold(spec, answer.ticket);
+  if (answer.ticket != 0 || connection.withheld.any()) {
+    connection.withhold(spec, answer.ticket, scratch_);
   } else {
-    connection.requests.answer(&spec, reply, false);
-    reply.clear();
+    connection.requests.answer(&spec, scratch_, false);
   }
   return true;
 }
@@ -263,7 +268,7 @@ void Dispatch::run_data(Connection& connection, const commands::CommandSpec& spe
   Requests& requests = connection.requests;
   const bool first = requests.empty() || mutated(Mutation::read_at_once_overtakes);
   if (!silent && first && answer_at_once(connection, spec, words)) return;
-  connection.ask_withheld_again();
+  if (!passes_withheld(connection)) return;
   const bool wrapper = spec.is(commands::kWrapper);
   const bool write =
       wrapper ? commands::needs_log(spec, words) : spec.is(commands::kWrite);

@@ -62,6 +62,7 @@ class Dispatch {
     bool while_listening = false;  // also in RESP2
   };
 
+  bool passes_withheld(Connection& connection);
   // Nothing, or the error text.
   std::string refuse(Connection& connection, const commands::CommandSpec* spec,
                      const std::vector<std::string_view>& words);

@@ -41,6 +41,12 @@ std::string no_leader_for(std::int64_t milliseconds_waited) {
 
 }  // namespace
 
+std::string no_answer_for(std::int64_t milliseconds_waited) {
+  return fmt::format(
+      "NOLEADER no answer came from the leader for {} ms; the command was not done. Try again",
+      milliseconds_waited);
+}
+
 // ---- new requests
 
 void Requests::answer(const commands::CommandSpec* spec, std::string_view reply, bool silent) {
@@ -481,9 +487,7 @@ void Requests::sweep() {
     if (request.write) {
       settle_unknown(i, fmt::format("no outcome came for {} ms", outcome_wait));
     } else {
-      settle_error(i, fmt::format("NOLEADER no answer came from the leader for {} ms; the command "
-                                  "was not done. Try again",
-                                  outcome_wait));
+      settle_error(i, no_answer_for(outcome_wait));
     }
   }
   pump();

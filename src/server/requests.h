@@ -53,6 +53,9 @@ inline constexpr std::string_view kRefusedAfterUnknown =
     "NOLEADER this command was not done, because the outcome of an earlier command of this "
     "connection is unknown. Find out what became of that one, then try again";
 
+// Of a read whose leader has said nothing.
+std::string no_answer_for(std::int64_t milliseconds_waited);
+
 class Requests {
  public:
   Requests(ConnectionTable& table, RequestOwner& owner, ConnectionId id)

@@ -16,9 +16,11 @@ void cut_front(std::string& text, std::size_t bytes) {
 }  // namespace
 
 void WithheldAnswers::add(const commands::CommandSpec& spec, consensus::ReadTicket ticket,
-                          Instant arrived, std::string_view request) {
+                          Instant arrived, std::string_view request,
+                          std::string_view reply) {
   if (ticket == 0) ticket = answers_.back().ticket;
   requests_.append(request);
+  replies_.append(reply);
   answers_.push_back({&spec, ticket, arrived, replies_.size(), requests_.size()});
 }
 
@@ -50,9 +52,20 @@ void WithheldAnswers::forget_released() {
   cut_front(requests_, last.requests_end);
 }
 
+std::string WithheldAnswers::refuse(std::string_view error, Instant now, Metrics& metrics) {
+  std::string replies;
+  for (const Answer& answer : answers_) {
+    metrics.count_answer(answer.spec, now - answer.arrived, error);
+    ++metrics.not_done;
+    replies.append(error);
+  }
+  take_requests();
+  return replies;
+}
+
 std::string WithheldAnswers::take_requests() {
   answers_.clear();
-  replies_.clear();
+  cut_front(replies_, replies_.size());
   released_ = 0;
   return std::exchange(requests_, {});
 }

@@ -19,13 +19,13 @@ namespace holdfast::server {
 
 class WithheldAnswers {
  public:
-  // The next answer is put to the end of this, and then added.
-  std::string& room() { return replies_; }
   // `request`: its bytes, as they came. A ticket of 0: of that of the answer before it.
   void add(const commands::CommandSpec& spec, consensus::ReadTicket ticket, Instant arrived,
-           std::string_view request);
+           std::string_view request, std::string_view reply);
 
   bool any() const { return !answers_.empty(); }
+  // When its request came. REQUIRES: any().
+  Instant oldest() const { return answers_.front().arrived; }
   std::size_t size() const { return answers_.size(); }
   std::size_t bytes() const { return replies_.size() + requests_.size(); }
 
@@ -33,6 +33,8 @@ class WithheldAnswers {
   // forget_released(). Valid until the next call of anything else.
   std::string_view release(consensus::ReadTicket ticket, Instant now, Metrics& metrics);
   void forget_released();
+  // Forgets all answers. Returns the replies in their place, each this error, counted as given.
+  std::string refuse(std::string_view error, Instant now, Metrics& metrics);
   // Forgets all answers. Returns what was asked.
   std::string take_requests();
 

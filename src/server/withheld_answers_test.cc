@@ -62,6 +62,49 @@ TEST_F(WithheldTest, WhatIsSureWaitsForWhatIsNot) {
   EXPECT_EQ(told(client), "+c\r\n") << "nothing is withheld";
 }
 
+TEST_F(WithheldTest, NothingSureOfAnotherKindPassesIt) {
+  say({{"GET", "a"}});
+  node.leads_surely = true;
+  client.say("GET b");  // inline: it could not be asked again from its bytes
+  EXPECT_EQ(told(client), "+a\r\n") << "asked again, and sure now";
+  EXPECT_EQ(texts(), (Texts{"GET b"}));
+}
+
+TEST_F(WithheldTest, WhoWatchesAnElectionTakesTheLongWay) {
+  say({{"HELLO", "3"}, {"ELECT.OBSERVE", "e"}});
+  told(client);
+  const std::size_t before = node.routed.size();
+  say({{"GET", "a"}});
+  EXPECT_EQ(texts(before), (Texts{"GET a"}));
+}
+
+TEST_F(WithheldTest, APauseDoesNotHoldWhatCameBeforeIt) {
+  TestClient other(clients);
+  say({{"GET", "a"}});
+  EXPECT_EQ(ask(other, "CLIENT PAUSE 1000"), "+OK\r\n");
+  say({{"GET", "b"}});
+  EXPECT_TRUE(node.routed.empty());
+  EXPECT_EQ(settled(7, true), "+a\r\n");
+  turn();
+  EXPECT_TRUE(node.routed.empty()) << "held";
+  EXPECT_EQ(ask(other, "CLIENT UNPAUSE"), "+OK\r\n");
+  turn();
+  EXPECT_EQ(texts(), (Texts{"GET b"}));
+}
+
+TEST_F(WithheldTest, NobodyWaitsForEver) {
+  say({{"GET", "a"}, {"GET", "b"}});
+  pass(milliseconds(node.settings.outcome_wait_ms - 1));
+  EXPECT_EQ(told(client), "");
+  EXPECT_LE(clients.wake_at(), node.time + milliseconds(1));
+  pass(milliseconds(1));
+  const std::string error = "-NOLEADER no answer came from the leader for 5000 ms; the command was not "
+                            "done. Try again\r\n";
+  EXPECT_EQ(told(client), error + error);
+  EXPECT_EQ(settled(7, true), "");
+}
+
+
 TEST_F(WithheldTest, IsAskedAgainIfItWasWrong) {
   say({{"GET", "a"}, {"MGET", "a", "b"}});
   clients.reads_settled(7, false);
