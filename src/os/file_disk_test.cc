@@ -1,9 +1,12 @@
 #include "os/file_disk.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -44,6 +47,9 @@ class FileDiskTest : public testing::Test {
     return bytes.ok() ? *bytes : bytes.error().message;
   }
   Result<void> run(std::vector<env::DiskOperation> operations) { return disk->run(operations); }
+  bool roomy(std::uint64_t size) {
+    return *disk->free_space() > std::max(std::uint64_t{2} << 30, 4 * size);
+  }
   static SharedBytes bytes(std::string text) { return SharedBytes(std::move(text)); }
 
   TestLoop test;
@@ -86,6 +92,64 @@ TEST_F(FileDiskTest, RenamesResizesRemovesAndLists) {
   EXPECT_EQ((*files)[0].size, 5u);
   ASSERT_TRUE(run({env::RemoveFile{"one"}, env::RemoveFile{"one"}}).ok());
   EXPECT_FALSE(disk->read("one", 100).ok());
+}
+
+// Its removal as a whole would hold up the log's syncs.
+TEST_F(FileDiskTest, ALargeFileIsGivenBackLittleByLittle) {
+  constexpr std::uint64_t kSize = 64 << 20;
+  if (!roomy(kSize)) GTEST_SKIP() << "too little room on the disk for files to be given back slowly";
+  ASSERT_TRUE(run({env::CreateFile{"large", kSize}, env::SyncFile{"large"}}).ok());
+  const int watch = ::open((root + "/data/large").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(watch, 0);
+  const auto size = [watch] {
+    struct stat status {};
+    EXPECT_EQ(::fstat(watch, &status), 0);
+    return static_cast<std::uint64_t>(status.st_size);
+  };
+  ASSERT_TRUE(run({env::RemoveFile{"large"}}).ok());
+  EXPECT_FALSE(disk->read("large", kSize).ok()) << "its name goes at once";
+  ASSERT_TRUE(disk->list().ok());
+  EXPECT_TRUE(disk->list()->empty());
+  std::size_t sizes = 0;
+  for (std::uint64_t last = kSize; last > 0;) {
+    const std::uint64_t now = size();
+    ASSERT_LE(now, last);
+    if (now != last) ++sizes;
+    last = now;
+  }
+  EXPECT_GT(sizes, 8U);
+  ::close(watch);
+}
+
+TEST_F(FileDiskTest, AFileWithAnotherNameIsNotTouchedByItsRemoval) {
+  const std::string text(8 << 20, 'x');
+  if (!roomy(text.size())) GTEST_SKIP() << "too little room on the disk for files to be given back slowly";
+  ASSERT_TRUE(run({env::WriteFile{"large", 0, {bytes(text)}}}).ok());
+  std::filesystem::create_hard_link(root + "/data/large", root + "/kept");
+  ASSERT_TRUE(run({env::RemoveFile{"large"}}).ok());
+  // Behind it, so that it would have been its turn.
+  ASSERT_TRUE(run({env::WriteFile{"next", 0, {bytes(text)}}}).ok());
+  const int watch = ::open((root + "/data/next").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_TRUE(run({env::RemoveFile{"next"}}).ok());
+  struct stat status {};
+  do ASSERT_EQ(::fstat(watch, &status), 0);
+  while (status.st_size != 0);
+  ::close(watch);
+  EXPECT_EQ(std::filesystem::file_size(root + "/kept"), text.size());
+}
+
+// A node that ends does not wait for it.
+TEST_F(FileDiskTest, WhatIsLeftGoesWithTheDisk) {
+  constexpr std::uint64_t kSize = std::uint64_t{8} << 30;  // it would take eight seconds at least
+  if (!roomy(kSize)) GTEST_SKIP() << "too little room on the disk for files to be given back slowly";
+  ASSERT_TRUE(run({env::WriteFile{"sparse", 0, {bytes("x")}}, env::ResizeFile{"sparse", kSize},
+                   env::RemoveFile{"sparse"}})
+                  .ok());
+  const auto began = std::chrono::steady_clock::now();
+  disk.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
+  disk = opened(root + "/data");
+  EXPECT_TRUE(disk->list()->empty());
 }
 
 TEST_F(FileDiskTest, ErrorsNameTheFileAndEndTheJob) {

@@ -255,10 +255,15 @@ Result<void> Folder::rename(const env::RenameFile& operation) {
 }
 
 Result<void> Folder::remove(const env::RemoveFile& operation) {
+  const auto opened = file(operation.name, IfMissing::fail);
   forget(operation.name);
   if (::unlinkat(folder_->get(), operation.name.c_str(), 0) != 0 && errno != ENOENT) {
     return failed("remove", operation.name);
   }
+  struct stat status {};
+  if (!opened || ::fstat((*opened)->get(), &status) != 0) return {};
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size >= Remains::kLeast) remains_.take(*opened, size);
   return {};
 }
 

@@ -1,6 +1,7 @@
 // One folder of files, by system calls: what file_disk's lanes and its blocking calls share.
 //
-// Files stay open between calls, by name. A rename or a removal forgets the names it touches.
+// Files stay open between calls, by name. A rename or a removal forgets the names it touches. The bytes of a
+// large file that is removed are given back little by little (os/remains.h).
 //
 // Threads: any; the calls of one file from one thread at a time. Owns: the lock on the folder.
 #pragma once
@@ -15,21 +16,10 @@
 
 #include "base/result.h"
 #include "env/disk.h"
+#include "os/descriptor.h"
+#include "os/remains.h"
 
 namespace holdfast::os {
-
-// A file descriptor that is closed with its last owner.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor();
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 class Folder {
  public:
@@ -67,6 +57,7 @@ class Folder {
   std::unique_ptr<Descriptor> lock_;
   std::mutex mutex_;
   std::map<std::string, File> files_;  // guarded by mutex_
+  Remains remains_;
 };
 
 }  // namespace holdfast::os
