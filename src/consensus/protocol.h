@@ -88,6 +88,12 @@ struct SnapshotStored {
   bool installed = false;
 };
 
+// Entries up to `up_to` may be forgotten though no snapshot holds them: this replica's log on disk does, and
+// starts from it. Who lacks one of them is sent a snapshot. REQUIRES: they are committed and durable here.
+struct TailForgotten {
+  Index up_to;
+};
+
 // The transfer that effects.send_snapshot asked for has ended.
 struct SnapshotSent {
   NodeId to;
@@ -146,8 +152,9 @@ struct LogFaultFound {
 };
 
 using Input =
-    std::variant<Tick, Received, Propose, WriteCompleted, SnapshotStored, SnapshotSent, ReadRequest,
-                 MembershipRequested, TransferRequested, Appointed, PeerLiveness, LogFaultFound>;
+    std::variant<Tick, Received, Propose, WriteCompleted, SnapshotStored, TailForgotten, SnapshotSent,
+                 ReadRequest, MembershipRequested, TransferRequested, Appointed, PeerLiveness,
+                 LogFaultFound>;
 
 // ---- Effects ------------------------------------------------------------------------------------
 
@@ -205,7 +212,8 @@ struct Readable {
 };
 
 // A peer needs a snapshot: it lacks entries that this replica no longer has. The host sends the
-// newest it has stored; when all of it is on the receiver's disk, the receiver's engine is told by
+// newest it has stored, if the log goes on behind that, or makes one first; when all of it is on the
+// receiver's disk, the receiver's engine is told by
 // a Received `snapshot` message {from this replica, its epoch, the mark's index and epoch}, and
 // this one by SnapshotSent.
 struct SnapshotWish {

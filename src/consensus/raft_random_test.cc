@@ -131,7 +131,7 @@ class World {
     } else if (what < 965) {
       if (cluster_.up(node)) coup(node);
     } else if (what < 973) {
-      if (cluster_.up(node)) compact(node);
+      if (cluster_.up(node)) random_.below(2) == 0 ? compact(node) : forget_tail(node);
     } else if (what < 980) {
       const auto leader = cluster_.leader();
       if (leader != 0) cluster_.input(leader, TransferRequested{NodeId(random_.below(6))});
@@ -264,10 +264,17 @@ class World {
     cluster_.compact(node, commit, kept);
   }
 
+  // What the disk keeps leaves memory.
+  void forget_tail(std::uint64_t node) {
+    const Index most = std::min(Index(cluster_.commit(node)), cluster_.protocol(node).durable());
+    if (!cluster_.installing(node)) cluster_.input(node, TailForgotten{most});
+  }
+
   void serve_snapshots() {
     for (const auto node : cluster_.nodes()) {
       for (const NodeId to : cluster_.take_snapshot_wishes(node)) {
         const bool delivered = random_.below(4) != 0;
+        if (cluster_.disk(node).mark.index < cluster_.protocol(node).log().before()) compact(node);
         if (delivered) cluster_.send_snapshot(node, to.value);
         if (cluster_.up(node)) cluster_.input(node, SnapshotSent{to, delivered});
       }

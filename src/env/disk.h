@@ -11,6 +11,7 @@
 // Threads: all calls from the loop's thread. Names are plain file names without a slash.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -78,8 +79,10 @@ struct DiskJob {
   std::function<void(Result<void>)> done;
 };
 
-// The log does not wait behind snapshots.
-enum class Lane { log, background };
+// The log does not wait behind snapshots, nor these behind the making of the log's next file: where much is
+// written one such file follows the other, and a snapshot between them would never end.
+enum class Lane { log, background, snapshots };
+inline constexpr std::size_t kLanes = 3;
 
 struct FileInfo {
   std::string name;

@@ -76,12 +76,19 @@ struct FileDisk::State {
       : folder(std::move(opened)),
         alive(std::make_shared<bool>(true)),
         log(*folder, loop, alive),
-        background(*folder, loop, alive) {}
+        background(*folder, loop, alive),
+        snapshots(*folder, loop, alive) {}
+
+  Worker& worker(env::Lane lane) {
+    if (lane == env::Lane::log) return log;
+    return lane == env::Lane::snapshots ? snapshots : background;
+  }
 
   std::unique_ptr<Folder> folder;
   std::shared_ptr<bool> alive;
   Worker log;
   Worker background;
+  Worker snapshots;
 };
 
 Result<std::unique_ptr<FileDisk>> FileDisk::open(const std::string& path, EventLoop& loop) {
@@ -95,7 +102,7 @@ FileDisk::FileDisk(std::unique_ptr<State> state) : state_(std::move(state)) {}
 FileDisk::~FileDisk() { *state_->alive = false; }
 
 void FileDisk::submit(env::Lane lane, env::DiskJob job) {
-  (lane == env::Lane::log ? state_->log : state_->background).add(std::move(job));
+  state_->worker(lane).add(std::move(job));
 }
 
 Result<void> FileDisk::run(std::span<const env::DiskOperation> operations) {

@@ -251,6 +251,7 @@ void Replica::end_turn(Instant now) {
   if (!s.proposals.gathered().empty() || s.pulse_due()) s.propose_gathered();
   s.serve_snapshot_wishes();
   if (s.forgets()) s.forget_some();
+  s.trim_tail();
   s.maybe_begin_snapshot();
   s.snapshots.advance(s.machine.keyspace(), {s.log.syncs(), s.snapshot_hurries()}, s.now);
   s.log.flush();
@@ -345,7 +346,7 @@ ReplicaStatus Replica::status() const {
   if (s.snapshots.newest()) status.snapshot = s.snapshots.newest()->index;
   status.cluster_time = s.time.at(s.now);
   status.keys = s.machine.keyspace().size();
-  status.log_bytes = s.engine->log().bytes();
+  status.log_bytes = s.log_since();
   status.syncs = s.log.syncs();
   status.proposals = s.proposed;
   status.commands = s.machine.commands_run();

@@ -43,8 +43,12 @@ struct ReplicaOptions {
   Incarnation incarnation;
   // One entry holds at most this many bytes of commands, unless a single command is larger.
   std::uint64_t batch_bytes = 1 << 20;
-  // A snapshot is made when the log since the last one holds this much.
+  // A snapshot is made when the log since the last one holds this much, and as much as that one, up to
+  // snapshot_after_most_bytes: it writes all of the data, however little of that has changed.
   std::uint64_t snapshot_after_bytes = 64 << 20;
+  std::uint64_t snapshot_after_most_bytes = 1 << 30;
+  // Of the log in memory, once it is applied and on the disk.
+  std::uint64_t tail_bytes = 64 << 20;
   // Entries kept behind a snapshot for followers that are a little late, in bytes.
   std::uint64_t keep_tail_bytes = 8 << 20;
   std::uint32_t expire_bound = 1000;  // deadlines that one entry ends at most
@@ -73,7 +77,7 @@ struct ReplicaStatus {
   Index snapshot;             // of the newest stored snapshot
   ClusterTime cluster_time;   // estimated now
   std::uint64_t keys = 0;
-  std::uint64_t log_bytes = 0;      // since the last snapshot
+  std::uint64_t log_bytes = 0;      // applied since the last snapshot
   std::uint64_t syncs = 0;
   std::uint64_t proposals = 0;      // entries proposed by this replica since start
   std::uint64_t commands = 0;       // commands applied since start

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/check.h"
 #include "base/mutation.h"
@@ -32,6 +33,10 @@ constexpr std::uint64_t kEntryOverhead = 64;
 // So much log is kept at most for followers that are sent an older snapshot, as a multiple of what comes
 // between two snapshots.
 constexpr std::uint64_t kSnapshotsBehind = 4;
+// What of the log leaves memory before a snapshot holds it: more in a turn than is applied in one.
+constexpr std::uint64_t kBytesTrimmedPerTurn = 2 * kBytesPerTurn;
+// Not for each entry: the tail grows by this part before it is cut.
+constexpr std::uint64_t kTailSlack = 8;
 
 }  // namespace
 
@@ -67,6 +72,7 @@ void Replica::State::apply_committed() {
 void Replica::State::apply_entry(const consensus::Entry& entry) {
   CHECK(entry.index == applied.next());
   applied = entry.index;
+  log_applied += entry.payload.size() + kEntryOverhead;
   const bool new_epoch = entry.epoch > applied_epoch;
   applied_epoch = entry.epoch;
   if (entry.kind == consensus::EntryKind::batch) {
@@ -288,13 +294,17 @@ std::uint64_t Replica::State::log_held() const {
 }
 
 std::uint64_t Replica::State::log_long() const {
-  return options.snapshot_after_bytes + std::max(options.keep_tail_bytes, kept_behind);
+  const std::uint64_t data = snapshots.newest() ? snapshots.newest()->size : 0;
+  const std::uint64_t least = options.snapshot_after_bytes;
+  return std::clamp(data, least, std::max(least, options.snapshot_after_most_bytes));
 }
 
-// Applying will have to wait for it, the log outgrows what it is meant to shorten, or a disk is full.
+// Applying will have to wait for it, somebody does, the log outgrows what it is meant to shorten, or a disk
+// is full.
 bool Replica::State::snapshot_hurries() const {
-  return snapshots.making() && (machine.keyspace().snapshot_backlog() >= most_backlog() / 2 ||
-                                log_held() >= 2 * log_long() || !log.may_accept());
+  return snapshots.making() &&
+         (machine.keyspace().snapshot_backlog() >= most_backlog() / 2 || !snapshot_wishes.empty() ||
+          log_since() >= 2 * log_long() || !log.may_accept());
 }
 
 void Replica::State::maybe_begin_snapshot() {
@@ -308,7 +318,7 @@ void Replica::State::maybe_begin_snapshot() {
   if (snapshots.making() || forgets() || hold_apply || rebuild || applied == Index()) return;
   const bool mend = must_mend();
   if (!mend && snapshots.newest() && snapshots.newest()->index >= applied) return;  // nothing new
-  const bool long_log = log_held() >= log_long();
+  const bool long_log = log_since() >= log_long();
   const bool wanted = (snapshot_wanted != Index() && snapshot_wanted <= applied) ||
                       std::any_of(snapshot_wishes.begin(), snapshot_wishes.end(),
                                   [this](const auto& wish) { return wish.second <= applied; });
@@ -322,6 +332,8 @@ void Replica::State::maybe_begin_snapshot() {
   const Index mark = mutated(Mutation::applied_twice) ? applied.previous() : applied;
   const auto epoch = engine->log().epoch_at(mark);
   if (!epoch) return;
+  log_begun = log_applied;
+  making_at = mark;
   snapshots.begin({.group = options.protocol.group,
                    .mark = {mark, *epoch, engine->membership_at(mark)},
                    .stamp = applied_stamp,
@@ -360,19 +372,18 @@ Index Replica::State::keep_from(const consensus::SnapshotMark& mark) {
     kept += tail.at(keep).payload.size();
     behind += tail.at(keep).payload.size() + kEntryOverhead;
   }
-  // What is kept for that alone does not ask for another snapshot.
-  kept_behind = sent < mark.index ? behind : 0;
   return keep;
 }
 
 void Replica::State::snapshot_stored(const storage::SnapshotHeader& header) {
   ++snapshots_made;
   snapshot_damaged = false;
-  const auto& tail = engine->log();
+  log_covered = log_begun;
   const Index keep = keep_from(header.mark);
   if (log_damaged <= header.mark.index) log_damaged = {};
   const Index forgotten = keep.previous();
-  const auto epoch = tail.epoch_at(forgotten);
+  // Memory may have less than the disk.
+  const auto epoch = forgotten == header.mark.index ? header.mark.epoch : engine->log().epoch_at(forgotten);
   if (epoch) log.forget(options.protocol.group, forgotten, *epoch);
   stored = header.mark;
   keep_wanted = keep;
@@ -393,6 +404,41 @@ void Replica::State::forget_some() {
     keep = keep.next();
   }
   step(consensus::SnapshotStored{.mark = stored, .keep_from = keep});
+}
+
+// Up to here everybody has the log who may be expected to take the rest of it from memory.
+Index Replica::State::others_have(const consensus::Status& status) const {
+  Index have = applied;
+  for (const auto& [to, index] : sending) have = std::min(have, index);
+  if (snapshots.making() && !snapshot_wishes.empty()) have = std::min(have, making_at);
+  for (const auto& peer : status.peers) {
+    if (peer.recently_active && !peer.snapshotting) have = std::min(have, peer.match);
+  }
+  return have;
+}
+
+// A snapshot may be long in coming where there is much data, and memory does not wait for it: the disk keeps
+// what this replica needs to start again, and whoever is further behind is sent a snapshot.
+void Replica::State::trim_tail() {
+  const std::uint64_t most = options.tail_bytes;
+  std::uint64_t held = log_held();
+  // What this turn applied stays, however long: the others hear of it only now.
+  const Index done = std::min({std::exchange(applied_before, applied), applied, engine->durable()});
+  if (hold_apply || rebuild || held <= most + most / kTailSlack) return;
+  const auto& tail = engine->log();
+  const auto status = engine->status();
+  const Index had = others_have(status);
+  Index up_to = tail.before();
+  std::uint64_t bytes = 0;
+  for (std::uint64_t count = 0;
+       up_to < done && count < kForgottenPerTurn && bytes < kBytesTrimmedPerTurn; ++count) {
+    if (held <= (up_to < had ? most : most * kSnapshotsBehind)) break;
+    up_to = up_to.next();
+    const std::uint64_t size = tail.at(up_to).payload.size() + kEntryOverhead;
+    held -= size;
+    bytes += size;
+  }
+  if (up_to > tail.before()) step(consensus::TailForgotten{up_to});
 }
 
 }  // namespace holdfast::replica

@@ -120,11 +120,12 @@ void Replica::State::repeat_orders() {
   }
 }
 
-// A snapshot that holds what the majority held at the check, and no older one.
+// A snapshot that holds what the majority held at the check, or what is not in memory any more, and no
+// older one.
 void Replica::State::serve_snapshot_wishes() {
   const auto& newest = snapshots.newest();
   for (auto wish = snapshot_wishes.begin(); newest && wish != snapshot_wishes.end();) {
-    if (newest->index < wish->second) {
+    if (newest->index < std::max(wish->second, engine->log().before())) {
       ++wish;
       continue;
     }

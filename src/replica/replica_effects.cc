@@ -188,7 +188,12 @@ void Replica::State::on_reads_refused(const std::vector<consensus::ReadTicket>& 
 // ----------------------------------------------------------------------------
 
 void Replica::State::send_snapshot(NodeId to) {
-  if (snapshots.newest()) sending[to] = snapshots.newest()->index;
+  // Behind one that memory does not go on from another would have to follow.
+  if (!snapshots.newest() || snapshots.newest()->index < engine->log().before()) {
+    snapshot_wishes[to] = engine->log().before();
+    return;
+  }
+  sending[to] = snapshots.newest()->index;
   outbox.send_snapshot(options.protocol.group, to);
 }
 
@@ -247,6 +252,7 @@ consensus::SnapshotMark Replica::State::replace_state(const consensus::SnapshotM
     snapshots.adopt(file);
   }
   outbox.notices_missed(options.protocol.group, applied, mark.index);
+  log_covered = log_applied;
   applied = mark.index;
   applied_epoch = mark.epoch;
   applied_stamp = header.stamp;

@@ -93,13 +93,16 @@ struct Replica::State final : DurabilityView {
   bool must_mend() const;
   Index keep_from(const consensus::SnapshotMark& mark);
   void snapshot_stored(const storage::SnapshotHeader& header);
-  // What the log holds in memory, and how much of that asks for a snapshot.
+  // What the log holds in memory; what it holds since the last snapshot, and how much asks for one.
   std::uint64_t log_held() const;
+  std::uint64_t log_since() const { return log_applied - log_covered; }
   std::uint64_t log_long() const;
   bool snapshot_hurries() const;
   // Entries that a snapshot made superfluous are still in memory.
   bool forgets() const;
   void forget_some();
+  void trim_tail();
+  Index others_have(const consensus::Status& status) const;
 
   // ---- membership (replica_membership.cc)
   void tend_membership();
@@ -220,8 +223,12 @@ struct Replica::State final : DurabilityView {
   std::set<NodeId> serving;                 // leader: whom one is on its way to
   // … and every other that is sent, with what it holds: the log behind it is wanted soon.
   std::map<NodeId, Index> sending;
-  std::uint64_t kept_behind = 0;  // the newest own snapshot, of the log: what it costs in memory
-  consensus::SnapshotMark stored;  // of it
+  std::uint64_t log_applied = 0;   // bytes of the entries applied since start
+  std::uint64_t log_covered = 0;   // of these by the newest snapshot
+  std::uint64_t log_begun = 0;     // of these by the one that is being made
+  Index making_at;                 // that one's index
+  Index applied_before;            // up to the last turn
+  consensus::SnapshotMark stored;  // of the newest own snapshot
   Index keep_wanted;               // the first entry that it leaves in memory
   // Who takes part: looked at now and then by the leader.
   Instant tend_at;

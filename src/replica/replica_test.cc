@@ -8,17 +8,18 @@ namespace holdfast::replica {
 namespace {
 
 TEST_F(Stage, ASnapshotBearsTheStampOfItsStateAndIsNotMadeAgainOfNothingNew) {
-  options.snapshot_after_bytes = 300;
+  options.snapshot_after_bytes = 600;
   options.keep_tail_bytes = 300;
   open();
   write({"SET", "a", std::string(50, 'x')});
   EXPECT_FALSE(replica->stored_snapshot().has_value()) << "the log is still short";
   run_for(seconds(5));
   write({"SET", "b", std::string(400, 'y')});
+  const Index written = replica->applied();
   run_for(seconds(5));
   ASSERT_TRUE(replica->stored_snapshot().has_value());
   const auto file = *replica->stored_snapshot();
-  EXPECT_EQ(file.index, replica->applied());
+  EXPECT_EQ(file.index, written) << "what came behind it is no reason for another one";
   const auto header = storage::read_snapshot_header(file.name, disk.content(file.name));
   ASSERT_TRUE(header.ok());
   EXPECT_EQ(header->stamp.ms, stamp_at(file.index).ms) << "not the time at which it was made";
@@ -92,10 +93,110 @@ TEST_F(Stage, TheLogBehindASnapshotThatIsSentIsKeptWithinBounds) {
 
   write_some(20);
   EXPECT_GT(replica->protocol().status().first, sent.next()) << "memory has an end";
-  EXPECT_LT(replica->status().log_bytes, 2000U * 8);
+  EXPECT_LT(replica->protocol().log().bytes(), 2000U * 8);
   replica->snapshot_sent(NodeId(2), true);
   write_some(12);
-  EXPECT_LT(replica->status().log_bytes, 2000U * 3);
+  EXPECT_LT(replica->protocol().log().bytes(), 2000U * 3);
+}
+
+// A snapshot writes all of the data, so the more there is the more log is worth one.
+TEST_F(Stage, ASnapshotWaitsForAsMuchLogAsTheLastOneHas) {
+  options.snapshot_after_bytes = 2000;
+  options.snapshot_after_most_bytes = 1 << 20;
+  open();
+  const auto made_by = [&](int writes) {
+    const std::uint64_t before = replica->status().snapshots_made;
+    for (int i = 0; i < writes; ++i) write({"SET", "b", std::string(1000, 'y')});
+    return replica->status().snapshots_made - before;
+  };
+  write({"SET", "a", std::string(20'000, 'x')});
+  ASSERT_EQ(replica->status().snapshots_made, 1U);
+  EXPECT_GT(replica->stored_snapshot()->size, 20'000U);
+  EXPECT_EQ(made_by(15), 0U);
+  EXPECT_EQ(made_by(6), 1U);
+  EXPECT_LT(replica->status().log_bytes, 6000U);
+}
+
+// … but not without end: a start reads the log again.
+TEST_F(Stage, ASnapshotDoesNotWaitForMoreLogThanItMay) {
+  options.snapshot_after_bytes = 2000;
+  options.snapshot_after_most_bytes = 5000;
+  open();
+  write({"SET", "a", std::string(20'000, 'x')});
+  ASSERT_EQ(replica->status().snapshots_made, 1U);
+  for (int i = 0; i < 12; ++i) write({"SET", "b", std::string(1000, 'y')});
+  EXPECT_EQ(replica->status().snapshots_made, 3U);
+}
+
+// However long a snapshot is in coming: memory keeps the end of the log, the disk all that no snapshot holds.
+TEST_F(Stage, WhatIsAppliedLeavesMemoryBeforeASnapshotHoldsIt) {
+  options.snapshot_after_bytes = 1 << 30;
+  options.tail_bytes = 64 << 10;
+  open();
+  const std::string value(8 << 10, 'v');
+  for (int i = 0; i < 40; ++i) write({"SET", fmt::format("k{}", i), value});
+  const auto& tail = replica->protocol().log();
+  EXPECT_LE(tail.bytes(), (72U << 10) + value.size());
+  EXPECT_GE(tail.bytes(), 56U << 10) << "those who are a little late find it there";
+  EXPECT_FALSE(replica->stored_snapshot().has_value());
+  EXPECT_GT(replica->status().log_bytes, 40 * value.size());
+  EXPECT_EQ(log->forgotten(GroupId{}), Index());
+
+  const Index last = tail.last();
+  const std::uint64_t keys = replica->keyspace().size();
+  replica.reset();
+  log.reset();
+  storage::LogRecovery recovered;
+  auto again = storage::Log::open(disk, trace, {.segment_bytes = segment_bytes}, {}, recovered);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  ASSERT_EQ(recovered.groups.size(), 1U);
+  EXPECT_EQ(recovered.groups[0].second.before, Index());
+  EXPECT_EQ(recovered.groups[0].second.entries.size(), last.value);
+  log = *std::move(again);
+  auto made = Replica::open(options, clock, disk, *log, trace, outbox(), recovered.groups[0].second,
+                            members, 7);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  replica = *std::move(made);
+  run_for(seconds(4));
+  EXPECT_EQ(replica->keyspace().size(), keys);
+  EXPECT_LE(replica->protocol().log().bytes(), (72U << 10) + value.size());
+}
+
+// The log on the disk is not read for peers, and the newest snapshot is older than what memory has.
+TEST_F(Stage, WhoLacksWhatMemoryHasForgottenIsSentASnapshotMadeForThat) {
+  options.snapshot_after_bytes = 1 << 30;
+  options.tail_bytes = 32 << 10;
+  absent = {NodeId(3)};
+  open();
+  const std::string value(8 << 10, 'v');
+  for (int i = 0; i < 20; ++i) write({"SET", "k", value});
+  ASSERT_GT(replica->protocol().log().before(), Index(5)) << "nobody waits for who is not there";
+  ASSERT_FALSE(replica->stored_snapshot().has_value());
+  absent.clear();
+  deaf = {NodeId(3)};
+  run_for(seconds(1));
+  ASSERT_TRUE(replica->stored_snapshot().has_value());
+  EXPECT_EQ(served, std::vector<NodeId>{NodeId(3)}) << "once";
+  const Index sent = replica->stored_snapshot()->index;
+  for (int i = 0; i < 8; ++i) write({"SET", "k", value});
+  EXPECT_LE(replica->protocol().log().before(), sent) << "what comes after it is kept meanwhile";
+  deaf.clear();
+  replica->snapshot_sent(NodeId(3), true);
+  for (int i = 0; i < 8; ++i) write({"SET", "k", value});
+  EXPECT_GT(replica->protocol().log().before(), sent);
+  EXPECT_EQ(replica->status().snapshots_made, 1U);
+}
+
+TEST_F(Stage, ForWhoIsThereAndLateMoreIsKeptButNotAll) {
+  options.snapshot_after_bytes = 1 << 30;
+  options.tail_bytes = 32 << 10;
+  open();
+  deaf = {NodeId(3)};
+  const std::string value(8 << 10, 'v');
+  for (int i = 0; i < 10; ++i) write({"SET", "k", value});
+  EXPECT_GT(replica->protocol().log().bytes(), 10 * value.size());
+  for (int i = 0; i < 30; ++i) write({"SET", "k", value});
+  EXPECT_LE(replica->protocol().log().bytes(), (4U * 32 << 10) + 2 * value.size());
 }
 
 TEST_F(Stage, ADamagedLogIsOutgrownWithoutATailForFollowers) {

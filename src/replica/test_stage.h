@@ -109,6 +109,8 @@ class Stage : public testing::Test, private Outbox {
     return BatchReader(replica->protocol().log().at(index).payload.view()).header().stamp;
   }
 
+  Outbox& outbox() { return *this; }
+
   storage::TestDisk disk;
   NoTrace trace;
   consensus::Membership members;
@@ -125,6 +127,9 @@ class Stage : public testing::Test, private Outbox {
   std::uint64_t segment_bytes = 1 << 20;
   bool silent_peers = false;  // nothing that is sent arrives
   bool lost_appends = false;  // nor what has entries
+  std::set<NodeId> absent;    // peers that nothing arrives at
+  std::set<NodeId> deaf;      // … but heartbeats
+  std::vector<NodeId> served;  // to whom a snapshot was sent
   std::string settled;        // of reads answered early: "7 right "
   std::set<NodeId> full;         // peers whose disks take no entries
   std::vector<NodeId> heirs;     // to whom leadership was handed over
@@ -132,6 +137,8 @@ class Stage : public testing::Test, private Outbox {
  private:
   void send(GroupId, const Message& message, ClusterTime) override {
     if (silent_peers || (lost_appends && message.kind == MessageKind::append)) return;
+    if (absent.contains(message.to)) return;
+    if (deaf.contains(message.to) && message.kind == MessageKind::append) return;
     Message reply;
     reply.group = message.group;
     reply.from = message.to;
@@ -164,7 +171,7 @@ class Stage : public testing::Test, private Outbox {
     }
     replies.push_back(std::move(reply));
   }
-  void send_snapshot(GroupId, NodeId) override {}
+  void send_snapshot(GroupId, NodeId to) override { served.push_back(to); }
   void outcome(const Origin&, Verdict, std::string_view reply, Index) override {
     outcomes += reply;
   }

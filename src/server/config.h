@@ -61,6 +61,7 @@ struct Config {
   std::int64_t max_value_bytes = 64 << 20;  // 1 MiB … 512 MiB ("proto-max-bulk-len"); at restart
   std::int64_t segment_bytes = 64 << 20;    // of the log; at restart
   std::int64_t snapshot_after_bytes = 64 << 20;  // at restart
+  std::int64_t snapshot_after_max_bytes = 1 << 30;  // where the last one is larger; at restart
   // Of all snapshots to other nodes together; 0: no limit; online
   std::int64_t snapshot_send_bytes_per_s = 32 << 20;
   std::int64_t scrub_period_s = 6 * 3600;  // files are read again; 0: never; online

@@ -255,7 +255,7 @@ void scrub(const storage::Scrub& scrub, Exposition& out) {
 }
 
 void storage(const replica::ReplicaStatus& status, const NodeFigures& figures, Exposition& out) {
-  out.gauge("holdfast_log_bytes", "Entries that the log still holds.", status.log_bytes);
+  out.gauge("holdfast_log_bytes", "Entries applied since the last snapshot.", status.log_bytes);
   out.family("holdfast_log_sync_duration_seconds", "histogram",
              "From the order to write and sync the log to its completion, queues included.");
   if (figures.log_syncs != nullptr) out.histogram("", *figures.log_syncs);

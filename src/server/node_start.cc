@@ -18,6 +18,8 @@ constexpr Duration kSayAgain = seconds(30);
 // Less than a client notices, and more than lies between two entries under load.
 constexpr Duration kCommitNotice = milliseconds(1);
 constexpr Duration kReadRoundPause = microseconds(200);
+// The end of the log that memory holds, too: whoever is further behind is sent a snapshot.
+constexpr std::uint64_t kLogInMemory = 64 << 20;
 
 bool is_ours(std::string_view name) {
   return name == "lock" || name.starts_with("identity") || name.starts_with("log-") ||
@@ -370,7 +372,9 @@ replica::ReplicaOptions Node::replica_options() const {
   options.protocol.read_round_pause = kReadRoundPause;
   options.incarnation = identity_.incarnation;
   options.snapshot_after_bytes = static_cast<std::uint64_t>(config.snapshot_after_bytes);
+  options.snapshot_after_most_bytes = static_cast<std::uint64_t>(config.snapshot_after_max_bytes);
   options.keep_tail_bytes = options.snapshot_after_bytes / 8;
+  options.tail_bytes = std::min(options.snapshot_after_bytes, kLogInMemory);
   options.check_walk = seconds(config.check_walk_s);
   options.founders = founding_roster();
   options.replace_after = seconds(config.replace_after_s);

@@ -44,7 +44,7 @@ void Disk::plan(env::Lane lane) {
 
 void Disk::plan_again() {
   ++generation_;
-  for (const env::Lane lane : {env::Lane::log, env::Lane::background}) {
+  for (const env::Lane lane : {env::Lane::log, env::Lane::background, env::Lane::snapshots}) {
     lanes_[static_cast<std::size_t>(lane)].planned = false;
     plan(lane);
   }

@@ -195,7 +195,7 @@ class Disk final : public env::Disk {
   Names names_;
   Names durable_names_;
   std::vector<std::function<void(Names&)>> name_changes_;  // since the last SyncFolder
-  std::array<LaneState, 2> lanes_;
+  std::array<LaneState, env::kLanes> lanes_;
   std::uint64_t generation_ = 0;  // events of an older one do nothing
 
   Ambush failing_writes_, failing_reads_, failing_syncs_, lost_writes_, misdirected_writes_;

@@ -53,6 +53,7 @@ class Run {
                 .replace_after = scenario.replace_after,
                 .segment_bytes = scenario.segment_bytes,
                 .snapshot_after_bytes = scenario.snapshot_after_bytes,
+                .snapshot_after_max_bytes = scenario.snapshot_after_max_bytes,
                 .pending_bytes = scenario.pending_bytes,
                 .snapshot_rate = scenario.snapshot_rate,
                 .scrub = scenario.scrub,

@@ -78,6 +78,7 @@ std::vector<Row> rows_of(Scenario& s) {
       {"log",
        {{"segment_bytes", &s.segment_bytes},
         {"snapshot_after_bytes", &s.snapshot_after_bytes},
+        {"snapshot_after_max_bytes", &s.snapshot_after_max_bytes},
         {"pending_bytes", &s.pending_bytes},
         {"snapshot_rate", &s.snapshot_rate},
         {"scrub", &s.scrub}}},

@@ -1,5 +1,6 @@
 #include "sim/world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/checksum.h"
@@ -24,6 +25,8 @@ World::World(const WorldOptions& options, HostObserver& observer,
   }
   config.segment_bytes = options.segment_bytes;
   config.snapshot_after_bytes = options.snapshot_after_bytes;
+  config.snapshot_after_max_bytes =
+      std::max(options.snapshot_after_bytes, options.snapshot_after_max_bytes);
   if (options.snapshot_rate != 0) config.snapshot_send_bytes_per_s = options.snapshot_rate;
   if (options.scrub != Duration{}) config.scrub_period_s = options.scrub.ns / seconds(1).ns;
   config.heartbeat_ms = options.timing.heartbeat.ns / milliseconds(1).ns;

@@ -29,6 +29,7 @@ struct WorldOptions {
   // Small, so that a minute rolls segments, makes snapshots and sends them.
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
+  std::int64_t snapshot_after_max_bytes = 0;  // where the last one is larger; 0: no more than that
   std::int64_t pending_bytes = 64 << 20;
   std::int64_t snapshot_rate = 0;  // bytes a second that a node sends of snapshots; 0: as by default
   // Running nodes read their files again so often; whole seconds, 0: as often as nodes do by default.

@@ -105,7 +105,7 @@ struct SnapshotWriter::State {
     operations.push_back(env::WriteFile{temporary, bytes, std::move(parts), true});
     bytes += size;
     pending += size;
-    disk.submit(env::Lane::background, {std::move(operations), [self, size](Result<void> result) {
+    disk.submit(env::Lane::snapshots, {std::move(operations), [self, size](Result<void> result) {
                                           self->pending -= size;
                                           if (!result && self->first_error.ok())
                                             self->first_error = result;
@@ -130,7 +130,7 @@ SnapshotWriter::SnapshotWriter(env::Disk& disk, const SnapshotHeader& header)
 
 SnapshotWriter::~SnapshotWriter() {
   if (state_->finished) return;
-  state_->disk.submit(env::Lane::background, {{env::RemoveFile{state_->temporary}}, nullptr});
+  state_->disk.submit(env::Lane::snapshots, {{env::RemoveFile{state_->temporary}}, nullptr});
 }
 
 void SnapshotWriter::add_chunk(std::string chunk) {
@@ -153,16 +153,16 @@ void SnapshotWriter::finish(Done done) {
   auto name_it = [self = state_, done = std::move(done)](Result<void> result) {
     if (result.ok()) result = self->first_error;
     if (!result) {
-      self->disk.submit(env::Lane::background, {{env::RemoveFile{self->temporary}},
+      self->disk.submit(env::Lane::snapshots, {{env::RemoveFile{self->temporary}},
                                                 [done, result](Result<void>) { done(result); }});
       return;
     }
-    self->disk.submit(env::Lane::background,
+    self->disk.submit(env::Lane::snapshots,
                       {{env::RenameFile{self->temporary, self->name}, env::SyncFolder{}}, done});
   };
   env::DiskOperation sync = env::SyncFile{state_->temporary};  // not in the list: see segments.cc
   if (mutated(Mutation::snapshot_not_synced)) sync = env::SyncFolder{};
-  state_->disk.submit(env::Lane::background, {{std::move(sync)}, std::move(name_it)});
+  state_->disk.submit(env::Lane::snapshots, {{std::move(sync)}, std::move(name_it)});
 }
 
 const std::string& SnapshotWriter::name() const { return state_->name; }

@@ -126,8 +126,8 @@ class Snapshots(unittest.TestCase):
 
     def test_a_transfer_goes_on_where_it_ended_and_no_faster_than_it_may(self):
         rate = 4 * MIB
-        flags = ("--snapshot-after-bytes", str(2 * MIB), "--segment-bytes", str(4 * MIB),
-                 "--snapshot-send-bytes-per-s", str(rate))
+        flags = ("--snapshot-after-bytes", str(2 * MIB), "--snapshot-after-max-bytes", str(2 * MIB),
+                 "--segment-bytes", str(4 * MIB), "--snapshot-send-bytes-per-s", str(rate))
         with Cluster(3, flags) as cluster:
             leader = cluster.wait_for_leader()
             away = (leader + 1) % 3

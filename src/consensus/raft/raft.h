@@ -64,6 +64,7 @@ class Raft final : public Protocol {
   void on(Propose&& input);  // replication.cc
   void on(WriteCompleted input);
   void on(SnapshotStored&& input);       // snapshot.cc
+  void on(TailForgotten input);          // snapshot.cc
   void on(SnapshotSent input);           // snapshot.cc
   void on(ReadRequest input);            // heartbeat.cc
   void on(MembershipRequested&& input);  // membership.cc

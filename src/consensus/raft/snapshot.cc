@@ -56,6 +56,13 @@ void Raft::on_snapshot(const Message& message) {
   out_->install = installing_;
 }
 
+void Raft::on(TailForgotten input) {
+  CHECK(input.up_to <= commit_ && input.up_to <= writes_.durable_last(), "{} is forgotten too early",
+        input.up_to);
+  log_.forget(input.up_to);
+  forget_memberships();
+}
+
 void Raft::on(SnapshotStored&& input) {
   const SnapshotMark& mark = input.mark;
   if (!input.installed) {
