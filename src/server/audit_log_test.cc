@@ -234,16 +234,20 @@ TEST_F(AuditLogTest, ADiskThatHangsCostsABoundedQueueAndNothingElse) {
   Process process(disk, config, 0);
   process.turn();  // this write hangs
   std::uint64_t index = 0;
+  const auto grant_next = [&] {
+    ++index;
+    process.log.on_entry(entry(index, {holding(NoticeKind::granted, "door", index)}));
+  };
   while (process.log.figures().dropped < 1000) {
-    process.log.on_entry(entry(++index, {holding(NoticeKind::granted, "door", index)}));
+    grant_next();
     process.turn();
   }
   EXPECT_LE(index * 100, AuditLog::kQueueBytes + 1100 * 200);
   EXPECT_EQ(process.log.wake_at(), Instant::never());
   disk.run_all();
-  process.log.on_entry(entry(++index, {holding(NoticeKind::granted, "door", index)}));
+  grant_next();
   write(process);
-  process.log.on_entry(entry(++index, {holding(NoticeKind::granted, "door", index)}));
+  grant_next();
   write(process);
   const auto all = lines();
   EXPECT_NE(disk.content(kFirst).find("\"event\":\"dropped\",\"lines\":100"),

@@ -270,8 +270,9 @@ class Judge {
   Verdict delays() const {
     for (const auto& [token, held] : holds_) {
       if (held.delay_ms <= 0 || held.hold.released_ns != INT64_MAX) continue;
+      const std::int64_t asked_ns = held.hold.asked_ns;
       const bool forced = std::any_of(forces_.begin(), forces_.end(), [&](std::size_t i) {
-        return history_[i].ended != Ended::ok || history_[i].return_ns >= held.hold.asked_ns;
+        return history_[i].ended != Ended::ok || history_[i].return_ns >= asked_ns;
       });
       if (forced) continue;
       const std::int64_t until = held.sure_until_ns + options_.surely_ns(held.delay_ms);
