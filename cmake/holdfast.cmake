@@ -1,7 +1,9 @@
 # How a folder becomes a library, a test and an edge of the house.
 #
-#   holdfast_library(SOURCES a.cc b.cc TESTS a_test.cc [TEST_SOURCES helper.cc] [LINKS extra])
-#     in src/<folder>: the library hf_<folder> and the one test program <folder>_test.
+#   holdfast_library(SOURCES a.cc b.cc TESTS a_test.cc [TEST_SOURCES helper.cc] [LINKS extra]
+#                    [FUZZED a.cc])
+#     in src/<folder>: the library hf_<folder> and the one test program <folder>_test. FUZZED are those
+#     of the sources that fuzz targets are after: what decodes strangers' bytes.
 #   holdfast_program(SOURCES main.cc [OWN version.cc] [LINKS extra])
 #     in src/main: the binary build/<preset>/holdfast. All but its OWN sources are the library hf_main,
 #     for another program that differs in these.
@@ -67,9 +69,10 @@ endfunction()
 
 # --- Libraries and the program ------------------------------------------------------------------
 
-# Compiles several sources of a target as one: those that tools/unite puts into one group.
+# Compiles several sources of a target as one, those that tools/unite puts into one group; all but ARGN.
 function(_holdfast_unite target)
   get_target_property(sources ${target} SOURCES)
+  list(REMOVE_ITEM sources ${ARGN})
   execute_process(COMMAND ${PROJECT_SOURCE_DIR}/tools/unite ${sources} OUTPUT_VARIABLE groups
                   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} COMMAND_ERROR_IS_FATAL ANY
                   OUTPUT_STRIP_TRAILING_WHITESPACE)
@@ -84,10 +87,10 @@ endfunction()
 # the compile time.
 function(_holdfast_quicken target folder)
   if(HOLDFAST_UNITY STREQUAL all)
-    _holdfast_unite(${target})
+    _holdfast_unite(${target} ${ARGN})
   endif()
   set(plain os client cli main)
-  if(HOLDFAST_FUZZ)
+  if(HOLDFAST_FUZZ STREQUAL all)
     list(APPEND plain commands storage replica server)
   endif()
   if(HOLDFAST_SANITIZE AND folder IN_LIST plain)
@@ -98,7 +101,7 @@ function(_holdfast_quicken target folder)
 endfunction()
 
 function(holdfast_library)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;TESTS;TEST_SOURCES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;TESTS;TEST_SOURCES;LINKS;FUZZED")
   _holdfast_no_leftovers(holdfast_library)
   get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
   _holdfast_check_includes(${folder})
@@ -107,8 +110,15 @@ function(holdfast_library)
   if(arg_SOURCES)
     add_library(hf_${folder} STATIC ${arg_SOURCES})
     target_link_libraries(hf_${folder} PUBLIC ${edges} hf_common ${arg_LINKS})
-    _holdfast_quicken(hf_${folder} ${folder})
-    if(HOLDFAST_FUZZ)
+    if(HOLDFAST_FUZZ STREQUAL decoders AND arg_FUZZED)
+      # What fuzzer-no-link means, in words that a precompiled header without it does not mind.
+      set_source_files_properties(${arg_FUZZED} PROPERTIES COMPILE_OPTIONS
+        -fsanitize-coverage=inline-8bit-counters,indirect-calls,trace-cmp,pc-table)
+      _holdfast_quicken(hf_${folder} ${folder} ${arg_FUZZED})
+    else()
+      _holdfast_quicken(hf_${folder} ${folder})
+    endif()
+    if(HOLDFAST_FUZZ STREQUAL all)
       target_compile_options(hf_${folder} PRIVATE -fsanitize=fuzzer-no-link)
     endif()
   else()
@@ -164,9 +174,7 @@ function(holdfast_test)
     if(NOT HOLDFAST_UNITY STREQUAL none)
       _holdfast_unite(${arg_NAME}_test)
     endif()
-    if(HOLDFAST_GOLD)  # half the time of the default linker, for a hundred programs
-      target_link_options(${arg_NAME}_test PRIVATE -fuse-ld=gold)
-    endif()
+    target_link_options(${arg_NAME}_test PRIVATE ${HOLDFAST_TEST_LINKER})
     set(arg_COMMAND ${arg_NAME}_test)
   endif()
   if(NOT arg_TIMEOUT)
@@ -200,6 +208,7 @@ function(holdfast_fuzz)
 
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_link_libraries(${arg_NAME} PRIVATE ${arg_LINKS} hf_common -fsanitize=fuzzer)
+  target_link_options(${arg_NAME} PRIVATE ${HOLDFAST_TEST_LINKER})
   add_dependencies(fuzz_targets ${arg_NAME})
 
   # What the fuzzer finds goes to the build folder; the corpus in the repository is only read.
