@@ -8,8 +8,9 @@
 #     in src/main: the binary build/<preset>/holdfast. All but its OWN sources are the library hf_main,
 #     for another program that differs in these.
 #   holdfast_test(NAME name KIND kind (SOURCES x_test.cc … [LINKS hf_x …] | COMMAND program …)
-#                 [TIMEOUT seconds] [SERIAL])
-#     in tests/<folder>: a test of another kind than unit, a GoogleTest program or any command.
+#                 [TIMEOUT seconds] [SERIAL] [REAL_TIME])
+#     in tests/<folder>: a test of another kind than unit, a GoogleTest program or any command. SERIAL:
+#     no other test of real processes runs beside it. REAL_TIME: it minds how soon it gets a core.
 #   holdfast_fuzz(NAME x_fuzz SOURCES x_fuzz.cc LINKS hf_x [CORPUS folder])
 #     in tests/fuzz: a fuzz target, built and run where HOLDFAST_FUZZ is on.
 
@@ -127,8 +128,12 @@ function(holdfast_library)
   endif()
 
   if(arg_TESTS)
+    set(real_time)
+    if(folder MATCHES "^(os|client|cli)$")
+      set(real_time REAL_TIME)
+    endif()
     holdfast_test(NAME ${folder} KIND unit SOURCES ${arg_TESTS} ${arg_TEST_SOURCES}
-                  LINKS hf_${folder})
+                  LINKS hf_${folder} ${real_time})
   endif()
 endfunction()
 
@@ -154,7 +159,7 @@ set(HOLDFAST_KINDS unit transcript scenario process compat tool fuzz)
 # HOLDFAST_BIN and the number of simulator seeds in HOLDFAST_SEEDS. What it cannot run on a machine
 # it prints as "SKIP: what: why"; if that is all of it, it ends with 77.
 function(holdfast_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;KIND;TIMEOUT" "SOURCES;LINKS;COMMAND")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL;REAL_TIME" "NAME;KIND;TIMEOUT" "SOURCES;LINKS;COMMAND")
   _holdfast_no_leftovers(holdfast_test)
   if(NOT arg_KIND IN_LIST HOLDFAST_KINDS)
     message(FATAL_ERROR "holdfast_test: ${arg_NAME} is of no known KIND: ${HOLDFAST_KINDS}")
@@ -181,23 +186,48 @@ function(holdfast_test)
     set(arg_TIMEOUT 900)  # under sanitizers on a slow machine the longest takes more than 300
   endif()
 
+  _holdfast_share_cores()
   set(test ${HOLDFAST_TEST_PREFIX}${arg_NAME})
   add_test(NAME ${test} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${test} PROPERTIES
     LABELS ${arg_KIND}
     TIMEOUT ${arg_TIMEOUT}
     SKIP_RETURN_CODE 77
+    COST ${cost}
+    PROCESSORS ${processors}
+    RESOURCE_GROUPS "${places}"
     ENVIRONMENT "HOLDFAST_BIN=${PROJECT_BINARY_DIR}/holdfast;HOLDFAST_SEEDS=${HOLDFAST_SEEDS};\
 HOLDFAST_SLOWDOWN=${HOLDFAST_SLOWDOWN};TSAN_OPTIONS=atexit_sleep_ms=0")
-  # Of the places that `ctest --parallel` has, two for each core: what computes takes two, what mostly
-  # waits for nodes takes one.
-  if(NOT arg_KIND MATCHES "^(process|compat)$")
-    set_tests_properties(${test} PROPERTIES PROCESSORS 2)
-  endif()
-  if(arg_SERIAL)
-    set_tests_properties(${test} PROPERTIES RUN_SERIAL TRUE)
-  endif()
 endfunction()
+
+# How a test shares the cores with others: what only computes, in a time of its own, steps back for what
+# lives in real time. So tests of real processes, which mostly wait, begin at once and go on all the time
+# beside those that fill the cores: three at a time (tests/places.json), or one that is SERIAL.
+macro(_holdfast_share_cores)
+  set(cost 100)
+  set(processors 1)
+  set(places)
+  if(arg_KIND MATCHES "^(process|compat)$")
+    set(cost 300)
+    set(places waiting:1)
+    if(arg_SERIAL)
+      set(cost 400)
+      set(processors 3)
+      set(places waiting:3)
+    endif()
+  elseif(arg_REAL_TIME)
+    set(cost 200)
+  elseif(NOT arg_KIND STREQUAL tool)
+    list(POP_FRONT arg_COMMAND program)
+    if(TARGET ${program})
+      set(program $<TARGET_FILE:${program}>)
+    endif()
+    list(PREPEND arg_COMMAND nice -n 15 ${program})
+    if(arg_KIND STREQUAL scenario)
+      set(cost 50)  # many and short: what evens out the end
+    endif()
+  endif()
+endmacro()
 
 function(holdfast_fuzz)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;CORPUS" "SOURCES;LINKS")
