@@ -171,6 +171,13 @@ class Cluster:
     def wait_for_leader(self):
         return self._wait(self.leader, "no node leads")
 
+    def wait_for_newest_words(self):
+        """Until the nodes have agreed that all of them know every command."""
+        def newest():
+            infos = [self.info(node) for node in self.processes]
+            return all(info.get("holdfast_level", 0) == info["holdfast_newest_level"] for info in infos)
+        self._wait(newest, "the level has not risen")
+
     def wait_until_level(self):
         """Until each running node has applied what the leader had committed by now."""
         leader = self.wait_for_leader()

@@ -16,6 +16,7 @@ MIB = 1 << 20
 class Pushes(unittest.TestCase):
     def setUp(self):
         self.cluster = self.enterContext(Cluster(3, FLAGS))
+        self.cluster.wait_for_newest_words()
 
     def follower(self):
         leader = self.cluster.wait_for_leader()
