@@ -228,9 +228,9 @@ int operand(int n); int time(int stamp); int x = entry.time(0) + operand(1'000'0
         self.assertEqual(len(tidy.RULES), 12, "a new rule: seed a violation here, then raise this")
 
     def test_it_is_quick(self):
-        began = time.monotonic()
+        began = time.process_time()  # other tests have the machine, too
         tidy.check(tidy.read_tree(os.path.dirname(HERE)))
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.process_time() - began, 3)
 
 
 if __name__ == "__main__":
