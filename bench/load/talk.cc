@@ -36,7 +36,7 @@ class Sets final : public Talk {
   void begin(std::string& out) override {
     for (std::uint32_t i = 0; i < options_.pipeline && !over(); ++i, ++pending_) {
       auto& set = sets_[turn_++ % sets_.size()];
-      set.append(out, options_.total > 0 ? next_ : prng_.below(options_.keys));
+      set.append(out, options_.total > 0 ? options_.keys + next_ : prng_.below(options_.keys));
       next_ += options_.connections;
     }
   }

@@ -42,7 +42,7 @@ struct TalkOptions {
 
 // One for each connection, by the kind:
 //   set        SET of random keys, as many at once as the pipeline says
-//   fill       SET of each key once
+//   fill       SET of each key once; of none that `set` writes, which would take the place of large values
 //   wait       SET, then WAIT; the unit is both. In one write, if the pipeline is more than 1.
 //   lock       LOCK.ACQUIRE, then LOCK.RELEASE with its token; the unit is both
 //   redis-lock SET NX PX, then EVAL that compares and deletes; the unit is both

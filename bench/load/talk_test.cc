@@ -77,10 +77,10 @@ TEST(Talk, WaitComesAfterTheAnswerOrWithTheWrite) {
 }
 
 TEST(Talk, FillWritesItsShareOfTheKeysOnce) {
-  // Of ten keys, connection 3 of 4 writes 3 and 7.
-  Conversation one({.kind = "fill", .total = 10, .connections = 4, .pipeline = 8});
-  EXPECT_EQ(one.take_said(), command({"SET", key_name(3), std::string(16, 'v')}) +
-                                 command({"SET", key_name(7), std::string(16, 'v')}));
+  // Of ten keys behind those of others, connection 3 of 4 writes 3 and 7.
+  Conversation one({.kind = "fill", .keys = 100, .total = 10, .connections = 4, .pipeline = 8});
+  EXPECT_EQ(one.take_said(), command({"SET", key_name(103), std::string(16, 'v')}) +
+                                 command({"SET", key_name(107), std::string(16, 'v')}));
   EXPECT_FALSE(one.answer("+OK\r\n").ended);
   EXPECT_TRUE(one.answer("+OK\r\n").ended);
   EXPECT_EQ(one.take_said(), "");

@@ -63,6 +63,8 @@ def run(bench):
             found[side] = load.open([port], rate=rate, seconds=seconds, warm_up=0.2, connections=CONNECTIONS)
             turns[side] = servers.find_figure(port, TURN)
             busy = servers.find_figure(port, "rdb_bgsave_in_progress")
+            if servers.figure(port, "used_memory") < bytes_wanted * 0.9:
+                raise RuntimeError("the large values are gone: what was measured is something else")
             if side == WITH:
                 snapshots.finish()
             print(f"  {side}: {found[side]}", flush=True)
