@@ -5,9 +5,8 @@
 // that wait for their answers come back soon after they got them. So what is gathered waits, each
 // time within bounds,
 //
-//   - for the log to end its sync, and for an entry under way to be committed if that takes less
-//   than a
-//     wait: an entry proposed now would only follow behind, and its clients and those of the one
+//   - for the log to end its sync, and for an entry under way to be committed if that takes less than
+//     a wait: an entry proposed now would only follow behind, and its clients and those of the one
 //     under way would stay two groups for ever;
 //   - then for those who were just answered, while they keep coming and most of them do come.
 //
