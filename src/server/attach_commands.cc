@@ -48,7 +48,7 @@ void detach(LocalCall& call) {
 }  // namespace
 
 std::vector<LocalCommand> attach_commands() {
-  return {{"session.attach", attach}, {"session.detach", detach, true}};
+  return {{"session.attach", attach}, {"session.detach", detach, After::answers}};
 }
 
 std::string attached(Connection& connection, ConnectionTable& table, const Request& request,

@@ -96,6 +96,7 @@ class FakeNode final : public Services {
   std::optional<replica::ReplicaStatus> status() const override { return replica_status; }
   std::uint16_t level() const override { return level_of_cluster; }
   bool level_known() const override { return level_is_known; }
+  Index applied() const override { return applied_here; }
   std::uint64_t newest_of_feeds() const override { return newest_change; }
   std::string_view setting(std::string_view name) const override {
     return name == "requirepass-hash" ? std::string_view(password) : std::string_view();
@@ -125,6 +126,7 @@ class FakeNode final : public Services {
   Instant time = Instant{} + seconds(10);
   std::uint16_t level_of_cluster = UINT16_MAX;
   bool level_is_known = true;
+  Index applied_here{UINT64_MAX};
   std::uint64_t newest_change = 0;
   std::string password;
   std::vector<env::CertificateFigures> shown;

@@ -271,8 +271,8 @@ void help(LocalCall& call) { commands::answer_help("config", call.reply); }
 }  // namespace
 
 std::vector<LocalCommand> config_commands() {
-  return {{"config|get", get, true},
-          {"config|set", set, true},
+  return {{"config|get", get, After::applied},
+          {"config|set", set, After::applied},
           {"config|resetstat", resetstat},
           {"config|rewrite", rewrite},
           {"config|help", help}};

@@ -15,6 +15,9 @@ namespace {
 // Above this, a turn's replies are given away instead of copied.
 constexpr std::size_t kCopiedOutput = 64 * 1024;
 
+// Applying is put off by a turn at most; longer only where the replica lags, or is cut off.
+constexpr Duration kSeesPause = milliseconds(1);
+constexpr Duration kSeesAfter = milliseconds(250);
 constexpr Duration kLookAgain = milliseconds(20);
 
 // A pipeline in which something follows reads that are not sure yet has them read twice. Likely there
@@ -97,6 +100,7 @@ void Connection::process() {
       words_.assign(words.begin(), words.end());
       request_ = {};
       table_.dispatch->run(*this, words_);
+      if (sees_at_ != Instant{}) break;
       continue;
     }
     request_begin_ = received_ - parser_.buffered();
@@ -111,6 +115,7 @@ void Connection::process() {
     } else {
       request_ = parser_.taken();
       table_.dispatch->run(*this, words_);
+      if (sees_at_ != Instant{}) break;
     }
   }
   processing_ = false;
@@ -157,6 +162,21 @@ void Connection::defer(const std::vector<std::string_view>& words) {
   deferred_.assign(words.begin(), words.end());
 }
 
+bool Connection::waits_to_see() {
+  if (table_.services.applied() >= requests.last_write()) {
+    sees_at_ = {};
+    return false;
+  }
+  const Instant now = table_.now();
+  if (sees_at_ == Instant{}) sees_at_ = now + kSeesAfter;
+  if (now >= sees_at_) {
+    sees_at_ = {};
+    return false;
+  }
+  table_.wake(now + kSeesPause);
+  return true;
+}
+
 void Connection::on_attention() {
   end_if_gone();
   if (closed()) return;
@@ -176,7 +196,8 @@ void Connection::sweep(Instant now) {
   requests.sweep();
   refuse_late_withheld(now);
   if (closed()) return;
-  if (reading_paused_ || buffered_output() >= table_.limits.output_pause_bytes) on_attention();
+  const bool full = buffered_output() >= table_.limits.output_pause_bytes;
+  if (sees_at_ != Instant{} || reading_paused_ || full) on_attention();
   const std::int64_t timeout = table_.services.config().timeout_s;
   const bool listens = session.subscriptions.count() != 0;
   if (timeout > 0 && all_answered() && !listens &&

@@ -74,6 +74,9 @@ class Connection final : public env::StreamHandler,
   // ---- from commands
   // Carry on with this command once everything before it is answered.
   void defer(const std::vector<std::string_view>& words);
+  // Whether this node has yet to apply what it told this connection was done. For so long only, since
+  // a node that is cut off is asked, too, how it is.
+  bool waits_to_see();
   // What follows waits until everything so far is answered.
   void hold_followers() { followers_wait_ = true; }
   // No more commands; closes when what there is has been answered and sent.
@@ -129,6 +132,7 @@ class Connection final : public env::StreamHandler,
   std::uint64_t received_ = 0;       // bytes, ever
   std::uint64_t request_begin_ = 0;  // where the present command began in them
   std::uint64_t refuse_below_ = 0;   // commands that began before this are refused
+  Instant sees_at_;  // the deferred command waits to see, until then; 0: it does not
   std::uint32_t withhold_after_ = 0;  // so many reads
   bool withheld_wrong_ = false;
   bool followers_wait_ = false;

@@ -80,7 +80,7 @@ Dispatch::Dispatch(ConnectionTable& table) : table_(table) {
       const auto* spec = commands::find_command(words);
       if (spec == nullptr || spec->name != command.name) continue;  // not a word that clients know
       Row& row = rows_[spec];
-      row = {command.run, command.after_others, false, false};
+      row = {command.run, command.after, false, false};
       for (const std::string_view name :
            {"subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ping", "quit", "reset"}) {
         if (command.name == name) row.while_listening = true;
@@ -107,11 +107,7 @@ void Dispatch::run(Connection& connection, const std::vector<std::string_view>& 
   // What is no such read must not pass those that are not sure yet.
   if ((spec == nullptr || !commands::reads_keys(*spec)) && !passes_withheld(connection)) return;
   const Row* local = spec == nullptr ? nullptr : row(*spec);
-  if (local != nullptr && local->after_others && !connection.requests.empty() &&
-      (!session.transaction.open || local->never_queued)) {
-    connection.defer(words);
-    return;
-  }
+  if (local != nullptr && deferred(connection, *local, words)) return;
   const bool silent = session.replies_off || std::exchange(session.skip_next_reply, false);
   const std::string refusal = refuse(connection, spec, words);
   if (!refusal.empty()) {
@@ -130,6 +126,17 @@ void Dispatch::run(Connection& connection, const std::vector<std::string_view>& 
   } else {
     run_data(connection, *spec, words, silent);
   }
+}
+
+bool Dispatch::deferred(Connection& connection, const Row& row,
+                        const std::vector<std::string_view>& words) {
+  if (row.after == After::nothing) return false;
+  if (connection.session.transaction.open && !row.never_queued) return false;
+  if (connection.requests.empty()) {
+    if (row.after != After::applied || !connection.waits_to_see()) return false;
+  }
+  connection.defer(words);
+  return true;
 }
 
 // So that what comes next takes its place behind what was withheld. False: the connection has ended over it.

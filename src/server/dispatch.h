@@ -4,6 +4,7 @@
 // Threads: the loop's.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,11 +32,17 @@ struct LocalCall {
 
 using LocalHandler = void (*)(LocalCall&);
 
+// What a command of a connection lets pass first.
+enum class After : std::uint8_t {
+  nothing,
+  answers,  // to all before it: it tells of, or changes, what they may touch
+  applied,  // likewise, and it tells of what is replicated: this node has applied what they wrote
+};
+
 struct LocalCommand {
   std::string_view name;  // as in the command table
   LocalHandler run = nullptr;
-  // Answered only when everything before it is: it tells of, or changes, what that may touch.
-  bool after_others = false;
+  After after = After::nothing;
 };
 
 // The commands of kConnection, by what they are about.
@@ -57,12 +64,14 @@ class Dispatch {
  private:
   struct Row {
     LocalHandler run = nullptr;
-    bool after_others = false;
+    After after = After::nothing;
     bool never_queued = false;  // MULTI, EXEC, DISCARD, WATCH, RESET, QUIT
     bool while_listening = false;  // also in RESP2
   };
 
   bool passes_withheld(Connection& connection);
+  // Left for later, because something has to pass first.
+  bool deferred(Connection& connection, const Row& row, const std::vector<std::string_view>& words);
   // Nothing, or the error text.
   std::string refuse(Connection& connection, const commands::CommandSpec* spec,
                      const std::vector<std::string_view>& words);

@@ -130,11 +130,11 @@ void command(LocalCall& call) { commands::answer_command(call.args, call.reply);
 
 std::vector<LocalCommand> information_commands() {
   std::vector<LocalCommand> all = {
-      {"holdfast|image", image, true},
-      {"holdfast|nodes", nodes, true},
-      {"holdfast|transfer", transfer, true},
-      {"info", info, true},
-      {"role", role, true}};
+      {"holdfast|image", image, After::answers},
+      {"holdfast|nodes", nodes, After::applied},
+      {"holdfast|transfer", transfer, After::answers},
+      {"info", info, After::applied},
+      {"role", role, After::applied}};
   for (const std::string_view name :
        {"command", "command|count", "command|docs", "command|getkeys", "command|getkeysandflags",
         "command|help", "command|info", "command|list"}) {

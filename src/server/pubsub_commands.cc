@@ -150,17 +150,17 @@ void unobserve(LocalCall& call) {
 }  // namespace
 
 std::vector<LocalCommand> pubsub_commands() {
-  return {{"subscribe", subscribe, true},
-          {"psubscribe", psubscribe, true},
-          {"unsubscribe", unsubscribe, true},
-          {"punsubscribe", punsubscribe, true},
-          {"publish", publish, true},
+  return {{"subscribe", subscribe, After::answers},
+          {"psubscribe", psubscribe, After::answers},
+          {"unsubscribe", unsubscribe, After::answers},
+          {"punsubscribe", punsubscribe, After::answers},
+          {"publish", publish, After::answers},
           {"pubsub|channels", channel_names},
           {"pubsub|numsub", listener_counts},
           {"pubsub|numpat", pattern_count},
           {"pubsub|help", help},
-          {"elect.observe", observe, true},
-          {"elect.unobserve", unobserve, true}};
+          {"elect.observe", observe, After::answers},
+          {"elect.unobserve", unobserve, After::answers}};
 }
 
 }  // namespace holdfast::server

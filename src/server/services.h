@@ -54,6 +54,8 @@ class Services {
     if (replica() == nullptr) return std::nullopt;
     return replica()->status();
   }
+  // What this node's replica has applied.
+  virtual Index applied() const { return replica() == nullptr ? Index() : replica()->applied(); }
   virtual std::uint64_t cluster_id() const { return 0; }  // 0: unknown
   // Null until then, like the next one.
   virtual const storage::Scrub* scrub() const { return nullptr; }

@@ -226,15 +226,15 @@ bool is_client_name(std::string_view name) {
 std::vector<LocalCommand> session_commands() {
   return {{"ping", ping},
           {"echo", echo},
-          {"auth", auth, true},
-          {"hello", hello, true},
+          {"auth", auth, After::applied},
+          {"hello", hello, After::applied},
           {"select", select_database},
           {"quit", quit},
           {"reset", reset},
           {"time", time_of_node},
           {"readonly", accepted},
           {"readwrite", accepted},
-          {"wait", wait, true}};
+          {"wait", wait, After::answers}};
 }
 
 }  // namespace holdfast::server
