@@ -20,6 +20,10 @@ class SharedBytes {
   explicit SharedBytes(std::string bytes)
       : owner_(std::make_shared<const std::string>(std::move(bytes))), view_(*owner_) {}
 
+  // Shares the string, which nobody changes while there is any view of it.
+  explicit SharedBytes(std::shared_ptr<const std::string> owner)
+      : owner_(std::move(owner)), view_(*owner_) {}
+
   std::string_view view() const { return view_; }
   std::size_t size() const { return view_.size(); }
   bool empty() const { return view_.empty(); }

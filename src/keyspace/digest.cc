@@ -9,13 +9,16 @@
 namespace holdfast::keyspace {
 namespace {
 
-// Hashes what is written, in pieces, so that memory does not grow with the data.
+// Hashes what is written, in pieces, so that memory does not grow with the data. A long text is hashed where
+// it lies.
 class Hashing {
  public:
   explicit Hashing(std::uint8_t format) : format_(format), writer_(bytes_) {}
 
   Writer& writer() { return writer_; }
   void item(const Section& section, std::size_t position, const SlotState& state) {
+    const Object* const key = with_long_text(section, &state.keys, position, kAtOnce);
+    if (key != nullptr) return long_item(*key);
     const std::size_t before = bytes_.size();
     section.encode(writer_, position, &state.keys, state.coordination.get(), format_);
     written(before);
@@ -32,6 +35,22 @@ class Hashing {
  private:
   static constexpr std::size_t kAtOnce = 64 * 1024;
 
+  // As if it had been written whole: the pieces end where they did.
+  void long_item(const Object& key) {
+    const std::size_t before = bytes_.size();
+    ChecksumOfParts sum(hash_);
+    encode_before_text(writer_, key);
+    const std::string_view text = text_of(key.value());
+    sum.add(bytes_);
+    sum.add(text);
+    item_bytes_ += bytes_.size() - before + text.size();
+    bytes_.clear();
+    encode_after_text(writer_, key);
+    sum.add(bytes_);
+    item_bytes_ += bytes_.size();
+    bytes_.clear();
+    hash_ = sum.value();
+  }
   void written(std::size_t before) {
     item_bytes_ += bytes_.size() - before;
     if (bytes_.size() < kAtOnce) return;

@@ -185,8 +185,9 @@ class Keyspace {
   // turn is encoded first. One walk at a time.
   void begin_snapshot();
   bool snapshotting() const;
-  // The next part of about `target` bytes; empty when the walk is complete (and over).
-  std::string next_chunk(std::size_t target);
+  // The next part of about `target` bytes; empty when the walk is complete (and over). It is made in
+  // `room`, whatever that holds: so that one piece of memory does for a whole walk.
+  std::string next_chunk(std::size_t target, std::string room = {});
   void abandon_snapshot();
   // How many of the kSlotCount slots it has passed; 0 if none is being taken.
   std::uint32_t snapshot_slots() const;

@@ -119,6 +119,13 @@ void encode_after_text(Writer& writer, const Object& object) {
   writer.varint(binding->bound_at);
 }
 
+const Object* with_long_text(const Section& section, const KeyTable* keys, std::size_t item,
+                             std::size_t bytes) {
+  if (section.kind != PartKind::keys) return nullptr;
+  const Object& object = keys->at(item);
+  return text_of(object.value()).size() < bytes ? nullptr : &object;
+}
+
 void encode_item(Writer& writer, const Object& object) {
   encode_before_text(writer, object);
   writer.raw(text_of(object.value()));

@@ -60,6 +60,9 @@ void encode_item(Writer& writer, const Object& object);
 // An item is this, the value's text, and that.
 void encode_before_text(Writer& writer, const Object& object);
 void encode_after_text(Writer& writer, const Object& object);
+// The key that this item is, if its value is a text of at least so many bytes; else null.
+const Object* with_long_text(const Section& section, const KeyTable* keys, std::size_t item,
+                             std::size_t bytes);
 void encode_item(Writer& writer, const GuardFloor& guard);
 void encode_item(Writer& writer, const OnceEntry& entry, std::uint8_t format);
 

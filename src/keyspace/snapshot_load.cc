@@ -120,10 +120,10 @@ void Keyspace::begin_snapshot() {
 
 bool Keyspace::snapshotting() const { return state_->core.walk != nullptr; }
 
-std::string Keyspace::next_chunk(std::size_t target) {
+std::string Keyspace::next_chunk(std::size_t target, std::string room) {
   Core& core = state_->core;
   CHECK(core.walk != nullptr, "no snapshot is being taken");
-  std::string chunk = core.walk->next_chunk(core, target);
+  std::string chunk = core.walk->next_chunk(core, target, std::move(room));
   if (chunk.empty()) core.walk.reset();
   return chunk;
 }

@@ -159,6 +159,28 @@ TEST(Snapshot, ChunksAreAboutAsLargeAsAsked) {
   for (const std::string& chunk : chunks) EXPECT_LT(chunk.size(), 200'000u);
 }
 
+TEST(Snapshot, AChunkIsMadeInTheRoomThatItIsGiven) {
+  Keyspace keyspace(1);
+  for (int i = 0; i < 4; ++i) {
+    keyspace.put({"k" + std::to_string(i), Slot(static_cast<std::uint16_t>(i))},
+                 Value::string(std::string(100'000, static_cast<char>('a' + i))));
+  }
+  std::vector<std::string> chunks;
+  std::string room;
+  room.reserve(200'000);
+  const char* const begin = room.data();
+  for (keyspace.begin_snapshot();;) {
+    room = keyspace.next_chunk(50'000, std::move(room));
+    EXPECT_EQ(room.data(), begin);
+    if (room.empty()) break;
+    chunks.push_back(room);
+  }
+  EXPECT_GE(chunks.size(), 4u);
+  Keyspace restored(2);
+  load(restored, chunks);
+  EXPECT_EQ(listing(restored), listing(keyspace));
+}
+
 TEST(Snapshot, DamageIsAnErrorAndNeverACrash) {
   Keyspace keyspace(1);
   Prng random(7);

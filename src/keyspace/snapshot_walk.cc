@@ -14,13 +14,6 @@ constexpr std::size_t kPartBytes = 64 * 1024;
 // A text of this length is a part of its own. Shorter ones are copied as quickly as noted.
 constexpr std::size_t kLongText = 1024;
 
-// Null: the item is no key with a long text.
-const Object* with_long_text(const Section& section, const KeyTable* keys, std::size_t item) {
-  if (section.kind != PartKind::keys) return nullptr;
-  const Object& object = keys->at(item);
-  return text_of(object.value()).size() < kLongText ? nullptr : &object;
-}
-
 }  // namespace
 
 // Removals are of no slot that could save them before they change: they are few enough to be
@@ -87,9 +80,11 @@ void SnapshotWalk::detach_keys(Slot slot, KeyTable& keys) {
   if (needs(number) || backlog_.contains(number)) detached_.emplace(number, std::move(keys));
 }
 
-std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target) {
-  if (end_given_) return {};
-  std::string chunk(1, static_cast<char>(format_));
+std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target, std::string room) {
+  std::string chunk = std::move(room);
+  chunk.clear();
+  if (end_given_) return chunk;
+  chunk.push_back(static_cast<char>(format_));
   if (!std::exchange(header_given_, true)) {
     give(chunk, header_);
     if (!removals_.body.empty()) give(chunk, std::exchange(removals_, {}));
@@ -138,7 +133,7 @@ bool SnapshotWalk::encode_part(const Core& core, std::uint32_t slot, Place& plac
     if (place.item == size) continue;
 
     const std::size_t first = place.item;
-    const Object* const lender = with_long_text(section, keys, first);
+    const Object* const lender = with_long_text(section, keys, first, kLongText);
     std::string items;
     Writer writer(items);
     if (lender != nullptr) {
@@ -147,7 +142,7 @@ bool SnapshotWalk::encode_part(const Core& core, std::uint32_t slot, Place& plac
       do {
         section.encode(writer, place.item++, keys, coordination, format_);
       } while (place.item < size && items.size() < kPartBytes &&
-               with_long_text(section, keys, place.item) == nullptr);
+               with_long_text(section, keys, place.item, kLongText) == nullptr);
     }
     part.kind = section.kind;
     Writer body(part.body);

@@ -32,8 +32,8 @@ class SnapshotWalk {
   void before_text_goes(const Object& object);
   // The slot's keys are gone from the keyspace; takes the table if the walk still needs it.
   void detach_keys(Slot slot, KeyTable& keys);
-  // Empty: everything has been given out.
-  std::string next_chunk(const Core& core, std::size_t target);
+  // Empty: everything has been given out. Made in `room`.
+  std::string next_chunk(const Core& core, std::size_t target, std::string room);
   // Bytes held for slots whose turn has not come.
   std::size_t backlog() const { return backlog_bytes_; }
   // How many of the kSlotCount slots have been given out.

@@ -10,6 +10,8 @@ namespace {
 
 // Work per turn: small enough that no client notices, large enough to get done.
 constexpr std::size_t kBytesPerTurn = 256 << 10;
+// So much memory of a chunk is kept for the next one. A single value may be much larger.
+constexpr std::size_t kRoomKept = 4 << 20;
 // After a chunk that the log's syncs had to share the disk with: so many times as long as it took, but no
 // longer than this.
 constexpr std::int64_t kRest = 3;
@@ -47,14 +49,17 @@ void Snapshots::advance(keyspace::Keyspace& keyspace, const Pace& pace, Instant 
     rest_until_ = now + std::min(kLongestRest, (now - chunk_began_) * kRest);
   }
   if (now < rest_until_ && !pace.hurry) return;
-  std::string chunk = keyspace.next_chunk(kBytesPerTurn);
-  if (!chunk.empty()) {
+  const bool free = chunk_ != nullptr && chunk_.use_count() == 1 && chunk_->capacity() <= kRoomKept;
+  if (!free) chunk_ = std::make_shared<std::string>();
+  *chunk_ = keyspace.next_chunk(kBytesPerTurn, std::move(*chunk_));
+  if (!chunk_->empty()) {
     chunk_given_ = true;
     chunk_began_ = now;
     chunk_syncs_ = pace.log_syncs;
-    writer_->add_chunk(std::move(chunk));
+    writer_->add_chunk(SharedBytes(chunk_));
     return;
   }
+  chunk_.reset();
   encoded_ = true;
   writer_->finish([this, alive = std::weak_ptr<int>(generation_)](Result<void> result) {
     if (!alive.expired()) finished(std::move(result));
@@ -171,6 +176,7 @@ void Snapshots::abandon(keyspace::Keyspace& keyspace) {
   if (!making()) return;
   keyspace.abandon_snapshot();
   writer_.reset();
+  chunk_.reset();
   generation_ = std::make_shared<int>(0);
 }
 

@@ -90,7 +90,9 @@ class Snapshots {
   storage::SnapshotHeader header_;
   std::unique_ptr<storage::SnapshotWriter> writer_;
   bool failed_ = false;
-  // The chunk that was given last.
+  // The chunk that was given last. Its memory is the next one's: where a system is slow to give fresh
+  // memory, that of a large chunk takes milliseconds.
+  std::shared_ptr<std::string> chunk_;
   bool chunk_given_ = false;  // and its rest has not begun
   Instant chunk_began_;
   std::uint64_t chunk_syncs_ = 0;  // of the log, when it began

@@ -133,13 +133,13 @@ SnapshotWriter::~SnapshotWriter() {
   state_->disk.submit(env::Lane::snapshots, {{env::RemoveFile{state_->temporary}}, nullptr});
 }
 
-void SnapshotWriter::add_chunk(std::string chunk) {
+void SnapshotWriter::add_chunk(SharedBytes chunk) {
   CHECK(!state_->finished && chunk.size() <= kSnapshotChunkMax);
   const std::uint64_t number = state_->chunks++;
-  const std::uint64_t sum = snapshot_chunk_checksum(chunk, number);
+  const std::uint64_t sum = snapshot_chunk_checksum(chunk.view(), number);
   state_->all = mix(state_->all, sum);
-  SharedBytes head(snapshot_chunk_header(chunk, number, sum));
-  state_->append(state_, {std::move(head), SharedBytes(std::move(chunk))});
+  SharedBytes head(snapshot_chunk_header(chunk.view(), number, sum));
+  state_->append(state_, {std::move(head), std::move(chunk)});
 }
 
 std::uint64_t SnapshotWriter::pending() const { return state_->pending; }

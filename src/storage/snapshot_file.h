@@ -41,7 +41,8 @@ class SnapshotWriter {
   SnapshotWriter(env::Disk& disk, const SnapshotHeader& header);
   ~SnapshotWriter();
 
-  void add_chunk(std::string chunk);
+  void add_chunk(SharedBytes chunk);
+  void add_chunk(std::string chunk) { add_chunk(SharedBytes(std::move(chunk))); }
   // Bytes given and not yet on their way to the disk; the maker waits when this grows.
   std::uint64_t pending() const;
   // Trailer, sync, rename, folder sync; then done.
