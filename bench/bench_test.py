@@ -13,7 +13,8 @@ import parts
 import report
 import servers
 from context import Page, Rounds
-from parts import failover
+from parts import failover, snapshot
+from standstills import together
 
 
 def bar(key):
@@ -99,6 +100,23 @@ class Counting(unittest.TestCase):
         info = "x_holdfast_a:1\r\nholdfast_ab:2\r\nholdfast_a:3\r\n"
         self.assertEqual(servers.number_in(info, "holdfast_a"), 3)
         self.assertIsNone(servers.number_in(info, "holdfast_c"))
+
+
+class Standstills(unittest.TestCase):
+    def test_only_what_all_processors_have_in_common_counts(self):
+        found = together([[(1.00, 1.05), (2.0, 2.01)], [(1.02, 1.06), (3.0, 3.1)]])
+        self.assertEqual([round(one, 3) for one in found], [0.03])
+
+    def test_windows_in_which_the_machine_stood_still_do_not_count(self):
+        windows = snapshot.Windows(None, 0, 0, 0)
+        still, ran, unknown = ({"standstills": one} for one in ([0.004, 0.030], [0.004], None))
+        windows.found[snapshot.WITH] = [still, ran, unknown]
+        self.assertEqual(windows.counted(snapshot.WITH), [ran, unknown])
+
+    def test_unless_there_are_no_others(self):
+        windows = snapshot.Windows(None, 0, 0, 0)
+        windows.found[snapshot.WITHOUT] = [{"standstills": [0.1]}]
+        self.assertEqual(len(windows.counted(snapshot.WITHOUT)), 1)
 
 
 if __name__ == "__main__":
