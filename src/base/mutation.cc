@@ -242,6 +242,8 @@ constexpr MutationInfo kAll[] = {
      "a peer's snapshot is installed though what is here is newer"},
     {install_without_membership, "install_without_membership",
      "a peer's snapshot is installed, and the membership that was in force before stays"},
+    {tail_forgets_disk_too, "tail_forgets_disk_too",
+     "what memory forgets of the log goes from the disk as well, though no snapshot holds it"},
     {pre_images_skipped, "pre_images_skipped",
      "what changes while a snapshot is made is in it as it is then"},
     {snapshot_without_once, "snapshot_without_once", "snapshots leave out what ONCE answered"},

@@ -169,6 +169,7 @@ enum class Mutation : std::uint8_t {
   install_keeps_old_state,
   install_over_newer_state,
   install_without_membership,
+  tail_forgets_disk_too,
   pre_images_skipped,
   snapshot_without_once,
   snapshot_without_queues,

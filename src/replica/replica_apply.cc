@@ -438,7 +438,11 @@ void Replica::State::trim_tail() {
     held -= size;
     bytes += size;
   }
-  if (up_to > tail.before()) step(consensus::TailForgotten{up_to});
+  if (up_to == tail.before()) return;
+  if (mutated(Mutation::tail_forgets_disk_too)) {
+    log.forget(options.protocol.group, up_to, *tail.epoch_at(up_to));
+  }
+  step(consensus::TailForgotten{up_to});
 }
 
 }  // namespace holdfast::replica
