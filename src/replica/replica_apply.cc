@@ -122,11 +122,13 @@ void Replica::State::apply_as_follower(std::string_view payload) {
 }
 
 void Replica::State::apply_one(std::size_t place) {
+  // Who sent it is told by the leader and by its own node: nobody else puts an answer together.
+  const Origin& origin = machine.origin_at(place);
+  const bool told = ours(origin) && !by_itself(origin);
   reply.clear();
-  Origin origin;
-  const bool answered = machine.apply_at(place, reply, origin);
+  const bool answered = machine.apply_at(place, told ? &reply : nullptr);
   if (const auto checked = machine.take_check()) on_check(*checked);
-  if (ours(origin) && !by_itself(origin)) {
+  if (told) {
     outbox.outcome(origin, answered ? Verdict::answered : Verdict::blocked, reply, applied);
   }
   deliver_events();
@@ -144,11 +146,11 @@ void Replica::State::apply_own(const Turn& turn) {
     const TurnItem& item = turn.items[i];
     const std::size_t place = i % StateMachine::kTogether;
     if (place == 0) look_ahead(turn, i);
+    const Origin& origin = machine.origin_at(place);
     reply.clear();
-    Origin origin;
     bool answered = true;
     if (item.write) {
-      answered = machine.apply_at(place, reply, origin);
+      answered = machine.apply_at(place, &reply);
       if (const auto checked = machine.take_check()) {
         on_check(*checked);
       } else if (origin.connection == kSessionsConnection) {
@@ -158,7 +160,7 @@ void Replica::State::apply_own(const Turn& turn) {
       }
     } else {
       keeper.tell_time(turn.asked, time.at(now));
-      machine.read_at(place, reply, origin);
+      machine.read_at(place, reply);
       ++reads_by_entry;
     }
     if (!by_itself(origin)) {

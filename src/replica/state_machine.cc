@@ -171,13 +171,13 @@ void StateMachine::look_ahead(std::span<const std::string_view> records) {
 
 bool StateMachine::apply(std::string_view bytes, std::string& reply, Origin& origin) {
   look_ahead({&bytes, 1});
-  return apply_at(0, reply, origin);
+  origin = origin_at(0);
+  return apply_at(0, &reply);
 }
 
-bool StateMachine::apply_at(std::size_t place, std::string& reply, Origin& origin) {
+bool StateMachine::apply_at(std::size_t place, std::string* reply) {
   record_ = &records_[place];
-  origin = record_->origin;
-  keyspace_->notices().set_by(origin);
+  keyspace_->notices().set_by(record_->origin);
   resp::ReplyWriter writer(reply, version_of(*record_));
   commands::WriteContext context{.keyspace = *keyspace_,
                                  .now = {header_.stamp, header_.wall},
@@ -281,12 +281,12 @@ void StateMachine::run_queue(commands::WriteContext& context, bool under_once) {
 
 void StateMachine::read_in_entry(std::string_view bytes, std::string& reply, Origin& origin) {
   decode(0, bytes);
-  read_at(0, reply, origin);
+  origin = origin_at(0);
+  read_at(0, reply);
 }
 
-void StateMachine::read_at(std::size_t place, std::string& reply, Origin& origin) {
+void StateMachine::read_at(std::size_t place, std::string& reply) {
   record_ = &records_[place];
-  origin = record_->origin;
   resp::ReplyWriter writer(reply, version_of(*record_));
   commands::ReadContext context{.keyspace = *keyspace_,
                                 .now = {header_.stamp, header_.wall},

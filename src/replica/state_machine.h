@@ -76,10 +76,12 @@ class StateMachine {
   // that their ways through memory overlap (group prefetching: Chen, Ailamaki, Gibbons, Mowry 2004,
   // section 4). REQUIRES: at most kTogether; the bytes live until they have run.
   void look_ahead(std::span<const std::string_view> records);
-  // Runs the record at that place among those. False: it now waits, and an event will bring its reply.
-  bool apply_at(std::size_t place, std::string& reply, Origin& origin);
+  // Whose the record at that place among those is.
+  const Origin& origin_at(std::size_t place) const { return records_[place].origin; }
+  // Runs it. `reply`: null if nobody will read it. False: it now waits, and an event will bring its reply.
+  bool apply_at(std::size_t place, std::string* reply);
   // Runs one that only reads, at its place between the records of the entry.
-  void read_at(std::size_t place, std::string& reply, Origin& origin);
+  void read_at(std::size_t place, std::string& reply);
   // The same for one record alone.
   bool apply(std::string_view record, std::string& reply, Origin& origin);
   void read_in_entry(std::string_view record, std::string& reply, Origin& origin);

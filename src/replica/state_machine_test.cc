@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -84,12 +85,62 @@ TEST(StateMachine, LookingAheadMakesNoDifference) {
         std::string replies[2];
         Origin origin;
         alone.apply(records[i], replies[0], origin);
-        ahead.apply_at(i % together, replies[1], origin);
+        ahead.apply_at(i % together, &replies[1]);
         EXPECT_EQ(replies[0], replies[1]) << together << " " << entry << " " << i;
         ASSERT_EQ(alone.keyspace().digest(), ahead.keyspace().digest()) << i;
       }
     }
   }
+}
+
+// A follower puts no answers together, but for those that are kept as state.
+TEST(StateMachine, WhetherAnybodyReadsTheAnswersMakesNoDifference) {
+  const NoReplicas none;
+  StateMachine heard(1, none);
+  StateMachine unheard(2, none);
+  const std::vector<std::vector<std::string_view>> commands = {
+      {"SET", "a", "1"},
+      {"INCR", "a"},
+      {"ONCE", "id1", "INCRBY", "a", "5"},
+      {"ONCE", "id1", "INCRBY", "a", "5"},
+      {"ONCE", "id1", "INCRBY", "a", "6"},
+      {"SET", "b", "x", "GET", "PX", "50"},
+      {"ONCE", "id2", "GETSET", "b", "y"},
+      {"INCR", "b"},
+      {"ONCE", "id3", "INCR", "b"},
+      {"MSET", "c", "5", "d", "6"},
+      {"LOCK.ACQUIRE", "lock", "one", "TTL", "1000"},
+      {"LOCK.ACQUIRE", "lock", "two", "TTL", "1000", "WAIT", "500"},
+      {"ONCE", "id4", "LOCK.ACQUIRE", "lock", "three", "TTL", "1000"},
+      {"GUARD", "lock", "7", "SET", "c", "8"},
+      {"GETDEL", "c"},
+      {"CL.THROTTLE", "t", "5", "10", "60"},
+      {"_NODES.LEVEL", "1", "2"},
+  };
+  std::vector<std::string> records;
+  for (const auto& words : commands) records.push_back(record({words}));
+  records.push_back(record({{"SET", "a", "1"}, {"INCR", "a"}, {"GET", "a"}}, kTransaction));
+  const auto over_once = record({{"ONCE", "id5"}, {"INCR", "a"}, {"RANDOMKEY"}, {"GET", "a"}}, kTransaction);
+  records.insert(records.end(), {over_once, over_once});
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    for (StateMachine* machine : {&heard, &unheard}) {
+      machine->begin_entry({.stamp = {1000 + static_cast<std::int64_t>(i)}, .expire_bound = 10, .random = i},
+                           Index(i + 1));
+      machine->look_ahead(std::array<std::string_view, 1>{records[i]});
+    }
+    std::string reply;
+    EXPECT_EQ(heard.apply_at(0, &reply), unheard.apply_at(0, nullptr)) << i;
+    EXPECT_EQ(heard.take_events().size(), unheard.take_events().size()) << i;
+    ASSERT_EQ(heard.keyspace().digest(), unheard.keyspace().digest()) << i << ": " << reply;
+  }
+  // Whoever asks again, when the other leads, is told what it was told at first.
+  const std::string again = record({{"ONCE", "id1", "INCRBY", "a", "5"}});
+  std::string replies[2];
+  Origin origin;
+  heard.apply(again, replies[0], origin);
+  unheard.apply(again, replies[1], origin);
+  EXPECT_EQ(replies[0], ":7\r\n");
+  EXPECT_EQ(replies[1], replies[0]);
 }
 
 TEST(StateMachine, AFailingGuardLetsNothingOfATransactionRun) {

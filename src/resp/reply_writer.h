@@ -3,6 +3,9 @@
 // The caller says what it means (a map, a null, a double); the writer knows how each protocol
 // spells it: a map is a flat array in RESP2, null is `_` in RESP3, and so on. REQUIRES: aggregates
 // are followed by as many elements as announced.
+//
+// A command says its reply wherever it runs, but mostly only one node has somebody to tell: elsewhere the
+// writer has no buffer, and puts nothing together.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +19,14 @@ enum class Version : std::uint8_t { resp2 = 2, resp3 = 3, neutral = 4 };
 
 class ReplyWriter {
  public:
-  ReplyWriter(std::string& out, Version version) : out_(out), version_(version) {}
+  ReplyWriter(std::string& out, Version version) : ReplyWriter(&out, version) {}
+  // Null: nobody will read it.
+  ReplyWriter(std::string* out, Version version) : out_(out), version_(version) {}
 
   Version version() const { return version_; }
   bool resp3() const { return version_ != Version::resp2; }
+  // Whether anybody will read it: for who would have to compute what to say.
+  bool heard() const { return out_ != nullptr; }
 
   void ok();                           // +OK
   void simple(std::string_view text);  // +text; no line ends in it
@@ -42,10 +49,10 @@ class ReplyWriter {
   void push(std::size_t count);        // *n or >n
   void raw(std::string_view encoded);  // already encoded for this version
 
-  std::size_t size() const { return out_.size(); }
+  std::size_t size() const { return heard() ? out_->size() : 0; }
 
  private:
-  std::string& out_;
+  std::string* out_;
   Version version_;
 };
 

@@ -44,6 +44,12 @@ TEST(ReplyWriter, SpellsEachMeaningInBothVersions) {
   for (const Case& c : cases) {
     EXPECT_EQ(written(Version::resp2, c.write), c.resp2);
     EXPECT_EQ(written(Version::resp3, c.write), c.resp3);
+    for (const Version version : {Version::resp2, Version::resp3, Version::neutral}) {
+      ReplyWriter unheard(nullptr, version);
+      c.write(unheard);
+      EXPECT_FALSE(unheard.heard());
+      EXPECT_EQ(unheard.size(), 0U);
+    }
   }
 }
 
