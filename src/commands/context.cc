@@ -17,12 +17,11 @@ keyspace::Key WriteContext::key(std::string_view name) const {
   return same && !name.empty() ? ahead : key_of(name);
 }
 
-const keyspace::Object* WriteContext::find(std::string_view name) {
-  const keyspace::Key key = this->key(name);
+const keyspace::Object* WriteContext::find(const keyspace::Key& key) {
   const keyspace::Object* const object = keyspace.find(key);
   if (object == nullptr || !object->due(now.cluster)) return object;
   keyspace.erase(key, true);
-  happened(keyspace::KeyEvents::expired, "expired", name);
+  happened(keyspace::KeyEvents::expired, "expired", key.name);
   return nullptr;
 }
 

@@ -56,7 +56,8 @@ struct WriteContext {
   // key_of(name); of the key that was fetched ahead all is known already.
   keyspace::Key key(std::string_view name) const;
   // The key if it is there; one that is due is ended first.
-  const keyspace::Object* find(std::string_view name);
+  const keyspace::Object* find(std::string_view name) { return find(key(name)); }
+  const keyspace::Object* find(const keyspace::Key& key);
   // An event of a key, as Redis names it: for who wants to hear of it (keyspace/notice.h).
   void happened(keyspace::KeyEvents events, std::string_view event, std::string_view name) {
     keyspace.notices().key(events, event, name);

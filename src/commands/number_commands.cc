@@ -13,7 +13,8 @@ using keyspace::KeyEvents;
 using keyspace::Object;
 
 void add_integer(WriteContext& context, std::string_view name, std::int64_t amount) {
-  const Object* const object = context.find(name);
+  const keyspace::Key key = context.key(name);
+  const Object* const object = context.find(key);
   std::int64_t value = 0;
   if (object != nullptr) {
     if (object->value().is_integer()) {
@@ -27,7 +28,7 @@ void add_integer(WriteContext& context, std::string_view name, std::int64_t amou
     }
   }
   if (__builtin_add_overflow(value, amount, &value)) return context.reply.error(kOverflow);
-  context.keyspace.put(context.key(name), keyspace::Value::integer(value));
+  context.keyspace.put_integer(key, value);
   context.happened(KeyEvents::string, "incrby", name);
   context.reply.integer(value);
 }

@@ -19,17 +19,16 @@ using keyspace::Object;
 
 // Replaces value and expiry. An expiry that is over already ends the key at once. `expires`: the
 // command gave that expiry itself, so that it is an event of its own.
-void store(WriteContext& context, std::string_view name, std::string_view text,
+void store(WriteContext& context, const keyspace::Key& key, std::string_view text,
            const Expiry& expiry, bool expires = false) {
-  const keyspace::Key key = context.key(name);
   if (expiry.deadline <= context.now.cluster) {
-    if (context.keyspace.erase(key)) context.happened(KeyEvents::generic, "del", name);
+    if (context.keyspace.erase(key)) context.happened(KeyEvents::generic, "del", key.name);
     return;
   }
   const Object& object = context.keyspace.put_text(key, text);
   if (object.expiry() != expiry) context.keyspace.set_expiry(key, expiry);
-  context.happened(KeyEvents::string, "set", name);
-  if (expires) context.happened(KeyEvents::generic, "expire", name);
+  context.happened(KeyEvents::string, "set", key.name);
+  if (expires) context.happened(KeyEvents::generic, "expire", key.name);
 }
 
 void answer_value(resp::ReplyWriter& reply, const Object* object) {
@@ -52,7 +51,8 @@ void set(WriteContext& context, Args args) {
     if (!given) return;
     expiry = *given;
   }
-  const Object* const old = context.find(args[1]);
+  const keyspace::Key key = context.key(args[1]);
+  const Object* const old = context.find(key);
   const bool wanted =
       !(options->if_absent && old != nullptr) && !(options->if_present && old == nullptr);
   if (options->keep_ttl && old != nullptr) expiry = old->expiry();
@@ -63,12 +63,13 @@ void set(WriteContext& context, Args args) {
   } else {
     context.reply.null();
   }
-  if (wanted) store(context, args[1], args[2], expiry, options->time.has_value());
+  if (wanted) store(context, key, args[2], expiry, options->time.has_value());
 }
 
 void set_if_absent(WriteContext& context, Args args) {
-  const bool wanted = context.find(args[1]) == nullptr;
-  if (wanted) store(context, args[1], args[2], Expiry{});
+  const keyspace::Key key = context.key(args[1]);
+  const bool wanted = context.find(key) == nullptr;
+  if (wanted) store(context, key, args[2], Expiry{});
   context.reply.integer(wanted ? 1 : 0);
 }
 
@@ -78,8 +79,9 @@ void set_with_ttl(WriteContext& context, Args args, TimeUnit unit, std::string_v
   options.unit = unit;
   const auto expiry = expiry_or_error(options, command, context.now, context.reply);
   if (!expiry) return;
-  context.find(args[1]);
-  store(context, args[1], args[3], *expiry, true);
+  const keyspace::Key key = context.key(args[1]);
+  context.find(key);
+  store(context, key, args[3], *expiry, true);
   context.reply.ok();
 }
 
@@ -92,8 +94,9 @@ void psetex(WriteContext& context, Args args) {
 }
 
 void getset(WriteContext& context, Args args) {
-  answer_value(context.reply, context.find(args[1]));
-  store(context, args[1], args[2], Expiry{});
+  const keyspace::Key key = context.key(args[1]);
+  answer_value(context.reply, context.find(key));
+  store(context, key, args[2], Expiry{});
 }
 
 // ---- GET and its changing forms
@@ -142,8 +145,9 @@ void mget(ReadContext& context, Args args) {
 
 void store_pairs(WriteContext& context, Args args) {
   for (std::size_t i = 1; i < args.size(); i += 2) {
-    context.find(args[i]);
-    store(context, args[i], args[i + 1], Expiry{});
+    const keyspace::Key key = context.key(args[i]);
+    context.find(key);
+    store(context, key, args[i + 1], Expiry{});
   }
 }
 

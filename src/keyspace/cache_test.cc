@@ -234,8 +234,11 @@ TEST_F(CacheTest, ALargeValueIsToldInSeveralEntries) {
   const CacheGot mine = get(1);
   for (std::uint64_t i = 2; i < 10; ++i) get(i, 5000);
   const std::string large(CacheTable::kServedBytes / 3, 'x');
+  EXPECT_FALSE(keyspace_.anything_to_tell());
   EXPECT_TRUE(fill(mine.lease, large));
+  EXPECT_TRUE(keyspace_.anything_to_tell());
   EXPECT_EQ(keyspace_.take_events().size(), 3u);
+  EXPECT_FALSE(keyspace_.anything_to_tell());
   expect_restorable();
   EXPECT_EQ(keyspace_.expire_due(now_, 10), 0u);
   EXPECT_TRUE(keyspace_.next_deadline().passed(now_.plus_ms(1)));

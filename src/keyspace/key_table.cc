@@ -29,7 +29,7 @@ KeyTable::~KeyTable() {
   for (std::uint32_t i = 0; i < size_; ++i) Object::Deleter()(object(words()[i]));
 }
 
-std::uint32_t KeyTable::find(std::string_view name, std::uint64_t hash) const {
+std::uint32_t KeyTable::search(std::string_view name, std::uint64_t hash) const {
   const std::uint64_t wanted = tag(hash);
   const std::uint64_t* const words = this->words();
   if (!indexed()) {
@@ -55,22 +55,26 @@ void KeyTable::fetch_index(std::uint64_t hash) const {
                                : static_cast<const void*>(words()));
 }
 
-void KeyTable::fetch_key(std::uint64_t hash) const {
+std::uint32_t KeyTable::fetch_key(std::uint64_t hash) const {
   const std::uint64_t wanted = tag(hash);
   const std::uint64_t* const words = this->words();
+  const auto fetch = [words](std::uint32_t position) {
+    __builtin_prefetch(object(words[position]));
+    return position;
+  };
   if (!indexed()) {
     for (std::uint32_t i = 0; i < size_; ++i) {
-      if (tag(words[i]) == wanted) return __builtin_prefetch(object(words[i]));
+      if (tag(words[i]) == wanted) return fetch(i);
     }
-    return;
+    return kNone;
   }
   const std::uint32_t* const index = this->index();
   const std::uint32_t mask = position_mask();
   const std::uint32_t wanted_rest = rest(hash);
   for (std::uint32_t place = home(wanted, wanted_rest); index[place] != 0; place = after(place)) {
-    if ((index[place] & ~mask) != wanted_rest) continue;
-    return __builtin_prefetch(object(words[(index[place] & mask) - 1]));
+    if ((index[place] & ~mask) == wanted_rest) return fetch((index[place] & mask) - 1);
   }
+  return kNone;
 }
 
 Object& KeyTable::add(Object::Pointer object, std::uint64_t hash, const NameHash& hashes) {

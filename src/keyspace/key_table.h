@@ -37,12 +37,14 @@ class KeyTable {
   ~KeyTable();
 
   // The position of the key; kNone: it is not there. `hash`: of the name; each of these is told the
-  // same function.
-  std::uint32_t find(std::string_view name, std::uint64_t hash) const;
+  // same function. `likely`: where it is looked for first, whatever is there.
+  std::uint32_t find(std::string_view name, std::uint64_t hash, std::uint32_t likely = kNone) const {
+    return likely < size_ && is(likely, name, hash) ? likely : search(name, hash);
+  }
   // The two steps of a find that wait for memory, ahead of it: where the key's place is noted, and then,
-  // when that has come, the key.
+  // when that has come, the key, whose position it likely is that the second returns.
   void fetch_index(std::uint64_t hash) const;
-  void fetch_key(std::uint64_t hash) const;
+  std::uint32_t fetch_key(std::uint64_t hash) const;
   // REQUIRES: there is none of that name.
   Object& add(Object::Pointer object, std::uint64_t hash, const NameHash& hashes);
   // Another piece of the same name in its place.
@@ -99,6 +101,11 @@ class KeyTable {
   std::uint32_t home_of(std::uint32_t place) const;
   std::uint32_t after(std::uint32_t place) const { return place + 1 == places(capacity_) ? 0 : place + 1; }
 
+  bool is(std::uint32_t position, std::string_view name, std::uint64_t hash) const {
+    const std::uint64_t word = words()[position];
+    return tag(word) == tag(hash) && object(word)->name() == name;
+  }
+  std::uint32_t search(std::string_view name, std::uint64_t hash) const;
   // Where the index has that position. REQUIRES: it has it.
   std::uint32_t place_of(std::uint32_t position, std::uint64_t hash) const;
   void enter(std::uint32_t position, std::uint32_t rest);

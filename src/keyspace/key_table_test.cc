@@ -50,10 +50,16 @@ class Tables {
     for (std::size_t i = 0; i < names_.size(); ++i) {
       ASSERT_EQ(table_.at(i).name(), names_[i]);
       ASSERT_EQ(table_.find(names_[i], hashes_(names_[i])), i);
+      // Wherever it is looked for first.
+      for (const std::size_t likely : {i, i + 1, std::size_t{0}, names_.size(), names_.size() * 2}) {
+        const auto position = static_cast<std::uint32_t>(likely);
+        ASSERT_EQ(table_.find(names_[i], hashes_(names_[i]), position), i) << likely;
+      }
     }
     for (int i = 0; i < 50; ++i) {
       const std::string absent = fmt::format("absent{}", i);
       ASSERT_EQ(table_.find(absent, hashes_(absent)), KeyTable::kNone);
+      ASSERT_EQ(table_.find(absent, hashes_(absent), 0), KeyTable::kNone);
     }
   }
   std::size_t size() const { return names_.size(); }

@@ -42,15 +42,18 @@ std::uint32_t existing(const Core& core, Key key) {
 const Object& store(Core& core, const Key& key, const ValueView& value, std::string* owned) {
   KeyTable& keys = core.change(key.slot).keys;
   const std::uint64_t hash = core.hash(key);
-  const std::uint32_t position = keys.find(key.name, hash);
+  const std::uint32_t position = keys.find(key.name, hash, key.likely);
   Object* object = nullptr;
   if (position == KeyTable::kNone) {
     auto fresh = Object::make(key.name, value, core.next_revision(), owned);
     object = &core.add(key.slot, std::move(fresh), hash);
     core.notices.key(KeyEvents::fresh, "new", object->name());
   } else {
-    object = &core.alter(keys, position,
-                         [&](Object& changing) { return changing.assign(value, owned); });
+    object = &keys.at(position);
+    if (!object->overwrite(value)) {
+      object = &core.alter(keys, position,
+                           [&](Object& changing) { return changing.assign(value, owned); });
+    }
     object->touch(core.next_revision());
   }
   note_written(core, key.slot, *object);
@@ -162,7 +165,7 @@ std::uint64_t Keyspace::next_revision() { return state_->core.next_revision(); }
 
 // ---- keys
 
-const Object* Keyspace::find(Key key) const { return state_->core.find(key); }
+const Object* Keyspace::find(const Key& key) const { return state_->core.find(key); }
 
 // Each pass asks for what the next one touches, for all keys before it touches that of the first.
 void Keyspace::fetch_ahead(std::span<Key> keys) const {
@@ -173,18 +176,22 @@ void Keyspace::fetch_ahead(std::span<Key> keys) const {
     __builtin_prefetch(&table(key));
   }
   for (const Key& key : keys) table(key).fetch_index(key.hash);
-  for (const Key& key : keys) table(key).fetch_key(key.hash);
+  for (Key& key : keys) key.likely = table(key).fetch_key(key.hash);
 }
 
 std::size_t Keyspace::size() const { return state_->core.totals.keys; }
 std::size_t Keyspace::expiring() const { return state_->core.deadlines.keys(); }
 
-const Object& Keyspace::put(Key key, Value value) {
+const Object& Keyspace::put(const Key& key, Value value) {
   return store(state_->core, key, value.view(), &value.owned());
 }
 
-const Object& Keyspace::put_text(Key key, std::string_view text) {
+const Object& Keyspace::put_text(const Key& key, std::string_view text) {
   return store(state_->core, key, ValueView::string(text), nullptr);
+}
+
+const Object& Keyspace::put_integer(const Key& key, std::int64_t number) {
+  return store(state_->core, key, ValueView::integer(number), nullptr);
 }
 
 void Keyspace::edit_text(Key key, const std::function<void(std::string&)>& edit) {
@@ -386,6 +393,10 @@ ClusterTime Keyspace::next_deadline() const {
 std::uint64_t Keyspace::expired_keys() const { return state_->core.expired_keys; }
 
 std::vector<WaiterEvent> Keyspace::take_events() { return std::exchange(state_->core.events, {}); }
+
+bool Keyspace::anything_to_tell() const {
+  return !state_->core.events.empty() || !state_->core.session_changes.empty();
+}
 
 Notices& Keyspace::notices() { return state_->core.notices; }
 

@@ -33,7 +33,10 @@ namespace holdfast::keyspace {
 struct Key {
   std::string_view name;
   Slot slot;
-  std::uint64_t hash = 0;  // of the name, as fetch_ahead() notes it; 0: not known
+  // As fetch_ahead() notes them. Where it likely is in its slot, which is looked at first; the hash of the
+  // name, 0: not known.
+  std::uint32_t likely = UINT32_MAX;
+  std::uint64_t hash = 0;
 };
 
 // Tokens are revisions, and clients round numbers from here on.
@@ -94,7 +97,7 @@ class Keyspace {
 
   // ---- keys. `find` also returns a key that is past its deadline: the caller decides (commands/
   // context.h does, for all commands alike).
-  const Object* find(Key key) const;
+  const Object* find(const Key& key) const;
   // That these keys will be looked up soon: what that needs of memory is fetched meanwhile, and what had
   // to be computed for it is noted in them.
   void fetch_ahead(std::span<Key> keys) const;
@@ -102,9 +105,11 @@ class Keyspace {
   std::size_t expiring() const;  // keys with an expiry
   // Sets the value; creates the key if absent. A new key has no expiry; an existing one keeps its
   // own. Counts one revision.
-  const Object& put(Key key, Value value);
-  // put(key, Value::string(text)), but overwriting reuses the memory that is there.
-  const Object& put_text(Key key, std::string_view text);
+  const Object& put(const Key& key, Value value);
+  // put(key, Value::string(text)) and put(key, Value::integer(number)), but overwriting reuses the memory
+  // that is there.
+  const Object& put_text(const Key& key, std::string_view text);
+  const Object& put_integer(const Key& key, std::int64_t number);
   // Edits the text of a key's string in place; the value becomes raw. REQUIRES: it exists.
   // `edit` must not touch the keyspace. Counts one revision.
   void edit_text(Key key, const std::function<void(std::string&)>& edit);
@@ -172,6 +177,8 @@ class Keyspace {
 
   // ---- events since the last call, in order
   std::vector<WaiterEvent> take_events();
+  // Whether there are any, or changes of sessions to be taken: after most commands there are not.
+  bool anything_to_tell() const;
   // What happened that somebody at this node wants to hear of; not part of the state.
   Notices& notices();
 

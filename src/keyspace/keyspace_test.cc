@@ -358,6 +358,14 @@ TEST(Keyspace, WhatIsFetchedAheadMayBeThereOrNot) {
     EXPECT_NE(key.hash, 0u);
     EXPECT_EQ(keyspace.find(key), keyspace.find(Key{key.name, key.slot}));
   }
+  // Whatever has moved since.
+  for (std::size_t i = 0; i < keys.size(); i += 3) {
+    keyspace.erase(keys[i]);
+    keyspace.put_integer(keys[(i * 7 + 1) % keys.size()], 7);
+    for (const Key& key : keys) {
+      ASSERT_EQ(keyspace.find(key), keyspace.find(Key{key.name, key.slot})) << key.name << " " << i;
+    }
+  }
 }
 
 }  // namespace

@@ -110,6 +110,12 @@ std::size_t Object::memory() const {
   return expiry().set() ? bytes + sizeof(Deadline) : bytes;
 }
 
+bool Object::overwrite(const ValueView& value) {
+  if (has(kOutside) || !fits(value)) return false;
+  keep(value, nullptr);
+  return true;
+}
+
 Object::Pointer Object::assign(const ValueView& value, std::string* owned) {
   if (!fits(value)) return remade(value, owned, ends());
   keep(value, owned);

@@ -79,6 +79,9 @@ class Object {
   // As if it had come just now.
   void restore(std::uint64_t revision) { created_ = modified_ = revision; }
 
+  // False: the value does not fit where the present one lies, or that is a piece of its own. What the object
+  // takes stays as it is.
+  [[nodiscard]] bool overwrite(const ValueView& value);
   // Each of these: null if it was done in place. Otherwise everything is in what is returned, to be
   // put in this one's place.
   [[nodiscard]] Pointer assign(const ValueView& value, std::string* owned = nullptr);

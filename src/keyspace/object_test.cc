@@ -86,6 +86,7 @@ TEST(Object, WhatIsTakenOutIsWhatWasPutIn) {
 TEST(Object, AnyValueFollowsAnyOther) {
   Prng random(1);
   const std::string name = "a name";
+  int overwritten = 0;
   for (int round = 0; round < 200; ++round) {
     auto object = Object::make(name, ValueView::integer(0), 1);
     std::string text;
@@ -102,11 +103,30 @@ TEST(Object, AnyValueFollowsAnyOther) {
                                           : ValueView::plain(text);
       std::string owned = text;
       const bool gives = random.below(2) == 0 && kind == 2;
-      settle(object, object->assign(gives ? ValueView::raw(owned) : value, gives ? &owned : nullptr));
+      const std::size_t memory = object->memory();
+      if (!gives && random.below(2) == 0 && object->overwrite(value)) {
+        ASSERT_EQ(object->memory(), memory);
+        ++overwritten;
+      } else {
+        settle(object, object->assign(gives ? ValueView::raw(owned) : value, gives ? &owned : nullptr));
+      }
       ASSERT_EQ(object->value(), value) << round << " " << step;
       ASSERT_EQ(object->name(), name);
     }
   }
+  EXPECT_GT(overwritten, 1000);
+}
+
+TEST(Object, WhatDoesNotFitIsNotOverwritten) {
+  const auto object = Object::make("k", ValueView::plain("short"), 1);
+  EXPECT_FALSE(object->overwrite(ValueView::plain(std::string(100, 'x'))));
+  EXPECT_EQ(object->value(), ValueView::plain("short"));
+  EXPECT_TRUE(object->overwrite(ValueView::integer(7)));
+  EXPECT_EQ(object->value(), ValueView::integer(7));
+  const auto outside = Object::make("k", ValueView::plain(std::string(1000, 'x')), 1);
+  EXPECT_FALSE(outside->overwrite(ValueView::plain(std::string(1000, 'y')))) << "a snapshot may have it";
+  EXPECT_FALSE(outside->overwrite(ValueView::integer(7)));
+  EXPECT_EQ(outside->value(), ValueView::plain(std::string(1000, 'x')));
 }
 
 }  // namespace

@@ -219,7 +219,9 @@ TEST(Sessions, WhoCountsTheirTimeIsToldWhatCameAndWent) {
   Keyspace keyspace(1);
   const std::uint64_t id = opened(keyspace, 700);
   end(keyspace, id, 1);
+  EXPECT_TRUE(keyspace.anything_to_tell());
   const auto changes = keyspace.sessions().take_changes();
+  EXPECT_FALSE(keyspace.anything_to_tell());
   ASSERT_EQ(changes.size(), 2u);
   EXPECT_FALSE(changes[0].gone);
   EXPECT_EQ(changes[0].ttl_ms, 700);

@@ -120,7 +120,7 @@ struct Core {
   std::uint64_t hash(const Key& key) const { return key.hash != 0 ? key.hash : hash_of(key.name); }
   std::uint32_t position_of(const Key& key) const {
     CHECK(key.slot.value < kSlotCount);
-    return slots[key.slot.value].keys.find(key.name, hash(key));
+    return slots[key.slot.value].keys.find(key.name, hash(key), key.likely);
   }
   // Null if there is none.
   const Object* find(const Key& key) const {
