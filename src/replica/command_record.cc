@@ -7,9 +7,8 @@
 namespace holdfast::replica {
 namespace {
 
-// The parser's limits are far lower; these only keep a damaged record from asking for the world.
-constexpr std::uint64_t kWords = 16 << 20;
-constexpr std::uint64_t kCommands = 1 << 20;
+// The parser's limits are far lower; this only keeps a damaged record from asking for the world.
+constexpr std::uint64_t kMostItems = 16 << 20;
 // What more than so many items needed is given back.
 constexpr std::size_t kKeptItems = 1024;
 
@@ -44,10 +43,16 @@ void put_words(Writer& writer, const std::vector<std::string_view>& words) {
   for (const auto word : words) writer.bytes(word);
 }
 
+// Makes room for so many. Each takes a byte at least.
 template <class T>
-void begin_anew(std::vector<T>& items) {
-  items.clear();
-  if (items.capacity() > kKeptItems) items.shrink_to_fit();
+bool begin_anew(std::vector<T>& items, std::uint64_t count, Reader& reader) {
+  if (count > std::min<std::uint64_t>(kMostItems, reader.left())) {
+    reader.fail();
+    return false;
+  }
+  if (items.capacity() > kKeptItems) std::vector<T>().swap(items);
+  items.resize(count);
+  return true;
 }
 
 }  // namespace
@@ -97,29 +102,22 @@ Result<void> decode_record(std::string_view bytes, CommandRecord& record) {
   record.flags = reader.u8();
   record.origin = get_origin(reader);
   const std::uint64_t watched = reader.varint();
-  begin_anew(record.watched);
-  for (std::uint64_t i = 0; i < watched && reader.ok(); ++i) {
-    WatchedKey key;
-    key.name = reader.bytes();
-    key.revision = reader.varint();
-    record.watched.push_back(key);
-  }
-  const std::uint64_t commands = reader.varint();
-  if (commands > kCommands) reader.fail();
-  // Inner vectors are kept, so that a record decoded again and again allocates nothing.
-  std::size_t filled = 0;
-  if (record.commands.capacity() > kKeptItems) begin_anew(record.commands);
-  for (std::uint64_t i = 0; i < commands && reader.ok(); ++i, ++filled) {
-    if (filled == record.commands.size()) record.commands.emplace_back();
-    auto& words = record.commands[filled];
-    begin_anew(words);
-    const std::uint64_t count = reader.varint();
-    if (count == 0 || count > kWords) reader.fail();
-    for (std::uint64_t word = 0; word < count && reader.ok(); ++word) {
-      words.push_back(reader.bytes());
+  if (begin_anew(record.watched, watched, reader)) {
+    for (auto& key : record.watched) {
+      key.name = reader.bytes();
+      key.revision = reader.varint();
     }
   }
-  record.commands.resize(filled);
+  // Inner vectors are kept, so that a record decoded again and again allocates nothing.
+  const std::uint64_t commands = reader.varint();
+  if (begin_anew(record.commands, commands, reader)) {
+    for (auto& words : record.commands) {
+      const std::uint64_t count = reader.varint();
+      if (count == 0) reader.fail();
+      if (!begin_anew(words, count, reader)) break;
+      for (auto& word : words) word = reader.bytes();
+    }
+  }
   if (!reader.finished()) return Error{"a command record is damaged"};
   return {};
 }
