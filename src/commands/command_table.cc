@@ -104,7 +104,8 @@ struct Table {
     std::sort(rows.begin(), rows.end(),
               [](const CommandSpec& a, const CommandSpec& b) { return a.name < b.name; });
     CHECK(rows.size() < by_name.size() / 2);
-    for (const CommandSpec& row : rows) {
+    for (CommandSpec& row : rows) {
+      row.row = static_cast<std::uint16_t>(&row - rows.data());
       Name name;
       CHECK(name.add(row.name), "{} is too long", row.name);
       CHECK(find(name) == nullptr, "{} twice", row.name);
@@ -165,6 +166,17 @@ std::string unknown_subcommand(Args args) {
   return "ERR unknown subcommand '" + shown(args[1]) + "'. Try " + container + " HELP.";
 }
 
+// Of any length, subcommands as well.
+const CommandSpec* find_by_letters(Args args) {
+  Name name;
+  if (!name.add(args[0])) return nullptr;
+  const CommandSpec* const spec = table().find(name);
+  // '|' in a client's word would name a subcommand without its container.
+  if (spec == nullptr || args[0].find('|') != std::string_view::npos) return nullptr;
+  if (!spec->is(kSubcommands) || args.size() == 1) return spec;
+  return name.add("|") && name.add(args[1]) ? table().find(name) : nullptr;
+}
+
 bool right_arity(const CommandSpec& spec, Args args) {
   const auto words = static_cast<std::ptrdiff_t>(args.size());
   return spec.arity >= 0 ? words == spec.arity : words >= -spec.arity;
@@ -181,25 +193,13 @@ bool has_long_key(const CommandSpec& spec, Args args) {
 
 const std::vector<CommandSpec>& all_commands() { return table().rows; }
 
-std::size_t row_of(const CommandSpec& spec) {
-  const auto row = static_cast<std::size_t>(&spec - all_commands().data());
-  CHECK(row < all_commands().size());
-  return row;
-}
-
 const CommandSpec* find_command(Args args) {
   if (args.empty()) return nullptr;
   if (args[0].size() <= ShortName::kLongest) {
     const CommandSpec* const spec = table().find(ShortName(args[0]));
     if (spec != nullptr && !spec->is(kSubcommands)) return spec;
   }
-  Name name;
-  if (!name.add(args[0])) return nullptr;
-  const CommandSpec* const spec = table().find(name);
-  // '|' in a client's word would name a subcommand without its container.
-  if (spec == nullptr || args[0].find('|') != std::string_view::npos) return nullptr;
-  if (!spec->is(kSubcommands) || args.size() == 1) return spec;
-  return name.add("|") && name.add(args[1]) ? table().find(name) : nullptr;
+  return find_by_letters(args);
 }
 
 const CommandSpec* find_by_name(std::string_view name) {

@@ -64,6 +64,8 @@ struct CommandSpec {
   std::string_view tips = {};  // for clients of clusters, by ' '
   // The level that a cluster must have (commands/levels.h) before the command may enter its log.
   std::uint16_t semantics = 0;
+  // Its place among all_commands(): of the rows that are found, not of those that are written down.
+  std::uint16_t row = 0;
 
   bool is(CommandFlag flag) const { return (flags & flag) != 0; }
 };
@@ -71,14 +73,12 @@ struct CommandSpec {
 // Whether it reads keys that it names, and does nothing else that anybody could notice.
 inline bool reads_keys(const CommandSpec& spec) {
   constexpr std::uint32_t kMore = kWrite | kConnection | kBlocking | kInternal | kWrapper;
-  const bool of_keys = spec.group == "string" || spec.group == "generic";
-  return spec.read != nullptr && spec.first_key != 0 && (spec.flags & kMore) == 0 && of_keys;
+  if (spec.read == nullptr || spec.first_key == 0 || (spec.flags & kMore) != 0) return false;
+  return spec.group == "string" || spec.group == "generic";
 }
 
 // All rows, sorted by name.
 const std::vector<CommandSpec>& all_commands();
-// Which of them it is, for who keeps something for each. REQUIRES: it is one of them.
-std::size_t row_of(const CommandSpec& spec);
 // The row for these words: the subcommand's if it is a container. Any case. Null if unknown.
 const CommandSpec* find_command(Args args);
 // The row of this name, subcommands as "client|list". Any case. Null if unknown.

@@ -32,14 +32,17 @@ void ConnectionTable::add(std::shared_ptr<Connection> connection) {
 void ConnectionTable::remove(ConnectionId id) {
   const auto found = connections_.find(id.value);
   if (found == connections_.end()) return;
+  found_ = nullptr;
   // It may be on the stack right now, told by its own request.
   gone_.push_back(std::move(found->second));
   connections_.erase(found);
 }
 
 Connection* ConnectionTable::find(ConnectionId id) {
+  if (found_ != nullptr && found_->id() == id) return found_;
   const auto found = connections_.find(id.value);
-  return found == connections_.end() ? nullptr : found->second.get();
+  found_ = found == connections_.end() ? nullptr : found->second.get();
+  return found_;
 }
 
 void ConnectionTable::for_each(const std::function<void(Connection&)>& visit) {

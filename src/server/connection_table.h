@@ -105,6 +105,7 @@ class ConnectionTable {
  private:
   // Ordered, since what concerns all of them is done in the same order in every run.
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;
+  Connection* found_ = nullptr;  // last, and likely the next: the outcomes of a pipeline come together
   std::vector<std::shared_ptr<Connection>> flushes_;
   std::vector<std::shared_ptr<Connection>> attention_;
   std::vector<std::shared_ptr<Connection>> gone_;

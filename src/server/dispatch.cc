@@ -67,7 +67,7 @@ std::string too_new(std::string_view name, std::uint16_t needed, std::uint16_t n
 
 }  // namespace
 
-Dispatch::Dispatch(ConnectionTable& table) : table_(table) {
+Dispatch::Dispatch(ConnectionTable& table) : table_(table), rows_(commands::all_commands().size()) {
   for (const auto& group : {session_commands(), client_commands(), config_commands(),
                             information_commands(), transaction_commands(), pubsub_commands(),
                             attach_commands()}) {
@@ -79,7 +79,7 @@ Dispatch::Dispatch(ConnectionTable& table) : table_(table) {
       if (bar != std::string_view::npos) words.push_back(command.name.substr(bar + 1));
       const auto* spec = commands::find_command(words);
       if (spec == nullptr || spec->name != command.name) continue;  // not a word that clients know
-      Row& row = rows_[spec];
+      Row& row = rows_[spec->row];
       row = {command.run, command.after, false, false};
       for (const std::string_view name :
            {"subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ping", "quit", "reset"}) {
@@ -93,8 +93,8 @@ Dispatch::Dispatch(ConnectionTable& table) : table_(table) {
 }
 
 const Dispatch::Row* Dispatch::row(const commands::CommandSpec& spec) const {
-  const auto found = rows_.find(&spec);
-  return found == rows_.end() ? nullptr : &found->second;
+  const Row& found = rows_[spec.row];
+  return found.run == nullptr ? nullptr : &found;
 }
 
 void Dispatch::run(Connection& connection, const std::vector<std::string_view>& words) {

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "commands/command_table.h"
@@ -90,7 +89,7 @@ class Dispatch {
   const Row* row(const commands::CommandSpec& spec) const;
 
   ConnectionTable& table_;
-  std::unordered_map<const commands::CommandSpec*, Row> rows_;
+  std::vector<Row> rows_;  // by the command's row; none to run: it is not one of these
   std::string scratch_;
 };
 

@@ -29,7 +29,7 @@ void Metrics::count_answer(const commands::CommandSpec* spec, Duration took,
 
 CommandCount& Metrics::count_of(const commands::CommandSpec& spec) {
   if (places_.empty()) places_.resize(commands::all_commands().size());
-  std::uint32_t& place = places_[commands::row_of(spec)];
+  std::uint32_t& place = places_[spec.row];
   if (place == 0) {
     by_command_.emplace_back(&spec, CommandCount{});
     place = static_cast<std::uint32_t>(by_command_.size());
