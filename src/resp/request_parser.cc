@@ -110,23 +110,25 @@ class LineSplitter {
   char* out_ = nullptr;
 };
 
-// Longer numbers are left to the general way. So many digits are always shorter than a line may be.
-constexpr int kFewDigits = 6;
+// Longer numbers are left to the general way. What is shorter always fits into a line.
+constexpr std::int64_t kFew = 1'000'000;
 
 // The number in a line like "$16\r\n", which `at` is moved behind; -1: it is long, not written as it should
 // be, or not all there. REQUIRES: what ends the bytes is no digit, as behind every std::string.
 std::int64_t short_number(char kind, const char*& at) {
-  if (*at != kind) return -1;
-  const char* const first = at + 1;
-  const char* digit = first;
-  std::int64_t number = 0;
-  for (; *digit >= '0' && *digit <= '9'; ++digit) {
-    if (digit - first == kFewDigits) return -1;
-    number = number * 10 + (*digit - '0');
+  const char* next = at;
+  if (*next++ != kind) return -1;
+  const auto digit = [](char c) { return static_cast<unsigned>(c) - '0'; };
+  unsigned value = digit(*next++);
+  if (value > 9) return -1;
+  std::int64_t number = value;
+  while ((value = digit(*next)) <= 9) {
+    if (number == 0 || number >= kFew / 10) return -1;
+    number = number * 10 + value;
+    ++next;
   }
-  const bool canonical = digit != first && (*first != '0' || digit == first + 1);
-  if (!canonical || digit[0] != '\r' || digit[1] != '\n') return -1;
-  at = digit + 2;
+  if (next[0] != '\r' || next[1] != '\n') return -1;
+  at = next + 2;
   return number;
 }
 
