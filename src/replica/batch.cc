@@ -13,10 +13,9 @@ constexpr std::size_t kHeaderBytes = 2 + 8 + 8 + 4 + 8;
 BatchWriter::BatchWriter() { payload_.resize(kHeaderBytes); }
 
 std::size_t BatchWriter::add(std::string_view record) {
-  const std::size_t offset = payload_.size();
   Writer(payload_).bytes(record);
   ++records_;
-  return offset;
+  return payload_.size() - record.size();
 }
 
 std::string BatchWriter::finish(const BatchHeader& header) {
@@ -50,14 +49,6 @@ bool BatchReader::next(std::string_view& record) {
   ok_ = reader.ok();
   position_ = payload_.size() - reader.left();
   return ok_;
-}
-
-std::string_view BatchReader::record_at(std::string_view payload, std::size_t offset) {
-  CHECK(offset < payload.size());
-  Reader reader(payload.substr(offset));
-  const std::string_view record = reader.bytes();
-  CHECK(reader.ok());
-  return record;
 }
 
 }  // namespace holdfast::replica

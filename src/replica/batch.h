@@ -32,12 +32,12 @@ struct BatchHeader {
 class BatchWriter {
  public:
   BatchWriter();
-  // Returns the record's offset in the payload.
+  // Returns where in the payload the record's bytes begin.
   std::size_t add(std::string_view record);
   bool empty() const { return records_ == 0; }
   std::size_t records() const { return records_; }
   std::size_t bytes() const { return payload_.size(); }
-  // What was added so far; record_at() reads it.
+  // What was added so far.
   std::string_view payload() const { return payload_; }
   // Fills in the header and gives the payload away. REQUIRES: not called before.
   std::string finish(const BatchHeader& header);
@@ -55,8 +55,6 @@ class BatchReader {
   // The next record; false at the end or if the payload is damaged.
   bool next(std::string_view& record);
   bool ok() const { return ok_; }
-  // The record that add() put at this offset. REQUIRES: the offset came from add().
-  static std::string_view record_at(std::string_view payload, std::size_t offset);
 
  private:
   std::string_view payload_;

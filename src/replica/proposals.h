@@ -23,7 +23,7 @@ namespace holdfast::replica {
 struct TurnItem {
   bool write = false;
   std::size_t offset = 0;  // in the entry's payload, or in Turn::reads
-  std::size_t length = 0;  // of reads
+  std::size_t length = 0;
 };
 
 struct Turn {
@@ -35,8 +35,8 @@ struct Turn {
 
   // The record of an item, wherever it lies by now.
   std::string_view record(const TurnItem& item) const {
-    if (!item.write) return std::string_view(reads).substr(item.offset, item.length);
-    return BatchReader::record_at(payload.empty() ? writes.payload() : payload.view(), item.offset);
+    const std::string_view written = payload.empty() ? writes.payload() : payload.view();
+    return (item.write ? written : std::string_view(reads)).substr(item.offset, item.length);
   }
 
   // Once proposed:

@@ -59,6 +59,8 @@ keyspace::Key likely_key(const CommandRecord& record) {
   return single ? commands::key_of(record.commands.front()[1]) : keyspace::Key();
 }
 
+bool is_internal(commands::Args args) { return args.front().starts_with('_'); }
+
 const commands::CommandSpec& spec_of(commands::Args args) {
   const auto* spec = commands::find_command(args);
   CHECK(spec != nullptr, "an entry holds the unknown command '{}'", args.front());
@@ -195,7 +197,8 @@ bool StateMachine::apply_at(std::size_t place, std::string* reply) {
 
 void StateMachine::run(commands::WriteContext& context) {
   resp::ReplyWriter& writer = context.reply;
-  if (!record_->transaction() && internal_write(context, record_->commands.front())) return;
+  const bool own = !record_->transaction() && is_internal(record_->commands.front());
+  if (own && internal_write(context, record_->commands.front())) return;
   if (stopped_) return writer.error(kDiverged);
   const auto* spec = record_->transaction() ? nullptr : &spec_of(record_->commands.front());
   if (restoring_ && (spec == nullptr || !on_cluster(*spec))) {
@@ -349,8 +352,8 @@ void StateMachine::run_read(commands::ReadContext& context) {
 
 // Questions that only nodes ask, and only of the leader's replica.
 bool StateMachine::internal_read(commands::ReadContext& context, commands::Args args) {
+  if (!is_internal(args)) return false;
   const std::string_view name = args.front();
-  if (name.empty() || name.front() != '_') return false;
   if (name == "_DURABLE" && args.size() == 2) {
     std::uint64_t index = 0;
     std::from_chars(args[1].data(), args[1].data() + args[1].size(), index);
