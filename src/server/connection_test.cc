@@ -171,6 +171,21 @@ TEST_F(ConnectionTest, AnOutcomeForAClientThatHasGoneHurtsNobody) {
   EXPECT_EQ(clients.connected(), 0u);
 }
 
+// Whoever was told something last is thought of first.
+TEST_F(ConnectionTest, NorDoesOneForAClientThatWasToldAnotherBefore) {
+  TestClient gone(clients);
+  TestClient other(clients);
+  gone.say("SET a 1\r\nSET b 2");
+  other.say("SET c 3");
+  answer(0, "+OK\r\n");
+  EXPECT_EQ(told(gone), "+OK\r\n");
+  gone.break_off();
+  turn();
+  answer(1, "+OK\r\n");
+  answer(2, "+OK\r\n");
+  EXPECT_EQ(told(other), "+OK\r\n");
+}
+
 TEST_F(ConnectionTest, DrainingTakesNoNewCommandsAndIsIdleWhenTheRestIsAnswered) {
   TestClient client(clients);
   client.say("SET a 1");

@@ -14,6 +14,9 @@ constexpr std::size_t kHeaderChecked = kFrameHeader - sizeof(std::uint32_t);
 
 constexpr std::string_view kMagic = "HOLDFAST";
 constexpr std::size_t kReasonBytes = 1000;
+// So much of a body is made room for before it has come: enough for most entries, which then lie in as much
+// memory as they need.
+constexpr std::size_t kExpected = 256 * 1024;
 
 bool is_known(std::uint8_t kind) {
   return kind >= static_cast<std::uint8_t>(FrameKind::hello) &&
@@ -89,6 +92,7 @@ bool FrameDecoder::read_header() {
   position_ += kFrameHeader;
   kind_ = static_cast<FrameKind>(kind);
   missing_ = length - kShortest;
+  body_.reserve(std::min(missing_, kExpected));
   in_body_ = true;
   return true;
 }
