@@ -83,22 +83,42 @@ function(_holdfast_unite target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
 endfunction()
 
-# What makes a folder quicker to compile without changing what is shipped. What no simulated world runs
-# through need not be optimized under sanitizers, nor what is fuzzed for seconds: that takes half of
-# the compile time.
+# What no simulated world runs through need not be optimized under sanitizers, nor what is fuzzed for
+# seconds: that takes half of the compile time.
+set(HOLDFAST_PLAIN_FOLDERS)
+if(HOLDFAST_SANITIZE)
+  set(HOLDFAST_PLAIN_FOLDERS os client cli main)
+endif()
+if(HOLDFAST_SANITIZE AND HOLDFAST_FUZZ STREQUAL all)
+  list(APPEND HOLDFAST_PLAIN_FOLDERS commands storage replica server)
+endif()
+
+# What makes a folder quicker to compile without changing what is shipped.
 function(_holdfast_quicken target folder)
   if(HOLDFAST_UNITY STREQUAL all)
     _holdfast_unite(${target} ${ARGN})
   endif()
-  set(plain os client cli main)
-  if(HOLDFAST_FUZZ STREQUAL all)
-    list(APPEND plain commands storage replica server)
-  endif()
-  if(HOLDFAST_SANITIZE AND folder IN_LIST plain)
+  if(folder IN_LIST HOLDFAST_PLAIN_FOLDERS)
     target_compile_options(${target} PRIVATE -O0)
   elseif(TARGET hf_header)
     target_precompile_headers(${target} REUSE_FROM hf_header)
   endif()
+endfunction()
+
+# Links libraries before the objects of a program that are not optimized. Of a template or an inline
+# function that several objects hold, a program gets the first one's: else whatever a test or main
+# happens to use, strings above all, would be slow in every library, too.
+function(_holdfast_link_first program)
+  set(files)
+  foreach(library IN LISTS ARGN)
+    if(TARGET ${library})
+      get_target_property(type ${library} TYPE)
+      if(type STREQUAL STATIC_LIBRARY)
+        list(APPEND files $<TARGET_FILE:${library}>)
+      endif()
+    endif()
+  endforeach()
+  target_link_options(${program} PRIVATE LINKER:--whole-archive ${files} LINKER:--no-whole-archive)
 endfunction()
 
 function(holdfast_library)
@@ -149,6 +169,13 @@ function(holdfast_program)
   add_executable(holdfast ${arg_OWN})
   target_link_libraries(holdfast PRIVATE hf_${folder})
   set_target_properties(holdfast PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  if(HOLDFAST_PLAIN_FOLDERS)
+    set(optimized ${HOLDFAST_FOLDERS})
+    list(REMOVE_ITEM optimized ${HOLDFAST_PLAIN_FOLDERS})
+    list(TRANSFORM optimized PREPEND hf_)
+    _holdfast_link_first(holdfast ${optimized})
+    target_link_options(holdfast PRIVATE ${HOLDFAST_TEST_LINKER})
+  endif()
 endfunction()
 
 # --- Tests --------------------------------------------------------------------------------------
@@ -179,6 +206,7 @@ function(holdfast_test)
     if(NOT HOLDFAST_UNITY STREQUAL none)
       _holdfast_unite(${arg_NAME}_test)
     endif()
+    _holdfast_link_first(${arg_NAME}_test ${arg_LINKS})
     target_link_options(${arg_NAME}_test PRIVATE ${HOLDFAST_TEST_LINKER})
     set(arg_COMMAND ${arg_NAME}_test)
   endif()
@@ -197,7 +225,7 @@ function(holdfast_test)
     PROCESSORS ${processors}
     RESOURCE_GROUPS "${places}"
     ENVIRONMENT "HOLDFAST_BIN=${PROJECT_BINARY_DIR}/holdfast;HOLDFAST_SEEDS=${HOLDFAST_SEEDS};\
-HOLDFAST_SLOWDOWN=${HOLDFAST_SLOWDOWN};TSAN_OPTIONS=atexit_sleep_ms=0")
+HOLDFAST_SLOWDOWN=${HOLDFAST_SLOWDOWN};ASAN_OPTIONS=malloc_context_size=10;TSAN_OPTIONS=atexit_sleep_ms=0")
 endfunction()
 
 # How a test shares the cores with others: what only computes, in a time of its own, steps back for what

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -25,7 +27,11 @@ class Names {
   // Unique over the run: "client.number".
   std::string fresh_name() { return fmt::format("{}.{}", client_, ++last_value_); }
   // The same, "_" behind it until it is as long as values are to be.
-  std::string fresh_value() { return fmt::format("{:_<{}}", fresh_name(), value_bytes_); }
+  std::string fresh_value() {
+    std::string value = fresh_name();
+    value.resize(std::max<std::size_t>(value.size(), value_bytes_), '_');
+    return value;
+  }
 
   std::string name(char kind, std::uint64_t number) const {
     return fmt::format("{}{}{}", prefix_, kind, number);
