@@ -28,7 +28,7 @@ using std::chrono::steady_clock;
 constexpr Duration kPatience = seconds(10);
 constexpr auto kLookAgain = std::chrono::milliseconds(2);
 
-struct Options {
+struct BackupOptions {
   std::string server = "127.0.0.1:7379";
   Access access;
   std::string to;
@@ -42,14 +42,9 @@ struct Part {
   std::string bytes;
 };
 
-int complain(const std::string& what) {
-  fmt::print(stderr, "holdfast: {}\n", what);
-  return 1;
-}
-
 class Maker {
  public:
-  Maker(const Options& options, client::Connection server)
+  Maker(const BackupOptions& options, client::Connection server)
       : options_(options), server_(std::move(server)) {}
 
   Result<Part> begin();
@@ -61,7 +56,7 @@ class Maker {
     return steady_clock::now() + std::chrono::seconds(options_.wait_s);
   }
 
-  const Options& options_;
+  const BackupOptions& options_;
   client::Connection server_;
   std::string index_;
 };
@@ -106,7 +101,7 @@ std::int64_t wall_ms() {
       .count();
 }
 
-Result<storage::BackupHeader> header_for(const Options& options, const env::Address& address) {
+Result<storage::BackupHeader> header_for(const BackupOptions& options, const env::Address& address) {
   const auto info = ask_info(address, options.access, kPatience);
   if (!info) return info.error();
   storage::BackupHeader header;
@@ -143,7 +138,7 @@ Result<void> fetch(Maker& maker, storage::BackupHeader header, OutputFile& file)
   return file.sync();
 }
 
-void report(const Options& options, const server::RestoreSource& source, std::size_t bytes) {
+void report(const BackupOptions& options, const server::RestoreSource& source, std::size_t bytes) {
   const std::string id = fmt::format("{:016x}", source.header().cluster_id);
   const std::uint64_t index = source.snapshot().mark.index.value;
   if (options.json) {
@@ -157,7 +152,7 @@ void report(const Options& options, const server::RestoreSource& source, std::si
              index, source.keys(), source.held_locks(), bytes);
 }
 
-int backup(const Options& options) {
+int backup(const BackupOptions& options) {
   const auto address = env::Address::parse(options.server);
   if (!address) return complain(address.error().message);
   const auto header = header_for(options, *address);
@@ -182,7 +177,7 @@ int backup(const Options& options) {
 }  // namespace
 
 void add_backup(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BackupOptions>();
   Tool tool = app.add_tool("backup", "Write all that a cluster holds into a file");
   tool.add_option("--to", options->to,
                   "the file; it must not be there yet, and only its owner may read it")

@@ -22,7 +22,7 @@ using resp::Reply;
 
 constexpr Duration kPatience = seconds(10);  // a read waits for a leader
 
-struct Options {
+struct InspectOptions {
   std::string server = "127.0.0.1:7379";
   Access access;
   std::string name;
@@ -31,23 +31,18 @@ struct Options {
   bool json = false;
 };
 
-std::string_view noun(const Options& options) {
+std::string_view noun(const InspectOptions& options) {
   if (options.semaphore) return "semaphore";
   return options.election ? "election" : "lock";
 }
 
-std::string_view command(const Options& options) {
+std::string_view command(const InspectOptions& options) {
   if (options.semaphore) return "SEM.INFO";
   return options.election ? "ELECT.INFO" : "LOCK.INFO";
 }
 
-int complain(const std::string& what) {
-  fmt::print(stderr, "holdfast: {}\n", what);
-  return 1;
-}
-
 // As a map, in which fields have names: in RESP2 they would only have places.
-Result<Reply> ask(const Options& options) {
+Result<Reply> ask(const InspectOptions& options) {
   auto address = env::Address::parse(options.server);
   if (!address) return address.error();
   auto server = log_in(*address, options.access, kPatience);
@@ -144,7 +139,7 @@ void print_waiters(const Reply& info, std::string_view field, std::string_view o
   }
 }
 
-void print_semaphore(const Options& options, const Reply& info) {
+void print_semaphore(const InspectOptions& options, const Reply& info) {
   fmt::print("semaphore {}\nlimit    {}, {} held\n", options.name, number(info, "limit"),
              number(info, "used"));
   if (const Reply* const holders = find(info, "holders"); holders != nullptr) {
@@ -158,7 +153,7 @@ void print_semaphore(const Options& options, const Reply& info) {
   print_waiters(info, "waiters", "owner");
 }
 
-void print_election(const Options& options, const Reply& info) {
+void print_election(const InspectOptions& options, const Reply& info) {
   fmt::print("election {}\n", options.name);
   if (number(info, "held") != 0) {
     fmt::print("leader   {}\nsince    {}\nleft     {}\ntoken    {}\n", text(info, "candidate"),
@@ -171,7 +166,7 @@ void print_election(const Options& options, const Reply& info) {
   print_waiters(info, "candidates", "candidate");
 }
 
-void print_lock(const Options& options, const Reply& info) {
+void print_lock(const InspectOptions& options, const Reply& info) {
   fmt::print("lock     {}\n", options.name);
   if (number(info, "held") != 0) {
     fmt::print("holder   {}\n", text(info, "owner"));
@@ -188,13 +183,13 @@ void print_lock(const Options& options, const Reply& info) {
   print_waiters(info, "waiters", "owner");
 }
 
-void print_text(const Options& options, const Reply& info) {
+void print_text(const InspectOptions& options, const Reply& info) {
   if (options.semaphore) return print_semaphore(options, info);
   if (options.election) return print_election(options, info);
   print_lock(options, info);
 }
 
-int run(const Options& options) {
+int run(const InspectOptions& options) {
   const auto info = ask(options);
   if (!info) return complain(info.error().message);
   const bool known = info->kind == Reply::Kind::map;
@@ -214,7 +209,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_inspect(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   Tool tool = app.add_tool("inspect", "Who holds a lock, permits or an office, and who waits");
   tool.add_option("--server", options->server, "any node's client address").shows_default();
   add_access(tool, options->access);

@@ -46,7 +46,7 @@ constexpr Milliseconds kLookAgain{50};  // for who is left of a command that is 
 
 enum class What : std::uint8_t { lock, semaphore, election };
 
-struct Options {
+struct HoldOptions {
   What what = What::lock;
   std::vector<std::string> servers = {"127.0.0.1:7379"};
   Access access;
@@ -71,12 +71,7 @@ struct Times {
   Milliseconds ttl, wait, grace;
 };
 
-int complain(int exit_code, const std::string& what) {
-  fmt::print(stderr, "holdfast: {}\n", what);
-  return exit_code;
-}
-
-Result<Times> read_times(const Options& options) {
+Result<Times> read_times(const HoldOptions& options) {
   auto ttl = parse_time(options.ttl);
   if (!ttl) return Error{"--ttl: " + ttl.error().message};
   auto wait = parse_time(options.wait);
@@ -143,7 +138,7 @@ sigset_t signals_of_interest() {
 
 // ---- what is printed: for people only what went wrong, as JSON every event
 
-void print_event(const Options& options, std::string_view event, const std::string& more = {}) {
+void print_event(const HoldOptions& options, std::string_view event, const std::string& more = {}) {
   if (!options.json) return;
   fmt::print(stderr,
              R"({{"event":"{}","name":{}{}}})"
@@ -151,8 +146,8 @@ void print_event(const Options& options, std::string_view event, const std::stri
              event, json_text(options.name), more);
 }
 
-void print_trouble(const Options& options, std::string_view event, const std::string& why) {
-  if (!options.json) return (void)complain(0, why);
+void print_trouble(const HoldOptions& options, std::string_view event, const std::string& why) {
+  if (!options.json) return (void)complain(why, 0);
   print_event(options, event, fmt::format(R"(,"why":{})", json_text(why)));
 }
 
@@ -163,7 +158,7 @@ struct Taken {
   std::uint64_t fence = 0;  // 0: it has none
 };
 
-LockOptions lock_options(const Options& options, const Times& times, Loss& loss) {
+LockOptions lock_options(const HoldOptions& options, const Times& times, Loss& loss) {
   return {.ttl = times.ttl,
           .wait = times.wait,
           .lost = [&loss](std::string_view reason) { loss.tell(reason); },
@@ -177,7 +172,7 @@ Outcome<Taken> taken(Outcome<Lock> lock) {
   return Taken{*std::move(lock), fence};
 }
 
-Outcome<Taken> take(const Client& client, const Options& options, const Times& times, Loss& loss) {
+Outcome<Taken> take(const Client& client, const HoldOptions& options, const Times& times, Loss& loss) {
   const auto lost = [&loss](std::string_view reason) { loss.tell(reason); };
   if (options.what == What::semaphore) {
     auto permits = Semaphore::acquire(client, options.name, options.limit,
@@ -203,7 +198,7 @@ Outcome<Taken> take(const Client& client, const Options& options, const Times& t
 
 class Guarded {
  public:
-  Guarded(const Options& options, const Times& times, Taken& lock, Loss& loss)
+  Guarded(const HoldOptions& options, const Times& times, Taken& lock, Loss& loss)
       : options_(options), times_(times), lock_(lock.holding), fence_(lock.fence), loss_(loss) {}
 
   // The exit code.
@@ -216,7 +211,7 @@ class Guarded {
     if (fence_ != 0) variables.push_back(fmt::format("HOLDFAST_FENCE={}", fence_));
     if (auto failed = Command::start(options_.command, variables, &before, command_)) {
       give_back();
-      return complain(failed->exit_code, failed->why);
+      return complain(failed->why, failed->exit_code);
     }
     std::optional<int> status;
     while (!(status = command_.ended())) {
@@ -300,7 +295,7 @@ class Guarded {
                       time_text(times_.ttl));
   }
 
-  const Options& options_;
+  const HoldOptions& options_;
   const Times& times_;
   Holding& lock_;
   const std::uint64_t fence_;
@@ -309,11 +304,11 @@ class Guarded {
   std::optional<Clock::time_point> terminating_at_;
 };
 
-int run(const Options& options) {
+int run(const HoldOptions& options) {
   const auto times = read_times(options);
-  if (!times) return complain(kUsage, times.error().message);
+  if (!times) return complain(times.error().message, kUsage);
   auto client = open_client(options.servers, options.access);
-  if (!client) return complain(kUsage, client.error().message);
+  if (!client) return complain(client.error().message, kUsage);
   Loss loss;
   auto lock = take(*client, options, *times, loss);
   if (!lock) {
@@ -328,7 +323,7 @@ int run(const Options& options) {
 }
 
 // What the three have in common, but for their help.
-Tool add_tool(Tool app, const std::shared_ptr<Options>& options, const std::string& name,
+Tool add_tool(Tool app, const std::shared_ptr<HoldOptions>& options, const std::string& name,
               const std::string& help) {
   Tool tool = app.add_tool(name, help);
   tool.add_option("--server", options->servers,
@@ -350,7 +345,7 @@ Tool add_tool(Tool app, const std::shared_ptr<Options>& options, const std::stri
 }  // namespace
 
 void add_lock(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<HoldOptions>();
   Tool tool = add_tool(app, options, "lock", "Run a command while holding a lock");
   tool.footer(
       "holdfast lock backups/nightly --wait 5m -- /usr/local/bin/backup --all\n\n"
@@ -366,7 +361,7 @@ void add_lock(Tool app, int& exit_code) {
 }
 
 void add_sem(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<HoldOptions>();
   options->what = What::semaphore;
   Tool tool = add_tool(app, options, "sem", "Run a command while holding permits");
   tool.footer(
@@ -379,7 +374,7 @@ void add_sem(Tool app, int& exit_code) {
 }
 
 void add_elect(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<HoldOptions>();
   options->what = What::election;
   Tool tool = add_tool(app, options, "elect", "Run a command while leading");
   tool.footer(

@@ -24,7 +24,7 @@ namespace {
 constexpr Duration kPatience = seconds(5);
 constexpr auto kLookAgain = std::chrono::milliseconds(100);
 
-struct Options {
+struct NodesOptions {
   std::string server = "127.0.0.1:7379";
   Access access;
   bool json = false;
@@ -52,7 +52,7 @@ Result<std::vector<Row>> rows_of(const resp::Reply& reply) {
   return rows;
 }
 
-Result<client::Connection> reach(const Options& options) {
+Result<client::Connection> reach(const NodesOptions& options) {
   auto address = env::Address::parse(options.server);
   if (!address) return address.error();
   return log_in(*address, options.access, kPatience);
@@ -62,11 +62,6 @@ Result<std::vector<Row>> gather(client::Connection& server) {
   auto reply = server.ask({"HOLDFAST", "NODES"});
   if (!reply) return reply.error();
   return rows_of(*reply);
-}
-
-int complain(const std::string& what) {
-  fmt::print(stderr, "holdfast: {}\n", what);
-  return 1;
 }
 
 void print_json(const std::vector<Row>& rows) {
@@ -80,7 +75,7 @@ void print_json(const std::vector<Row>& rows) {
   fmt::print("[{}]\n", text);
 }
 
-int list(const Options& options) {
+int list(const NodesOptions& options) {
   auto server = reach(options);
   if (!server) return complain(server.error().message);
   const auto rows = gather(*server);
@@ -99,7 +94,7 @@ int list(const Options& options) {
 }
 
 // Whom else to ask how it went: whoever is removed ends when that is done.
-std::vector<env::Address> others_than(const Options& options, client::Connection& server) {
+std::vector<env::Address> others_than(const NodesOptions& options, client::Connection& server) {
   std::vector<env::Address> others;
   const auto asked = env::Address::parse(options.server);
   const auto info = server.ask({"INFO", "HOLDFAST"});
@@ -113,7 +108,7 @@ std::vector<env::Address> others_than(const Options& options, client::Connection
 }
 
 // The rows as this server has them, or, if it does not answer any more, as one of the others has.
-Result<std::vector<Row>> gather_somewhere(const Options& options,
+Result<std::vector<Row>> gather_somewhere(const NodesOptions& options,
                                           std::optional<client::Connection>& server,
                                           const std::vector<env::Address>& others) {
   auto rows = gather(*server);
@@ -127,7 +122,7 @@ Result<std::vector<Row>> gather_somewhere(const Options& options,
 }
 
 // Asks, then waits until the node has the role that it should have ("": it is gone).
-int change(const Options& options, const std::vector<std::string_view>& words, bool may_vote,
+int change(const NodesOptions& options, const std::vector<std::string_view>& words, bool may_vote,
            bool stays) {
   auto server = reach(options);
   if (!server) return complain(server.error().message);
@@ -160,7 +155,7 @@ int change(const Options& options, const std::vector<std::string_view>& words, b
 }
 
 // Only the leader can hand over: it is asked, whoever was named.
-int transfer(const Options& options) {
+int transfer(const NodesOptions& options) {
   auto asked = env::Address::parse(options.server);
   if (!asked) return complain(asked.error().message);
   const auto info = ask_info(*asked, options.access, kPatience);
@@ -195,12 +190,12 @@ int transfer(const Options& options) {
   return complain("leadership stayed where it was: nobody else could take it in time");
 }
 
-void add_common(Tool tool, const std::shared_ptr<Options>& options) {
+void add_common(Tool tool, const std::shared_ptr<NodesOptions>& options) {
   tool.add_option("--server", options->server, "any node's client address").shows_default();
   add_access(tool, options->access);
 }
 
-Tool add_change(Tool nodes, const std::shared_ptr<Options>& options, const char* name,
+Tool add_change(Tool nodes, const std::shared_ptr<NodesOptions>& options, const char* name,
                 const char* help) {
   Tool tool = nodes.add_tool(name, help);
   add_common(tool, options);
@@ -212,7 +207,7 @@ Tool add_change(Tool nodes, const std::shared_ptr<Options>& options, const char*
 }  // namespace
 
 void add_nodes(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<NodesOptions>();
   Tool nodes = app.add_tool("nodes", "Who belongs to a cluster; drain, remove");
   add_common(nodes, options);
   nodes.add_flag("--json", options->json, "print JSON");

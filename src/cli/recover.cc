@@ -26,16 +26,11 @@
 namespace holdfast::cli {
 namespace {
 
-struct Options {
+struct RecoverOptions {
   std::vector<std::string> folders;
   std::string to;
   bool accept = false;
 };
-
-int complain(const std::string& what) {
-  fmt::print(stderr, "holdfast: {}\n", what);
-  return 1;
-}
 
 std::string without_slash(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -127,7 +122,7 @@ server::NewCluster fresh(const server::Survivor& survivor) {
   return anew;
 }
 
-int recover(const Options& options) {
+int recover(const RecoverOptions& options) {
   if (options.accept && options.folders.size() != 1) {
     return complain("one folder becomes the new cluster: name the one that holds most");
   }
@@ -168,7 +163,7 @@ int recover(const Options& options) {
 }  // namespace
 
 void add_recover(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RecoverOptions>();
   Tool tool = app.add_tool(
       "recover", "Make a new cluster out of one survivor, when a majority is gone for good");
   tool.add_option(

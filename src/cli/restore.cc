@@ -30,7 +30,7 @@ constexpr auto kAgain = std::chrono::milliseconds(200);
 // One word of a request; a value that is larger goes in several.
 constexpr std::size_t kWord = 8 << 20;
 
-struct Options {
+struct RestoreOptions {
   std::string server = "127.0.0.1:7379";
   Access access;
   std::string file;
@@ -40,15 +40,10 @@ struct Options {
   int wait_s = 60;
 };
 
-int complain(const std::string& what) {
-  fmt::print(stderr, "holdfast: {}\n", what);
-  return 1;
-}
-
 // Says something until it is answered, over as many connections as it takes.
 class Teller {
  public:
-  Teller(const Options& options, env::Address server)
+  Teller(const RestoreOptions& options, env::Address server)
       : options_(options), address_(std::move(server)) {}
 
   Result<std::int64_t> tell(const std::vector<std::string_view>& words);
@@ -61,7 +56,7 @@ class Teller {
   };
   Said once(const std::vector<std::string_view>& words);
 
-  const Options& options_;
+  const RestoreOptions& options_;
   env::Address address_;
   std::optional<client::Connection> connection_;
 };
@@ -145,7 +140,7 @@ std::string described(const server::RestoreSource& source) {
 }
 
 // What an error means for the cluster depends on how far things have come.
-int not_finished(const Options& options, const env::Address& address, const std::string& why) {
+int not_finished(const RestoreOptions& options, const env::Address& address, const std::string& why) {
   const auto info = ask_info(address, options.access, kPatience);
   const std::string state = info ? field(*info, "holdfast_restore") : "-";
   if (state == "none") return complain(why);
@@ -162,7 +157,7 @@ int not_finished(const Options& options, const env::Address& address, const std:
       why, state));
 }
 
-int restore(const Options& options) {
+int restore(const RestoreOptions& options) {
   const auto address = env::Address::parse(options.server);
   if (!address) return complain(address.error().message);
   Teller teller(options, *address);
@@ -199,7 +194,7 @@ int restore(const Options& options) {
 }  // namespace
 
 void add_restore(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RestoreOptions>();
   Tool tool = app.add_tool("restore", "Put a backup into a cluster");
   const Option file = tool.add_option("file", options->file, "what `holdfast backup` wrote");
   tool.add_option("--server", options->server, "any node's client address").shows_default();

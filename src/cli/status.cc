@@ -22,7 +22,7 @@ namespace {
 
 constexpr Duration kPatience = seconds(2);
 
-struct Options {
+struct StatusOptions {
   std::string server = "127.0.0.1:7379";
   Access access;
   bool json = false;
@@ -34,7 +34,7 @@ struct Asked {
   Info info;
 };
 
-Result<Asked> ask(const Options& options, const Result<env::Address>& server) {
+Result<Asked> ask(const StatusOptions& options, const Result<env::Address>& server) {
   if (!server) return server.error();
   auto info = ask_info(*server, options.access, kPatience);
   if (!info) return info.error();
@@ -82,7 +82,7 @@ struct Status {
   std::vector<Row> rows;
 };
 
-Result<Status> gather(const Options& options) {
+Result<Status> gather(const StatusOptions& options) {
   auto asked = ask(options, env::Address::parse(options.server));
   if (!asked) return asked.error();
   Asked from = *std::move(asked);
@@ -140,7 +140,7 @@ void print_json(const Status& status) {
              json_text(status.cluster), json_text(status.leader), nodes);
 }
 
-int run(const Options& options) {
+int run(const StatusOptions& options) {
   const auto status = gather(options);
   if (!status) {
     fmt::print(stderr, "holdfast: {}\n", status.error().message);
@@ -157,7 +157,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_status(Tool app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StatusOptions>();
   Tool tool = app.add_tool("status", "Show the nodes of a cluster and how far each is");
   tool.add_option("--server", options->server, "any node's client address").shows_default();
   add_access(tool, options->access);

@@ -1,6 +1,15 @@
 #include "cli/tools.h"
 
+#include <fmt/format.h>
+
+#include <cstdio>
+
 namespace holdfast::cli {
+
+int complain(const std::string& what, int exit_code) {
+  fmt::print(stderr, "holdfast: {}\n", what);
+  return exit_code;
+}
 
 void add_tools(Tool app, int& exit_code) {
   add_status(app, exit_code);

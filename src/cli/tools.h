@@ -3,6 +3,8 @@
 // A tool talks to servers through client/ and prints for people, or JSON for programs.
 #pragma once
 
+#include <string>
+
 #include "cli/command_line.h"
 
 namespace holdfast::cli {
@@ -10,6 +12,9 @@ namespace holdfast::cli {
 // Adds every tool as a subcommand. The one that is chosen runs while the line is parsed, and leaves
 // its exit code.
 void add_tools(Tool app, int& exit_code);
+
+// Says on stderr why a tool does not do what it was asked for; gives back its exit code.
+int complain(const std::string& what, int exit_code = 1);
 
 void add_status(Tool app, int& exit_code);
 void add_backup(Tool app, int& exit_code);

@@ -49,16 +49,11 @@ Result<WatchOptions> read_flags(const Flags& flags, bool prefix_given) {
   return options;
 }
 
-int complain(const std::string& what) {
-  fmt::print(stderr, "holdfast: {}\n", what);
-  return kWatchUsage;
-}
-
 int run(const Flags& flags, bool prefix_given) {
   const auto options = read_flags(flags, prefix_given);
-  if (!options) return complain(options.error().message);
+  if (!options) return complain(options.error().message, kWatchUsage);
   auto client = open_client(options->servers, options->access);
-  if (!client) return complain(client.error().message);
+  if (!client) return complain(client.error().message, kWatchUsage);
   end_in_order();
   return options->name.empty() ? watch_keys(*options, *client) : watch_holders(*options, *client);
 }

@@ -182,10 +182,9 @@ void info(ReadContext& context, Args args) {
   }
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
 constexpr std::uint16_t kLevel = Levels::kCoordination;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kCacheRows[] = {
     {"cache.fill", -6, kWrite | kDenyOom, 1, 1, 1, nullptr, fill, nullptr, "cache", kSince,
      "@write @slow", "Store what was fetched under a lease: 1, or 0 if the lease is no good.",
      "O(1); O(N) for N waiters that are told", "OW update", "", kLevel},
@@ -203,7 +202,7 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> cache_rows() { return kRows; }
+std::span<const CommandSpec> cache_rows() { return kCacheRows; }
 
 std::int64_t cache_wait_of(Args args) {
   keyspace::CacheGetRequest request;

@@ -43,6 +43,9 @@ using WriteHandler = void (*)(WriteContext&, Args);
 // Positions of the keys in args, for commands whose keys are not first/last/step.
 using KeyFinder = std::vector<std::size_t> (*)(Args);
 
+// Since when there are the words that are ours, not Redis'.
+inline constexpr std::string_view kSince = "holdfast 0.1";
+
 struct CommandSpec {
   std::string_view name;  // lower case; subcommands as "client|list"
   int arity = 0;          // words, its name included; negative: at least

@@ -53,12 +53,11 @@ void info(ReadContext& context, Args args) {
   answer_number(reply, "session", known->held ? known->holders.front().session : 0);
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
 constexpr std::string_view kGroup = "election";
 constexpr std::string_view kUpdates = "RW access update";
 constexpr std::uint16_t kLevel = Levels::kCoordination;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kElectionRows[] = {
     {"_elect.drop", 6, kWrite | kInternal, 1, 1, 1, nullptr, drop_waiter, nullptr, kGroup, kSince,
      "@write", "Take a candidate that is gone out of its queue.", "O(1)", "RW", "", kLevel},
     {"elect.campaign", -5, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, campaign,
@@ -84,6 +83,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> election_rows() { return kRows; }
+std::span<const CommandSpec> election_rows() { return kElectionRows; }
 
 }  // namespace holdfast::commands

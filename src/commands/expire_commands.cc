@@ -143,7 +143,7 @@ constexpr std::string_view kVaries = "nondeterministic_output";
 
 // name, arity, flags, first key, last key, step, read, write, keys, group, since, categories,
 // summary, complexity, what happens to keys, tips
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kExpireRows[] = {
     {"expire", -3, kSets, 1, 1, 1, nullptr, expire, nullptr, "generic", "1.0.0", kWriteFast,
      "Let a key end after so many seconds.", "O(1)", "RW update", ""},
     {"expireat", -3, kSets, 1, 1, 1, nullptr, expireat, nullptr, "generic", "1.2.0", kWriteFast,
@@ -166,6 +166,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> expire_rows() { return kRows; }
+std::span<const CommandSpec> expire_rows() { return kExpireRows; }
 
 }  // namespace holdfast::commands

@@ -207,10 +207,9 @@ void list(ReadContext& context, Args) {
   for (const std::string_view prefix : prefixes) context.reply.bulk(prefix);
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
 constexpr std::uint16_t kLevel = Levels::kCoordination;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kFeedRows[] = {
     {"feed.declare", 5, kWrite | kDenyOom, 0, 0, 0, nullptr, declare, nullptr, "feed", kSince,
      "@write @slow", "Remember from now on what changes in the keys of a prefix.", "O(1)", "", "",
      kLevel},
@@ -228,7 +227,7 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> feed_rows() { return kRows; }
+std::span<const CommandSpec> feed_rows() { return kFeedRows; }
 
 std::int64_t feed_block_of(Args args) {
   ReadWords words;

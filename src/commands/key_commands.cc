@@ -276,7 +276,7 @@ constexpr std::string_view kAllShards = "request_policy:all_shards response_poli
 
 // name, arity, flags, first key, last key, step, read, write, keys, group, since, categories,
 // summary, complexity, what happens to keys, tips
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kKeyRows[] = {
     {"copy", -3, kWrite | kDenyOom, 1, 2, 1, nullptr, copy, nullptr, "generic", "6.2.0", kWriteSlow,
      "Give a second key the value and expiry of a first.", "O(N) for the size of the value",
      "RO access|OW update", ""},
@@ -330,6 +330,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> key_rows() { return kRows; }
+std::span<const CommandSpec> key_rows() { return kKeyRows; }
 
 }  // namespace holdfast::commands

@@ -184,10 +184,9 @@ void list(ReadContext& context, Args args) {
   });
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
 constexpr std::uint16_t kLevel = Levels::kCoordination;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kLatchRows[] = {
     {"latch.down", -2, kWrite | kFast, 1, 1, 1, nullptr, down, nullptr, "latch", kSince,
      "@write @fast", "Count a latch down, once for an owner; returns what is left.",
      "O(1); O(N) for N waiters when it opens", "RW access update", "", kLevel},
@@ -209,7 +208,7 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> latch_rows() { return kRows; }
+std::span<const CommandSpec> latch_rows() { return kLatchRows; }
 
 std::int64_t latch_wait_of(Args args) {
   std::int64_t wait_ms = 0;

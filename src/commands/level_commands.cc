@@ -38,7 +38,7 @@ void level(WriteContext& context, Args args) {
   context.reply.integer(levels.level);
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kLevelRows[] = {
     {"_nodes.level", 3, kWrite | kInternal, 0, 0, 0, nullptr, level, nullptr, "server",
      "holdfast 0.1", "@write", "Say which semantics version a node agrees to.", "O(N) for N nodes",
      "", ""},
@@ -46,7 +46,7 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> level_rows() { return kRows; }
+std::span<const CommandSpec> level_rows() { return kLevelRows; }
 
 std::uint16_t Levels::known_of(NodeId node) const {
   const auto found = nodes.find(node);

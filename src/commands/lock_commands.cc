@@ -143,9 +143,7 @@ void set_setting(WriteContext& context, Args args) {
   context.reply.ok();
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
-
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kLockRows[] = {
     {"_lock.drop", 6, kWrite | kInternal, 1, 1, 1, nullptr, drop_waiter, nullptr, "lock", kSince,
      "@write", "Take a waiter that is gone out of its queue.", "O(1)", "RW", ""},
     {"_node.gone", 4, kWrite | kInternal, 0, 0, 0, nullptr, drop_node, nullptr, "lock", kSince,
@@ -175,7 +173,7 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> lock_rows() { return kRows; }
+std::span<const CommandSpec> lock_rows() { return kLockRows; }
 
 std::string answer_event(const keyspace::WaiterEvent& event, ClusterTime now) {
   std::string out;

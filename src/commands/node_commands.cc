@@ -124,9 +124,7 @@ void drain(WriteContext& context, Args args) {
   context.reply.ok();
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
-
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kNodeRows[] = {
     {"_nodes.found", 2, kWrite | kInternal, 0, 0, 0, nullptr, found, nullptr, "server", kSince,
      "@write", "Take note of the founding nodes.", "O(N) for N nodes", "", ""},
     {"_nodes.gone", 2, kWrite | kInternal, 0, 0, 0, nullptr, gone, nullptr, "server", kSince,
@@ -151,6 +149,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> node_rows() { return kRows; }
+std::span<const CommandSpec> node_rows() { return kNodeRows; }
 
 }  // namespace holdfast::commands

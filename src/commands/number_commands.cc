@@ -68,7 +68,7 @@ constexpr std::string_view kAccess = "RW access update";
 
 // name, arity, flags, first key, last key, step, read, write, keys, group, since, categories,
 // summary, complexity, what happens to keys, tips
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kNumberRows[] = {
     {"decr", 2, kFlags, 1, 1, 1, nullptr, decr, nullptr, "string", "1.0.0", kCategories,
      "Subtract one from an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
     {"decrby", 3, kFlags, 1, 1, 1, nullptr, decrby, nullptr, "string", "1.0.0", kCategories,
@@ -83,6 +83,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> number_rows() { return kRows; }
+std::span<const CommandSpec> number_rows() { return kNumberRows; }
 
 }  // namespace holdfast::commands

@@ -213,9 +213,7 @@ void restore(WriteContext& context, Args args) {
   context.reply.error(kSyntaxError);
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
-
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kRestoreRows[] = {
     {"holdfast|backup", 2, kWrite | kAdmin | kNoMulti, 0, 0, 0, nullptr, backup, nullptr, "server",
      kSince, "@write @admin @slow @dangerous",
      "The index of an entry from which on a backup holds everything.", "O(1)", "", ""},
@@ -229,7 +227,7 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> restore_rows() { return kRows; }
+std::span<const CommandSpec> restore_rows() { return kRestoreRows; }
 
 std::string Restore::encode() const {
   std::string bytes;

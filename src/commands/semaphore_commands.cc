@@ -63,12 +63,11 @@ void info(ReadContext& context, Args args) {
   answer_losses(context, *known);
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
 constexpr std::string_view kGroup = "semaphore";
 constexpr std::string_view kUpdates = "RW access update";
 constexpr std::uint16_t kLevel = Levels::kCoordination;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kSemaphoreRows[] = {
     {"_sem.drop", 6, kWrite | kInternal, 1, 1, 1, nullptr, drop_waiter, nullptr, kGroup, kSince,
      "@write", "Take a waiter that is gone out of its queue.", "O(1)", "RW", "", kLevel},
     {"sem.acquire", -7, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, acquire, nullptr,
@@ -96,6 +95,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> semaphore_rows() { return kRows; }
+std::span<const CommandSpec> semaphore_rows() { return kSemaphoreRows; }
 
 }  // namespace holdfast::commands

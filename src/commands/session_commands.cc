@@ -282,8 +282,6 @@ void list(ReadContext& context, Args args) {
   }
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
-
 constexpr CommandSpec writing(std::string_view name, int arity, std::uint32_t flags,
                               WriteHandler write, std::string_view summary,
                               std::string_view complexity) {
@@ -328,7 +326,7 @@ constexpr CommandSpec binding() {
   return spec;
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kSessionRows[] = {
     writing("_session.end", -3, kInternal, end, "End sessions that nobody has kept.",
             "O(N) for N sessions and keys"),
     reading("_session.keep", -2, kInternal, keep_many, "Keep many sessions alive.",
@@ -348,7 +346,7 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> session_rows() { return kRows; }
+std::span<const CommandSpec> session_rows() { return kSessionRows; }
 
 std::optional<std::uint64_t> parse_session(std::string_view word) {
   const auto id = parse_unsigned(word);

@@ -324,7 +324,7 @@ constexpr std::string_view kAllSucceeded =
 
 // name, arity, flags, first key, last key, step, read, write, keys, group, since, categories,
 // summary, complexity, what happens to keys, tips
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kStringRows[] = {
     {"append", 3, kWrite | kDenyOom | kFast, 1, 1, 1, nullptr, append, nullptr, "string", "2.0.0",
      kWriteFast, "Add bytes to the end of a string; a missing key counts as empty.", "O(1)",
      "RW insert", ""},
@@ -370,6 +370,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> string_rows() { return kRows; }
+std::span<const CommandSpec> string_rows() { return kStringRows; }
 
 }  // namespace holdfast::commands

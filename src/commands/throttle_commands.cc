@@ -101,7 +101,7 @@ void throttle(WriteContext& context, Args args) {
   context.reply.integer(in_seconds(passage->full_after_ns));
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kThrottleRows[] = {
     {"cl.throttle", -5, kWrite | kDenyOom | kFast, 1, 1, 1, nullptr, throttle, nullptr, "limit",
      "holdfast 0.1", "@write @fast",
      "Let a quantity pass within a rate, or not; returns limited, limit, remaining, retry after and "
@@ -111,6 +111,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> throttle_rows() { return kRows; }
+std::span<const CommandSpec> throttle_rows() { return kThrottleRows; }
 
 }  // namespace holdfast::commands

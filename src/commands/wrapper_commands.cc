@@ -312,7 +312,6 @@ void rev(ReadContext& context, Args args) {
   context.reply.integer(object == nullptr ? 0 : static_cast<std::int64_t>(object->modified()));
 }
 
-constexpr std::string_view kSince = "holdfast 0.1";
 constexpr std::string_view kGuardSummary = "Run a write only while a token holds a lock.";
 constexpr std::string_view kIfrevSummary =
     "Run a write only if a key is still at a revision; 0: only if it is absent.";
@@ -349,7 +348,7 @@ constexpr CommandSpec revision(std::string_view name) {
           kRevSummary, "O(1)",  "RO access",   ""};
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kWrapperRows[] = {
     wrapper("guard", -4, guard, kGuardSummary),
     wrapper("hf.guard", -4, guard, kGuardSummary),
     wrapper("ifrev", -4, ifrev, kIfrevSummary, Levels::kCoordination),
@@ -378,7 +377,7 @@ std::optional<std::string> refuse_layer(Args words, bool inside_once) {
 
 }  // namespace
 
-std::span<const CommandSpec> wrapper_rows() { return kRows; }
+std::span<const CommandSpec> wrapper_rows() { return kWrapperRows; }
 
 Args inner_words(Args args) {
   std::size_t own = is_ifrev(args) ? 3 : 2;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "nobody.h"
 #include "sim/fault.h"
 #include "sim/raw_client.h"
 
@@ -18,12 +19,6 @@ class Silence final : public Trace {
  public:
   bool enabled(Level) const override { return false; }
   void write(Level, std::string_view, std::initializer_list<Field>) override {}
-};
-
-class Nobody final : public HostObserver {
- public:
-  void on_turn(MachineId) override {}
-  void on_death(MachineId, const std::string&) override {}
 };
 
 class ForgottenLog : public testing::Test {

@@ -9,17 +9,13 @@
 #include <string_view>
 
 #include "base/trace.h"
+#include "nobody.h"
 #include "replica/replica.h"
 #include "sim/raw_client.h"
 #include "sim/world.h"
 
 namespace holdfast::sim {
 namespace {
-
-struct Nobody final : HostObserver {
-  void on_turn(MachineId) override {}
-  void on_death(MachineId, const std::string&) override {}  // removed nodes end
-};
 
 struct Refusals final : Trace {
   bool enabled(Level) const override { return true; }

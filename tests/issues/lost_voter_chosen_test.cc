@@ -6,16 +6,12 @@
 #include <string>
 
 #include "base/trace.h"
+#include "nobody.h"
 #include "sim/raw_client.h"
 #include "sim/world.h"
 
 namespace holdfast::sim {
 namespace {
-
-struct Nobody final : HostObserver {
-  void on_turn(MachineId) override {}
-  void on_death(MachineId, const std::string&) override {}  // the removed one ends
-};
 
 class LostVoter : public testing::Test {
  protected:

@@ -7,16 +7,12 @@
 #include <string>
 
 #include "base/trace.h"
+#include "nobody.h"
 #include "sim/raw_client.h"
 #include "sim/world.h"
 
 namespace holdfast::sim {
 namespace {
-
-struct Nobody final : HostObserver {
-  void on_turn(MachineId) override {}
-  void on_death(MachineId, const std::string& why) override { FAIL() << why; }
-};
 
 class Reset : public testing::Test {
  protected:
@@ -32,7 +28,7 @@ class Reset : public testing::Test {
   }
   void run(Duration length) { world_.run_until(world_.now() + length); }
 
-  Nobody nobody_;
+  NobodyIfAllLive nobody_;
   NoTrace trace_;
   World world_{{.seed = 3}, nobody_, [this](MachineId) -> Trace& { return trace_; }};
   MachineId leader_ = 0;

@@ -8,17 +8,13 @@
 #include <string>
 
 #include "base/test_rounds.h"
+#include "nobody.h"
 #include "replica/replica.h"
 #include "sim/raw_client.h"
 #include "sim/world.h"
 
 namespace holdfast::sim {
 namespace {
-
-struct Nobody final : HostObserver {
-  void on_turn(MachineId) override {}
-  void on_death(MachineId, const std::string& why) override { FAIL() << why; }
-};
 
 class Story {
  public:
@@ -58,7 +54,7 @@ class Story {
   }
   Index applied(MachineId id) { return world_.host(id).node()->replica()->applied(); }
 
-  Nobody nobody_;
+  NobodyIfAllLive nobody_;
   NoTrace trace_;
   World world_;
   MachineId leader_ = 0;

@@ -8,16 +8,12 @@
 #include <string>
 
 #include "base/trace.h"
+#include "nobody.h"
 #include "sim/raw_client.h"
 #include "sim/world.h"
 
 namespace holdfast::sim {
 namespace {
-
-struct Nobody final : HostObserver {
-  void on_turn(MachineId) override {}
-  void on_death(MachineId, const std::string& why) override { FAIL() << why; }
-};
 
 class TimeOfNewNode : public testing::Test {
  protected:
@@ -51,7 +47,7 @@ class TimeOfNewNode : public testing::Test {
     EXPECT_EQ(ask("LOCK.CHECK l " + token), ":1\r\n");
   }
 
-  Nobody nobody_;
+  NobodyIfAllLive nobody_;
   NoTrace trace_;
   std::unique_ptr<World> world_;
   MachineId clients_ = 0;

@@ -7,16 +7,12 @@
 #include <string_view>
 
 #include "base/trace.h"
+#include "nobody.h"
 #include "sim/raw_client.h"
 #include "sim/world.h"
 
 namespace holdfast::sim {
 namespace {
-
-struct Nobody final : HostObserver {
-  void on_turn(MachineId) override {}
-  void on_death(MachineId, const std::string& why) override { FAIL() << why; }
-};
 
 struct CutLinks final : Trace {
   bool enabled(Level) const override { return true; }
@@ -38,7 +34,7 @@ class UnheardNode : public testing::Test {
   }
   void run(Duration length) { world_.run_until(world_.now() + length); }
 
-  Nobody nobody_;
+  NobodyIfAllLive nobody_;
   CutLinks trace_;
   World world_{{.seed = 7}, nobody_, [this](MachineId) -> Trace& { return trace_; }};
   MachineId leader_ = 0;
