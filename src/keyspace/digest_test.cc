@@ -150,14 +150,14 @@ TEST(DigestPart, AWalkFindsARemovalThatIsNotRemembered) {
   }
 }
 
-// A removal in every bucket is work for many parts.
 // Nodes of two versions compare what they find: these are the hashes of the first program that took digests.
 TEST(DigestPart, LongTextsAreHashedAsTheyEverWere) {
   Keyspace keyspace(1);
   int number = 0;
   for (const std::size_t size : {10, 1000, 65'000, 65'535, 65'536, 65'537, 200'000, 1 << 20, 3 << 20, 5}) {
-    const Key key{"key:" + std::to_string(++number), Slot(static_cast<std::uint16_t>(number % 3))};
-    keyspace.put(key, Value::string(std::string(size, static_cast<char>('a' + number))));
+    const std::string name = "key:" + std::to_string(++number);
+    keyspace.put({name, Slot(static_cast<std::uint16_t>(number % 3))},
+                 Value::string(std::string(size, static_cast<char>('a' + number))));
   }
   EXPECT_EQ(keyspace.digest(0, kSlotCount), 5768552635722387387u);
   std::vector<std::uint64_t> hashes;
@@ -172,6 +172,7 @@ TEST(DigestPart, LongTextsAreHashedAsTheyEverWere) {
   EXPECT_EQ(hashes, first);
 }
 
+// A removal in every bucket is work for many parts.
 TEST(DigestPart, RemovalsCountAsWork) {
   Keyspace keyspace(1);
   for (int i = 0; i < 20'000; ++i) {
