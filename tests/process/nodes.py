@@ -178,6 +178,23 @@ class Cluster:
             return all(info.get("holdfast_level", 0) == info["holdfast_newest_level"] for info in infos)
         self._wait(newest, "the level has not risen")
 
+    def wait_for_roster(self):
+        """Until each running node knows of all of them where they are."""
+        def complete():
+            return all(len(self.roster(node)) == len(self.processes) for node in self.processes)
+        self._wait(complete, "the nodes do not know where all of them are")
+
+    def roster(self, node):
+        """Whom the node knows of; empty if it does not answer, or belongs to no cluster yet."""
+        try:
+            connection = self.connect(node, timeout=1)
+            try:
+                return connection.call("HOLDFAST", "NODES")
+            finally:
+                connection.close()
+        except (OSError, EOFError, wire.ErrorReply):
+            return []
+
     def wait_until_level(self):
         """Until each running node has applied what the leader had committed by now."""
         leader = self.wait_for_leader()

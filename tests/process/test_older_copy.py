@@ -106,6 +106,7 @@ class OlderCopy(unittest.TestCase):
 class RemovedByItself(unittest.TestCase):
     def test_the_tool_asks_another_node_how_it_went(self):
         with Cluster(3) as cluster:
+            cluster.wait_for_roster()
             for node in (cluster.wait_for_leader(), None):
                 if node is None:  # and one that does not lead
                     leader = cluster.wait_for_leader()
