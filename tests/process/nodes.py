@@ -10,6 +10,7 @@ that ends by itself has said why: the end of its log is then printed, and leavin
 Only processes started here are signalled, each by its own handle.
 """
 
+import contextlib
 import ctypes
 import os
 import random
@@ -55,6 +56,14 @@ def free_ports(count):
         if not clashes and all(_port_is_free(port + offset) for offset in PORT_OFFSETS):
             chosen.append(port)
     return chosen
+
+
+@contextlib.contextmanager
+def nobody():
+    """HOST:PORT that refuses connections as long as this is open: bound, so that nobody else can listen."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{held.getsockname()[1]}"
 
 
 class Cluster:

@@ -11,7 +11,7 @@ import nodes
 import server
 import wire
 from load import Client
-from nodes import Cluster, free_ports
+from nodes import Cluster, nobody
 from server import folder
 
 LONG_TTL = 600_000
@@ -103,7 +103,8 @@ class Backups(unittest.TestCase):
         return promised
 
     def restore_and_verify(self, cluster, path, promised):
-        nodes_before = cluster.connect(0).call("HOLDFAST", "NODES")
+        cluster.wait_for_roster()
+        nodes_before = cluster.roster(0)
         code, output, errors = tool("restore", path, *at(cluster, 0))
         self.assertEqual(code, 0, errors)
         self.assertIn("held locks", output)
@@ -122,7 +123,7 @@ class Backups(unittest.TestCase):
         self.assertGreater(fresh, max(promised["tokens"]))
         self.assertGreater(fresh, 1_600_000_000_000_000)  # microseconds since 1970, some years ago
         self.assertLess(fresh, 1 << 53)
-        self.assertEqual(len(cluster.connect(0).call("HOLDFAST", "NODES")), len(nodes_before))
+        self.assertEqual(len(cluster.roster(0)), len(nodes_before))
         # What was restored survives like anything else.
         cluster.kill(*cluster.nodes())
         for node in cluster.nodes():
@@ -294,10 +295,9 @@ class Backups(unittest.TestCase):
                 cluster.connect(0).call("GET", "a")  # the password is still asked for
 
     def test_nobody_there(self):
-        with folder() as parent:
+        with folder() as parent, nobody() as server:
             path = os.path.join(parent, "backup")
-            nobody = ("--server", f"127.0.0.1:{free_ports(1)[0]}", "--wait", "1")
-            self.refuse("cannot connect", "backup", "--to", path, *nobody)
+            self.refuse("cannot connect", "backup", "--to", path, "--server", server, "--wait", "1")
             self.assertEqual(os.listdir(parent), [])
 
     def test_a_node_that_has_no_majority(self):

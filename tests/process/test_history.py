@@ -18,7 +18,7 @@ import tempfile
 import time
 import unittest
 
-from nodes import Cluster, free_ports
+from nodes import Cluster, nobody
 from server import BINARY
 
 SECONDS = 10
@@ -239,10 +239,10 @@ class Loads(unittest.TestCase):
             self.assertEqual(connection.call("KEYS", "*"), [b"mine"])
 
     def test_nobody_there(self):
-        port = free_ports(1)[0]
-        code, _, errors = bench("--servers", f"127.0.0.1:{port}", "--seconds", 1)
+        with nobody() as server:
+            code, _, errors = bench("--servers", server, "--seconds", 1)
         self.assertEqual(code, 3)
-        self.assertIn(f"127.0.0.1:{port}", errors)
+        self.assertIn(server, errors)
         self.assertIn("--start", errors)
 
     def test_password(self):

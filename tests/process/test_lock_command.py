@@ -182,8 +182,8 @@ class LockCommand(unittest.TestCase):
         self.assertFalse(os.path.exists(marker))
 
     def test_no_server_is_not_acquired(self):
-        port = nodes.free_ports(1)[0]
-        code, _, errors = self.run_lock("--", "true", servers=f"127.0.0.1:{port}")
+        with nodes.nobody() as server:
+            code, _, errors = self.run_lock("--", "true", servers=server)
         self.assertEqual(code, 75)
         self.assertIn("no server was reached", errors)
 

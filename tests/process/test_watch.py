@@ -223,9 +223,9 @@ class WatchCommand(unittest.TestCase):
             self.assertTrue(errors, words)
 
     def test_no_server(self):
-        port = nodes.free_ports(1)[0]
+        server = self.enterContext(nodes.nobody())
         for words in ((self.prefix,), ("--lock", "a"), ("--election", "a")):
-            code, errors = self.watch(*words, servers=f"127.0.0.1:{port}").end()
+            code, errors = self.watch(*words, servers=server).end()
             self.assertEqual(code, 75, errors)
             self.assertEqual(json.loads(errors)["event"], "unreachable")
 
