@@ -13,7 +13,6 @@ namespace holdfast::keyspace {
 namespace {
 
 constexpr GrantMode kShared = GrantMode::shared;
-constexpr GrantMode kExclusive = GrantMode::exclusive;
 
 class HoldingKindsTest : public ::testing::Test {
  protected:

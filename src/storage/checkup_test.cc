@@ -63,7 +63,7 @@ class CheckupTest : public LogFixture {
   static const FileFinding& of(const Checkup& found, const std::string& name) {
     static const FileFinding nothing;
     const auto file = std::find_if(found.files.begin(), found.files.end(),
-                                   [&](const FileFinding& one) { return one.name == name; });
+                                   [&](const FileFinding& any) { return any.name == name; });
     EXPECT_NE(file, found.files.end()) << name;
     return file == found.files.end() ? nothing : *file;
   }
