@@ -320,6 +320,7 @@ class Protocol {
   virtual Epoch epoch() const = 0;
   virtual NodeId leader() const = 0;
   virtual Index commit() const = 0;
+  virtual bool recovering() const { return status().recovering; }
   // Whether a read that comes in now may be answered from the state at commit() without a step: this
   // replica leads, knows how far its predecessors had committed, and nobody else can lead, as it is
   // alone or, if the mode allows that, by a lease. An engine need not know.

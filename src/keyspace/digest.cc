@@ -96,7 +96,8 @@ std::uint64_t Keyspace::digest(std::uint32_t first_slot, std::uint32_t count) co
     encode_header(hashing.writer(), core, core.format);
     encode_feeds(hashing.writer(), core);
   }
-  for (std::uint32_t slot = first_slot; slot < first_slot + count; ++slot) {
+  const SlotMarks used = core.used | core.removals.used();
+  for (auto slot = used.next(first_slot); slot < first_slot + count; slot = used.next(slot + 1)) {
     // Buckets are no slots: only who asks for everything gets them.
     const std::uint64_t removal = count == kSlotCount ? core.removals.at(slot) : 0;
     if (removal != 0) hashing.removal(slot, removal);
@@ -120,7 +121,12 @@ DigestPart Keyspace::digest_part(const DigestCursor& from, std::size_t bytes) co
   encode_feeds(hashing.writer(), core);
   write(hashing, from);
   DigestCursor at = from;
-  for (; at.slot < kSlotCount; ++at.slot, at.section = 0, at.left = 0) {
+  const SlotMarks used = core.used | core.removals.used();
+  const auto to_next = [&](std::uint32_t slot) {
+    if (slot != at.slot) at = {.slot = slot, .section = 0, .left = 0};
+  };
+  to_next(used.next(at.slot));
+  for (; at.slot < kSlotCount; to_next(used.next(at.slot + 1))) {
     const std::uint64_t removal = core.removals.at(at.slot);
     if (removal != 0 && at.section == 0 && at.left == 0) {
       if (hashing.item_bytes() >= bytes) return finish(hashing, at);

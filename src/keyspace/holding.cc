@@ -377,7 +377,7 @@ std::size_t HoldingTable::drop_node(NodeId node, Incarnation up_to, ClusterTime 
                                     ClusterTime now) {
   Core& core = state_->core;
   std::size_t touched = 0;
-  for (std::uint32_t number = 0; number < kSlotCount; ++number) {
+  for (auto number = core.used.next(0); number < kSlotCount; number = core.used.next(number + 1)) {
     const Slot slot(static_cast<std::uint16_t>(number));
     Coordination* coordination = core.look_coordination(slot);
     const std::size_t count =

@@ -236,7 +236,7 @@ bool LatchTable::drop_waiter(Key name, const Origin& origin) {
 std::size_t LatchTable::drop_node(NodeId node, Incarnation up_to) {
   Core& core = state_->core;
   std::size_t dropped = 0;
-  for (std::uint32_t number = 0; number < kSlotCount; ++number) {
+  for (auto number = core.used.next(0); number < kSlotCount; number = core.used.next(number + 1)) {
     const Slot slot(static_cast<std::uint16_t>(number));
     const Coordination* coordination = core.look_coordination(slot);
     const std::size_t count = coordination == nullptr ? 0 : coordination->latches.size();

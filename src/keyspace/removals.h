@@ -14,6 +14,7 @@
 
 #include "base/checksum.h"
 #include "base/ids.h"
+#include "keyspace/slot_marks.h"
 
 namespace holdfast::keyspace {
 
@@ -26,13 +27,18 @@ class Removals {
   // Of the last removal in the name's bucket; 0: none.
   std::uint64_t revision(std::string_view name) const { return at(bucket_of(name)); }
   void note(std::string_view name, std::uint64_t revision) {
-    if (noting_) revisions_[bucket_of(name)] = revision;
+    if (noting_) restore(bucket_of(name), revision);
   }
   // Whether note() does anything.
   void set_noting(bool noting) { noting_ = noting; }
 
   std::uint64_t at(std::uint32_t bucket) const { return revisions_[bucket]; }
-  void restore(std::uint32_t bucket, std::uint64_t revision) { revisions_[bucket] = revision; }
+  void restore(std::uint32_t bucket, std::uint64_t revision) {
+    revisions_[bucket] = revision;
+    used_.set(bucket);
+  }
+  // The buckets that may have one.
+  const SlotMarks& used() const { return used_; }
 
  private:
   static std::uint32_t bucket_of(std::string_view name) {
@@ -40,6 +46,7 @@ class Removals {
   }
 
   std::vector<std::uint64_t> revisions_ = std::vector<std::uint64_t>(kBuckets);
+  SlotMarks used_;
   bool noting_ = true;
 };
 

@@ -273,7 +273,8 @@ void encode_removal(Writer& writer, std::uint32_t bucket, std::uint64_t revision
 std::string encode_removals(const Removals& removals) {
   std::string bytes;
   Writer writer(bytes);
-  for (std::uint32_t bucket = 0; bucket < Removals::kBuckets; ++bucket) {
+  const SlotMarks& used = removals.used();
+  for (auto bucket = used.next(0); bucket < Removals::kBuckets; bucket = used.next(bucket + 1)) {
     if (removals.at(bucket) != 0) encode_removal(writer, bucket, removals.at(bucket));
   }
   return bytes;

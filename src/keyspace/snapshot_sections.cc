@@ -19,7 +19,10 @@ constexpr Section section_of(PartKind kind) {
             return coordination == nullptr ? 0 : (coordination->*kTable).size();
           },
           [](Writer& writer, std::size_t position, const Keys*, const Coordination* coordination,
-             std::uint8_t) { encode_item(writer, (coordination->*kTable).at(position)); },
+             std::uint8_t) {
+            (coordination->*kTable).fetch_ahead(position);
+            encode_item(writer, (coordination->*kTable).at(position));
+          },
           [](Reader& reader, Core& core, Slot slot, std::uint8_t) {
             return kDecode(reader, core, slot);
           }};
@@ -42,7 +45,10 @@ constexpr Section kOnce = {
       return coordination->once.size();
     },
     [](Writer& writer, std::size_t position, const Keys*, const Coordination* coordination,
-       std::uint8_t format) { encode_item(writer, coordination->once.at(position), format); },
+       std::uint8_t format) {
+      coordination->once.fetch_ahead(position);
+      encode_item(writer, coordination->once.at(position), format);
+    },
     decode_once};
 
 template <auto kTable, HoldingKind kHolding>
@@ -53,6 +59,7 @@ constexpr Section holdings_of(PartKind kind) {
           },
           [](Writer& writer, std::size_t position, const Keys*, const Coordination* coordination,
              std::uint8_t format) {
+            (coordination->*kTable).fetch_ahead(position);
             encode_holding(writer, (coordination->*kTable).at(position), format);
           },
           [](Reader& reader, Core& core, Slot slot, std::uint8_t format) {

@@ -111,7 +111,9 @@ std::string SnapshotWalk::next_chunk(const Core& core, std::size_t target, std::
 bool SnapshotWalk::needs(std::uint32_t slot) const { return slot >= slot_ && !saved_[slot]; }
 
 bool SnapshotWalk::next_part(const Core& core, Part& part) {
-  for (; slot_ < kSlotCount; ++slot_, place_ = {}) {
+  // Slots that never held anything are given out as they are passed over.
+  if (place_ == Place{}) slot_ = core.used.next(slot_);
+  for (; slot_ < kSlotCount; slot_ = core.used.next(slot_ + 1), place_ = {}) {
     if (!saved_[slot_]) {
       if (encode_part(core, slot_, place_, part)) return true;
     } else if (backlog_.contains(slot_)) {

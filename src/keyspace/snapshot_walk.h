@@ -54,6 +54,8 @@ class SnapshotWalk {
   struct Place {
     std::size_t section = 0;
     std::size_t item = 0;
+
+    bool operator==(const Place&) const = default;
   };
 
   bool needs(std::uint32_t slot) const;

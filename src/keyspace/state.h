@@ -31,6 +31,7 @@
 #include "keyspace/removals.h"
 #include "keyspace/session.h"
 #include "keyspace/session_parts.h"
+#include "keyspace/slot_marks.h"
 #include "keyspace/slot_table.h"
 
 namespace holdfast::keyspace {
@@ -156,6 +157,7 @@ struct Core {
   const std::uint64_t hash_seed;
   const NameHash hash_of{hash_seed};
   std::vector<SlotState> slots;
+  SlotMarks used;                         // slots that change() was called for
   std::vector<std::uint32_t> key_counts;  // per slot, for scans over mostly empty slots
   Removals removals;
   Deadlines deadlines;

@@ -65,6 +65,8 @@ class Divergence {
     std::vector<NodeId> wrong;  // who differs from it and has not been named before
     bool no_majority = false;   // the replicas differ, and nobody can say who is right
   };
+  // Whether judge() has anything to look at.
+  bool has_news() const { return !news_.empty(); }
   // What has come to light since the last call, one check at a time; nothing: no more.
   std::optional<Finding> judge(const std::vector<NodeId>& members, Instant now);
   // True once after a walk over everything, begun after the last difference, found a strict

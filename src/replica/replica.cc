@@ -153,6 +153,7 @@ bool Replica::State::gathers_on() {
 void Replica::State::propose_gathered() {
   if (gathers_on()) return;
   if (pulse_due()) proposals.want_entry();
+  if (proposals.gathered().empty()) return;
   bool refused = false;
   auto turns = std::move(proposals.gathered());
   proposals.gathered().clear();

@@ -84,10 +84,12 @@ void Replica::State::note_stop() {
 
 void Replica::State::judge_checks() {
   if (!compares()) return;
-  const auto members = members_of(engine->status().membership);
-  while (const auto finding = divergence.judge(members, now)) {
-    carry_out(*finding);
-    if (!compares()) return;
+  if (divergence.has_news()) {
+    const auto members = members_of(engine->membership_at(engine->log().last()));
+    while (const auto finding = divergence.judge(members, now)) {
+      carry_out(*finding);
+      if (!compares()) return;
+    }
   }
   if (divergence.take_clean_walk() && machine.stopped()) {
     ++own_records;

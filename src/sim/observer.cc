@@ -46,7 +46,7 @@ bool LogMirror::holds(Index index, Epoch epoch) const {
 
 bool is_quorum(const consensus::Membership& membership, const std::function<bool(NodeId)>& has) {
   const auto majority = [&has](const std::vector<NodeId>& voters) {
-    const auto with = std::count_if(voters.begin(), voters.end(), has);
+    const auto with = std::count_if(voters.begin(), voters.end(), std::ref(has));
     return static_cast<std::size_t>(with) > voters.size() / 2;
   };
   return majority(membership.voters) &&

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
+#include <utility>
 
 #include "base/checksum.h"
 #include "commands/holding_words.h"
@@ -26,6 +28,21 @@ std::uint64_t hash_of(const Words& words) {
   std::uint64_t hash = words.size();
   for (const auto& word : words) hash = checksum(word, hash);
   return hash;
+}
+
+// Whoever waits for what this one waits for: a name may be that of a lock, a latch and a key.
+std::vector<Origin> queue_of(const keyspace::Keyspace& data, const server::LockWait& wait) {
+  std::vector<Origin> queue;
+  const auto add = [&queue](const auto& info) {
+    if (!info) return;
+    for (const auto& waiter : info->waiters) queue.push_back(waiter.origin);
+  };
+  // At the beginning of time nothing is due, so nobody is left out.
+  const keyspace::Key name{wait.name, routing::slot_of(wait.name)};
+  add(commands::table_of(data, wait.kind).info(name, {}));
+  add(data.latches().info(name, {}));
+  add(data.caches().info(name, {}));
+  return queue;
 }
 
 }  // namespace
@@ -112,16 +129,13 @@ void WaitersAreQueued::see(const Look& look, const Memory& memory, Problems& pro
   if (now.differed || !memory.data_trusted(now.machine)) return;
   // That somebody waits may have been told by the leader, before this replica has come so far.
   if (now.applied < committed_.last()) return;
+  // Many wait for the same: its queue is read once.
+  std::map<std::pair<keyspace::HoldingKind, std::string_view>, std::vector<Origin>> queues;
   for (const server::LockWait& wait : *now.waits) {
-    // At the beginning of time nothing is due, so nobody is left out.
-    const keyspace::Key name{wait.name, routing::slot_of(wait.name)};
-    const auto lock = commands::table_of(*now.data, wait.kind).info(name, {});
-    const auto latch = now.data->latches().info(name, {});
-    const auto is_his = [&](const auto& waiter) { return waiter.origin == wait.origin; };
-    if (lock && std::any_of(lock->waiters.begin(), lock->waiters.end(), is_his)) continue;
-    if (latch && std::any_of(latch->waiters.begin(), latch->waiters.end(), is_his)) continue;
-    const auto cache = now.data->caches().info(name, {});
-    if (cache && std::any_of(cache->waiters.begin(), cache->waiters.end(), is_his)) continue;
+    const auto [known, fresh] = queues.try_emplace({wait.kind, wait.name});
+    auto& queue = known->second;
+    if (fresh) queue = queue_of(*now.data, wait);
+    if (std::find(queue.begin(), queue.end(), wait.origin) != queue.end()) continue;
     problems.add(kName, now.at,
                  fmt::format("request {} of connection {} waits at node {} for {}, and is not in "
                              "its queue after entry {}",

@@ -12,16 +12,18 @@ namespace {
 using keyspace::Notice;
 using keyspace::NoticeKind;
 
-std::string text_of(const Notice& notice) {
-  return fmt::format("{} {} {} '{}' of '{}' token {} {} {}{}; ", static_cast<int>(notice.kind),
-                     name_of(notice.holding), notice.event, notice.name, notice.owner, notice.token,
-                     notice.kind == NoticeKind::lost ? name_of(notice.loss) : std::string_view(),
-                     notice.value.size(), notice.again ? " again" : "");
+// By hand: every node's notices are written so, to be compared.
+void append(std::string& text, const Notice& notice) {
+  text.append(std::to_string(static_cast<int>(notice.kind))).append(" ").append(name_of(notice.holding));
+  text.append(" ").append(notice.event).append(" '").append(notice.name).append("' of '");
+  text.append(notice.owner).append("' token ").append(std::to_string(notice.token)).append(" ");
+  if (notice.kind == NoticeKind::lost) text.append(name_of(notice.loss));
+  text.append(" ").append(std::to_string(notice.value.size())).append(notice.again ? " again; " : "; ");
 }
 
 std::string text_of(const replica::EntryNotices& entry) {
   std::string text;
-  for (const Notice& notice : entry.notices) text += text_of(notice);
+  for (const Notice& notice : entry.notices) append(text, notice);
   return text;
 }
 

@@ -159,7 +159,7 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.wipes = host.disk().wipes();
   sight.data = &replica->keyspace();
   sight.making_snapshot = replica->making_snapshot();
-  sight.recovering = protocol.status().recovering;
+  sight.recovering = protocol.recovering();
   sight.disk_may_lose = host.disk().may_lose();
   sight.differed = replica->rebuilds() != 0 || replica->agreement() != replica::Agreement::agreed;
 
@@ -187,8 +187,12 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   const bool turned =
       before == nullptr || before->role != sight.role || before->epoch != sight.epoch;
   if (thorough || turned) replica->check_invariants();
-  const auto waits = node->waits();
-  sight.waits = &waits;
+  // Nothing is asked of one that has not applied what is committed.
+  std::vector<server::LockWait> waits;
+  if (sight.applied >= rules.committed().last()) {
+    waits = node->waits();
+    sight.waits = &waits;
+  }
   const bool other = before != nullptr && before->snapshot != sight.snapshot;
   const auto stored = other ? read_snapshot_of(host) : std::nullopt;
   if (stored) sight.stored = &*stored;

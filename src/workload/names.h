@@ -34,7 +34,9 @@ class Names {
   }
 
   std::string name(char kind, std::uint64_t number) const {
-    return fmt::format("{}{}{}", prefix_, kind, number);
+    std::string name = prefix_;
+    name += kind;
+    return name += std::to_string(number);
   }
   std::string short_lived(std::uint64_t client, std::uint64_t number) const {
     return fmt::format("{}t{}.{}", prefix_, client, number);

@@ -51,6 +51,7 @@ class Raft final : public Protocol {
   Epoch epoch() const override { return promise_; }
   NodeId leader() const override { return leader_; }
   Index commit() const override { return commit_; }
+  bool recovering() const override { return recovery_.has_value(); }
   bool may_read(Instant now, ReadMode mode) const override;
   bool may_read_early() const override;
   Index durable() const override { return writes_.durable_last(); }
