@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/prng.h"
@@ -73,7 +73,7 @@ class Tables {
   const NameHash hashes_;
   KeyTable table_;
   std::vector<std::string> names_;
-  std::map<std::string, std::size_t> positions_;
+  std::unordered_map<std::string, std::size_t> positions_;
   std::int64_t count_ = 0;
 };
 
