@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <vector>
 
 #include "base/check.h"
 #include "base/test_rounds.h"
@@ -32,7 +33,7 @@ class World {
   // Faults end for good; then everything proposed must commit everywhere.
   void heal() {
     cluster_.heal();
-    for (const auto node : cluster_.nodes()) {
+    for (const auto node : nodes_) {
       if (!cluster_.up(node)) cluster_.restart(node);
     }
     run_until([&] { return cluster_.leader() != 0; });
@@ -77,14 +78,13 @@ class World {
   }
 
   std::uint64_t any_node() {
-    const auto nodes = cluster_.nodes();
-    return nodes[random_.below(nodes.size())];
+    return nodes_[random_.below(nodes_.size())];
   }
 
   // Of several, also one that has been deposed and does not know it.
   std::uint64_t any_leader() {
     std::vector<std::uint64_t> leaders;
-    for (const auto node : cluster_.nodes()) {
+    for (const auto node : nodes_) {
       if (cluster_.up(node) && cluster_.role(node) == Role::leader) leaders.push_back(node);
     }
     return leaders.empty() ? 0 : leaders[random_.below(leaders.size())];
@@ -152,7 +152,7 @@ class World {
   // Within what can recover again: the others are a quorum of every membership.
   void lose_log(std::uint64_t node) {
     std::vector<Membership> in_force;
-    for (const auto other : cluster_.nodes()) {
+    for (const auto other : nodes_) {
       if (cluster_.up(other)) {
         in_force.push_back(cluster_.status(other).membership);
       } else if (other != node) {
@@ -185,7 +185,7 @@ class World {
       cluster_.input(node, Received{order});
       return;
     }
-    for (const auto other : cluster_.nodes()) {
+    for (const auto other : nodes_) {
       if (cluster_.up(other) && (other == node || random_.below(3) != 0)) {
         cluster_.input(other, PeerLiveness{cluster_.protocol(other).leader(), false});
       }
@@ -245,7 +245,8 @@ class World {
   }
 
   void collect_reads() {
-    for (const auto node : cluster_.nodes()) {
+    for (const auto node : nodes_) {
+      if (!cluster_.has_news(node)) continue;
       for (const Readable& one : cluster_.take_readable(node)) {
         const auto expected = expected_.find({node, one.ticket});
         CHECK(expected != expected_.end(), "read {} was answered twice", one.ticket);
@@ -271,7 +272,8 @@ class World {
   }
 
   void serve_snapshots() {
-    for (const auto node : cluster_.nodes()) {
+    for (const auto node : nodes_) {
+      if (!cluster_.has_news(node)) continue;
       for (const NodeId to : cluster_.take_snapshot_wishes(node)) {
         const bool delivered = random_.below(4) != 0;
         if (cluster_.disk(node).mark.index < cluster_.protocol(node).log().before()) compact(node);
@@ -299,7 +301,7 @@ class World {
     if (cluster_.leader() == 0) return false;
     const Status leader = cluster_.status(cluster_.leader());
     if (!leader.membership.outgoing.empty()) return false;
-    for (const auto node : cluster_.nodes()) {
+    for (const auto node : nodes_) {
       if (!leader.membership.contains(NodeId(node))) continue;
       if (cluster_.commit(node) != cluster_.newest_commit().value) return false;
       if (cluster_.committed(node) != cluster_.committed(cluster_.leader())) return false;
@@ -309,7 +311,7 @@ class World {
 
   std::string description() const {
     std::string text;
-    for (const auto node : cluster_.nodes()) {
+    for (const auto node : nodes_) {
       const Status status = cluster_.status(node);
       text += fmt::format("{}: {}, members {} since {}\n", node, testing::to_text(status),
                           testing::to_text(status.membership), status.membership_index);
@@ -319,6 +321,7 @@ class World {
 
   Prng random_;
   Cluster cluster_;
+  const std::vector<std::uint64_t> nodes_ = cluster_.nodes();  // asked for after every step
   bool calm_ = false;
   std::uint64_t proposals_ = 0;
   ReadTicket ticket_ = 0;

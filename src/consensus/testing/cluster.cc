@@ -427,6 +427,12 @@ Index Cluster::newest_commit() const {
   return history_.empty() ? Index() : history_.rbegin()->first;
 }
 
+bool Cluster::has_news(std::uint64_t node) const {
+  const Replica& replica = at(node);
+  return !replica.readable.empty() || !replica.refused.empty() || !replica.wishes.empty() ||
+         replica.install.has_value();
+}
+
 std::vector<Readable> Cluster::take_readable(std::uint64_t node) {
   return std::exchange(at(node).readable, {});
 }

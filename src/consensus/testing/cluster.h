@@ -135,7 +135,8 @@ class Cluster {
   Index newest_commit() const;
   std::vector<std::uint64_t> nodes() const;
 
-  // What happened, since the test last took it.
+  // What happened, since the test last took it; and whether anything of this did.
+  bool has_news(std::uint64_t node) const;
   std::vector<Readable> take_readable(std::uint64_t node);
   std::vector<ReadTicket> take_refused(std::uint64_t node);
   std::vector<NodeId> take_snapshot_wishes(std::uint64_t node);
