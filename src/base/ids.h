@@ -75,24 +75,33 @@ struct std::hash<holdfast::Id<Tag, Number>> {
   }
 };
 
+namespace holdfast {
+
+// How they are printed: with {} and nothing in it. Nearly every source includes this file, and
+// would compile all of fmt once more if it were done here.
+struct PlainFormat {
+  constexpr auto parse(const fmt::format_parse_context& context) { return context.begin(); }
+  static fmt::format_context::iterator number(std::uint64_t value, fmt::format_context& context);
+};
+
+}  // namespace holdfast
+
 template <class Tag, class Number>
-struct fmt::formatter<holdfast::Id<Tag, Number>> : fmt::formatter<Number> {
+struct fmt::formatter<holdfast::Id<Tag, Number>> : holdfast::PlainFormat {
   auto format(holdfast::Id<Tag, Number> id, fmt::format_context& context) const {
-    return fmt::formatter<Number>::format(id.value, context);
+    return number(id.value, context);
   }
 };
 
 template <>
-struct fmt::formatter<holdfast::Index> : fmt::formatter<std::uint64_t> {
+struct fmt::formatter<holdfast::Index> : holdfast::PlainFormat {
   auto format(holdfast::Index index, fmt::format_context& context) const {
-    return fmt::formatter<std::uint64_t>::format(index.value, context);
+    return number(index.value, context);
   }
 };
 
 // Printed as round.node, for example 7.2.
 template <>
-struct fmt::formatter<holdfast::Epoch> : fmt::formatter<std::string_view> {
-  auto format(holdfast::Epoch epoch, fmt::format_context& context) const {
-    return fmt::format_to(context.out(), "{}.{}", epoch.round, epoch.node.value);
-  }
+struct fmt::formatter<holdfast::Epoch> : holdfast::PlainFormat {
+  fmt::format_context::iterator format(holdfast::Epoch epoch, fmt::format_context& context) const;
 };

@@ -1,6 +1,5 @@
 // `holdfast inspect NAME`: who holds a lock, permits of a semaphore or an office, since when and
 // for how long still, who waits for it, and who lost it last.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -8,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/calendar.h"
 #include "cli/access.h"
 #include "cli/json_text.h"
 #include "cli/server_info.h"
@@ -98,7 +98,7 @@ std::string ms_text(std::int64_t ms) { return time_text(std::chrono::millisecond
 
 // Cluster time follows the calendar of the leader.
 std::string calendar(std::int64_t ms) {
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(ms / 1000)));
+  return fmt::format("{} {} UTC", day_text({ms}), hour_text({ms}));
 }
 
 // Those who share it, and how others lost it.

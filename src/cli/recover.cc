@@ -3,7 +3,6 @@
 // cluster of one node out of one of them, in a new folder beside it. The old folder is not touched.
 #include <errno.h>
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,12 +11,12 @@
 
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/calendar.h"
 #include "cli/folder_disk.h"
 #include "cli/tools.h"
 #include "os/entropy.h"
@@ -114,9 +113,9 @@ server::NewCluster fresh(const server::Survivor& survivor) {
   anew.wall.ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
   anew.record = fmt::format(
-      "{:%Y-%m-%dT%H:%M:%SZ} from cluster {:016x} node {} folder {:016x} index {} epoch {} "
+      "{}T{}Z from cluster {:016x} node {} folder {:016x} index {} epoch {} "
       "revision {}",
-      fmt::gmtime(std::chrono::system_clock::to_time_t(now)), survivor.identity.cluster_id,
+      day_text(anew.wall), hour_text(anew.wall), survivor.identity.cluster_id,
       survivor.identity.node, survivor.identity.folder_uid, survivor.index, survivor.epoch,
       survivor.keyspace->revision());
   return anew;

@@ -3,7 +3,6 @@
 // One connection listens to what nodes say of losses and elections; through another the cluster is
 // asked who holds it: at first, after each new connection, when a loss is heard of, and every
 // second. Elections are told by the channel alone, in order, as long as it stands.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -14,9 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/calendar.h"
 #include "cli/json_text.h"
 #include "cli/server_info.h"
 #include "cli/watch.h"
+#include "os/system_clock.h"
 
 namespace holdfast::cli {
 namespace {
@@ -126,10 +127,8 @@ std::string as_json(const WatchOptions& options, const HolderEvent& event) {
 
 // Cluster time follows the calendar; what comes without a time has just happened.
 std::string as_text(const HolderEvent& event) {
-  const std::time_t when =
-      event.when_ms != 0 ? static_cast<std::time_t>(event.when_ms / 1000)
-                         : std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::string line = fmt::format("{:%Y-%m-%d %H:%M:%S}  {:<9}", fmt::gmtime(when), event.event);
+  const WallTime when = event.when_ms != 0 ? WallTime{event.when_ms} : os::SystemClock().wall();
+  std::string line = fmt::format("{} {}  {:<9}", day_text(when), hour_text(when), event.event);
   if (event.token != 0) line += fmt::format(" token {}", event.token);
   if (event.fence != 0 && event.fence != event.token) line += fmt::format(" fence {}", event.fence);
   if (event.permits != 0) line += fmt::format(" permits {}", event.permits);

@@ -1,12 +1,11 @@
 #include "main/server_tls.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <ctime>
 #include <string>
 #include <utility>
 
+#include "base/calendar.h"
 #include "os/system_clock.h"
 #include "server/peer_frame.h"
 
@@ -104,14 +103,14 @@ std::vector<env::CertificateFigures> ServerTls::figures() const {
 
 void ServerTls::tell(const char* whose, const os::TlsContext& context) {
   const std::int64_t left = context.expires().ms - os::SystemClock().wall().ms;
-  const std::time_t until = context.expires().ms / 1000;
+  const WallTime until = context.expires();
   const Level level = left < kSoonMs ? Level::warning : Level::info;
   if (!trace_.enabled(level)) return;
   trace_.write(level, level == Level::warning ? "certificate expires soon" : "certificate read",
                {{"for", whose},
                 {"file", context.settings().cert_file},
                 {"subject", context.subject()},
-                {"valid_until", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(until))}});
+                {"valid_until", fmt::format("{}T{}Z", day_text(until), hour_text(until))}});
 }
 
 }  // namespace holdfast

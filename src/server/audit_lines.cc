@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/append.h"
+#include "base/calendar.h"
 #include "server/connection_table.h"
 
 namespace holdfast::server {
@@ -26,45 +28,27 @@ void append_quoted(std::string& out, std::string_view text) {
     } else if (c >= ' ' && c <= '~') {
       out += c;
     } else {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<std::uint8_t>(c));
+      append(out, "\\u{:04x}", static_cast<std::uint8_t>(c));
     }
   }
   out += '"';
 }
 
-void append(std::string& out, std::string_view name, std::string_view text) {
-  fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
+void append_field(std::string& out, std::string_view name, std::string_view text) {
+  append(out, ",\"{}\":", name);
   append_quoted(out, text);
   if (text.size() > kShownBytes) {
-    fmt::format_to(std::back_inserter(out), ",\"{}_bytes\":{}", name, text.size());
+    append(out, ",\"{}_bytes\":{}", name, text.size());
   }
 }
 
 void append_time(std::string& out, WallTime wall) {
-  const auto ms = wall.ms;
-  constexpr std::int64_t kDayMs = 86'400'000;
-  std::int64_t days = ms / kDayMs;
-  const std::int64_t rest = ms % kDayMs;
-  // The civil calendar, counted from 1 March 2000, in cycles of 400 years.
-  days += 719'468;
-  const std::int64_t era = days / 146'097;
-  const std::int64_t of_era = days % 146'097;
-  const std::int64_t year = (of_era - of_era / 1460 + of_era / 36'524 - of_era / 146'096) / 365;
-  const std::int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-  const std::int64_t month = (5 * of_year + 2) / 153;
-  const std::int64_t day = of_year - (153 * month + 2) / 5 + 1;
-  const std::int64_t civil_month = month < 10 ? month + 3 : month - 9;
-  const std::int64_t civil_year = year + era * 400 + (civil_month <= 2 ? 1 : 0);
-  fmt::format_to(std::back_inserter(out),
-                 ",\"time\":\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z\"", civil_year,
-                 civil_month, day, rest / 3'600'000, rest / 60'000 % 60, rest / 1000 % 60,
-                 rest % 1000);
+  append(out, ",\"time\":\"{}T{}.{:03}Z\"", day_text(wall), hour_text(wall), wall.ms % 1000);
 }
 
 void append_origin(std::string& out, std::string_view name, const Origin& origin) {
   if (!origin.node) return;
-  fmt::format_to(std::back_inserter(out), ",\"{}\":\"{}.{}.{}\"", name, origin.node,
-                 origin.incarnation, origin.connection);
+  append(out, ",\"{}\":\"{}.{}.{}\"", name, origin.node, origin.incarnation, origin.connection);
 }
 
 std::string_view event_of(NoticeKind kind) {
@@ -86,11 +70,11 @@ std::string_view event_of(NoticeKind kind) {
 }
 
 void append_holding(std::string& out, const Notice& notice) {
-  append(out, "kind", name_of(notice.holding));
-  append(out, "name", notice.name);
-  append(out, "owner", notice.owner);
-  fmt::format_to(std::back_inserter(out), ",\"token\":{}", notice.token);
-  if (notice.kind == NoticeKind::lost) append(out, "reason", name_of(notice.loss));
+  append_field(out, "kind", name_of(notice.holding));
+  append_field(out, "name", notice.name);
+  append_field(out, "owner", notice.owner);
+  append(out, ",\"token\":{}", notice.token);
+  if (notice.kind == NoticeKind::lost) append_field(out, "reason", name_of(notice.loss));
   if (notice.again) out += ",\"again\":true";
   append_origin(out, "holder", notice.origin);
 }
@@ -150,16 +134,16 @@ bool is_audited(const Notice& notice, AuditLevel level) {
 std::string audit_line(const Notice& notice, AuditPosition at, WallTime wall) {
   std::string out = fmt::format("{{\"index\":{},\"n\":{}", at.index, at.n);
   if (wall.ms != 0) append_time(out, wall);
-  append(out, "event", event_of(notice.kind));
+  append_field(out, "event", event_of(notice.kind));
   if (notice.kind == NoticeKind::setting) {
-    append(out, "name", notice.name);
+    append_field(out, "name", notice.name);
     if (notice.name == ConnectionTable::kPasswordSetting) {
-      append(out, "value", notice.value.empty() ? "" : "(hidden)");
+      append_field(out, "value", notice.value.empty() ? "" : "(hidden)");
     } else {
-      append(out, "value", notice.value);
+      append_field(out, "value", notice.value);
     }
   } else if (notice.kind == NoticeKind::membership) {
-    append(out, "voters", notice.value);
+    append_field(out, "voters", notice.value);
   } else {
     append_holding(out, notice);
   }
@@ -173,12 +157,12 @@ std::string audit_line(NodeId node, AuditPosition applied, WallTime wall, std::s
   std::string out =
       fmt::format("{{\"node\":{},\"applied\":{},\"n\":{}", node, applied.index, applied.n);
   append_time(out, wall);
-  append(out, "event", event);
+  append_field(out, "event", event);
   for (const AuditField& field : fields) {
     if (field.number) {
-      fmt::format_to(std::back_inserter(out), ",\"{}\":{}", field.name, field.value);
+      append(out, ",\"{}\":{}", field.name, field.value);
     } else {
-      append(out, field.name, field.value);
+      append_field(out, field.name, field.value);
     }
   }
   out += "}\n";

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
+#include "base/append.h"
 #include "base/checksum.h"
 #include "commands/arguments.h"
 #include "commands/levels.h"
@@ -27,11 +27,11 @@ class Lines {
 
   template <class Value>
   void add(std::string_view name, const Value& value) {
-    fmt::format_to(std::back_inserter(out_), "{}:{}\r\n", name, value);
+    append(out_, "{}:{}\r\n", name, value);
   }
   template <class... Values>
   void line(fmt::format_string<Values...> format, Values&&... values) {
-    fmt::format_to(std::back_inserter(out_), format, std::forward<Values>(values)...);
+    append(out_, format, std::forward<Values>(values)...);
     out_.append("\r\n");
   }
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/append.h"
 #include "server/audit_log.h"
 #include "server/info.h"
 #include "server/session_commands.h"
@@ -22,13 +22,13 @@ class Exposition {
 
   void family(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
-    fmt::format_to(std::back_inserter(out_), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+    append(out_, "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
   }
   template <class Value>
   void sample(std::string_view labels, const Value& value) {
     out_ += name_;
     if (!labels.empty()) out_.append("{").append(labels).append("}");
-    fmt::format_to(std::back_inserter(out_), " {}\n", value);
+    append(out_, " {}\n", value);
   }
   template <class Value>
   void counter(std::string_view name, std::string_view help, const Value& value) {
@@ -43,16 +43,14 @@ class Exposition {
   // One of a family of histograms.
   void histogram(std::string_view labels, const Histogram& values) {
     const std::string_view comma = labels.empty() ? "" : ",";
-    auto out = std::back_inserter(out_);
     for (std::size_t i = 0; i < Histogram::kBounds.size(); ++i) {
-      fmt::format_to(out, "{}_bucket{{{}{}le=\"{}\"}} {}\n", name_, labels, comma,
-                     static_cast<double>(Histogram::kBounds[i]) / 1e6, values.within(i));
+      append(out_, "{}_bucket{{{}{}le=\"{}\"}} {}\n", name_, labels, comma,
+             static_cast<double>(Histogram::kBounds[i]) / 1e6, values.within(i));
     }
-    fmt::format_to(out, "{}_bucket{{{}{}le=\"+Inf\"}} {}\n", name_, labels, comma, values.count());
+    append(out_, "{}_bucket{{{}{}le=\"+Inf\"}} {}\n", name_, labels, comma, values.count());
     const std::string braces = labels.empty() ? "" : fmt::format("{{{}}}", labels);
-    fmt::format_to(out, "{}_sum{} {}\n", name_, braces,
-                   static_cast<double>(values.sum_us()) / 1e6);
-    fmt::format_to(out, "{}_count{} {}\n", name_, braces, values.count());
+    append(out_, "{}_sum{} {}\n", name_, braces, static_cast<double>(values.sum_us()) / 1e6);
+    append(out_, "{}_count{} {}\n", name_, braces, values.count());
   }
 
  private:
