@@ -15,7 +15,7 @@ std::string grant(int token, int ttl_ms) {
          "\r\n:" + std::to_string(token) + "\r\n$9\r\nexclusive";
 }
 
-struct Fixture {
+struct AcquireFixture {
   void expect(const std::string& words, const std::string& answer, Duration takes = {}) {
     cluster.world->expect("a:1", words, answer, [this, takes] { cluster.world->pass(takes); });
   }
@@ -33,14 +33,14 @@ struct Fixture {
   Wanted wanted{.name = "door", .owner = "me", .ttl = seconds(6)};
 };
 
-void expect_failure(const Outcome<Held>& outcome, Fate fate, const std::string& kind) {
+void expect_nothing_held(const Outcome<Held>& outcome, Fate fate, const std::string& kind) {
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.fate(), fate) << outcome.failure().message;
   EXPECT_EQ(outcome.failure().kind, kind) << outcome.failure().message;
 }
 
 TEST(Acquire, AFreeLockIsAskedForOnce) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.wait = seconds(30);
   f.expect(kTry, grant(7, 6000), milliseconds(500));
   const auto held = f.acquire();
@@ -52,7 +52,7 @@ TEST(Acquire, AFreeLockIsAskedForOnce) {
 }
 
 TEST(Acquire, AsksForWhatIsSharedInItsWords) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.kind = Kind::shared_mutex;
   f.expect(kTry + " SHARED", "*4\r\n:9\r\n:6000\r\n:7\r\n$6\r\nshared");
   const auto held = f.acquire();
@@ -62,7 +62,7 @@ TEST(Acquire, AsksForWhatIsSharedInItsWords) {
 }
 
 TEST(Acquire, AsksForPermitsInTheirWords) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.kind = Kind::semaphore;
   f.wanted.limit = 5;
   f.wanted.permits = 2;
@@ -79,16 +79,16 @@ TEST(Acquire, AsksForPermitsInTheirWords) {
 }
 
 TEST(Acquire, SaysWhatElseTheLimitIs) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.kind = Kind::semaphore;
   f.wanted.limit = 5;
   f.wanted.permits = 1;
   f.expect("SEM.ACQUIRE door me TTL 6000 LIMIT 5 PERMITS 1", "-MISMATCH nothing was done: 3");
-  expect_failure(f.acquire(), Fate::not_done, "MISMATCH");
+  expect_nothing_held(f.acquire(), Fate::not_done, "MISMATCH");
 }
 
 TEST(Acquire, CampaignsInItsWords) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.kind = Kind::election;
   f.expect("ELECT.CAMPAIGN door me TTL 6000", "*3\r\n:9\r\n:6000\r\n$2\r\nme");
   const auto held = f.acquire();
@@ -97,22 +97,22 @@ TEST(Acquire, CampaignsInItsWords) {
 }
 
 TEST(Acquire, ItsValueIsSentAlong) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.value = "why";
   f.expect(kTry + " VALUE why", grant(7, 6000));
   EXPECT_TRUE(f.acquire());
 }
 
 TEST(Acquire, TakenAndNotReadyToWait) {
-  Fixture f;
+  AcquireFixture f;
   f.expect(kTry, "*-1");
-  expect_failure(f.acquire(), Fate::not_done, "TAKEN");
+  expect_nothing_held(f.acquire(), Fate::not_done, "TAKEN");
   EXPECT_EQ(f.elapsed_ms(), 0);
 }
 
 // The grant may have been given long before it was heard of.
 TEST(Acquire, AGrantByWaitingIsConfirmed) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.wait = seconds(30);
   f.expect(kTry, "*-1");
   f.expect(kTry + " WAIT 30000", grant(7, 6000), seconds(20));
@@ -123,7 +123,7 @@ TEST(Acquire, AGrantByWaitingIsConfirmed) {
 }
 
 TEST(Acquire, AGrantThatIsOverBeforeItIsConfirmedIsNone) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.wait = seconds(30);
   f.expect(kTry, "*-1");
   f.expect(kTry + " WAIT 30000", grant(7, 6000), seconds(10));
@@ -136,16 +136,16 @@ TEST(Acquire, AGrantThatIsOverBeforeItIsConfirmedIsNone) {
 }
 
 TEST(Acquire, AWaitThatEndsInVain) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.wait = seconds(5);
   f.expect(kTry, "*-1");
   f.expect(kTry + " WAIT 5000", "*-1", seconds(5));
-  expect_failure(f.acquire(), Fate::not_done, "TAKEN");
+  expect_nothing_held(f.acquire(), Fate::not_done, "TAKEN");
   EXPECT_EQ(f.elapsed_ms(), 5000);
 }
 
 TEST(Acquire, TheSameOwnerAsksAgainAfterABreak) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.wait = seconds(30);
   f.expect(kTry, "*-1");
   f.expect(kTry + " WAIT 30000", kBreaks, seconds(1));
@@ -160,7 +160,7 @@ TEST(Acquire, TheSameOwnerAsksAgainAfterABreak) {
 // It was granted, and the answer was lost; the same owner is told again, and what is left is asked
 // for.
 TEST(Acquire, AnImmediateGrantWhoseAnswerWasLost) {
-  Fixture f;
+  AcquireFixture f;
   f.expect(kTry, kBreaks, seconds(2));
   f.expect(kTry, grant(7, 3900));
   f.expect(kRenew, ":6000");
@@ -170,35 +170,35 @@ TEST(Acquire, AnImmediateGrantWhoseAnswerWasLost) {
 }
 
 TEST(Acquire, InDoubtTheDoubtIsTold) {
-  Fixture f;
+  AcquireFixture f;
   f.cluster.setup.timeout = milliseconds(100);
   f.expect(kTry, kBreaks);
   f.expect(kTry, "-NOLEADER none");
   const auto outcome = f.acquire();
-  expect_failure(outcome, Fate::unknown, "NOLEADER");
+  expect_nothing_held(outcome, Fate::unknown, "NOLEADER");
   EXPECT_NE(outcome.failure().message.find("ends by itself 6000 ms after"), std::string::npos);
 }
 
 TEST(Acquire, OnceToldThatItIsNotOursThereIsNoDoubtAnyMore) {
-  Fixture f;
+  AcquireFixture f;
   f.expect(kTry, kBreaks);
   f.expect(kTry, "*-1");
-  expect_failure(f.acquire(), Fate::not_done, "TAKEN");
+  expect_nothing_held(f.acquire(), Fate::not_done, "TAKEN");
 }
 
 TEST(Acquire, AnErrorOfTheServersEndsIt) {
-  Fixture f;
+  AcquireFixture f;
   f.wanted.wait = seconds(30);
   f.expect(kTry, "*-1");
   f.expect(kTry + " WAIT 30000", "-LIMIT too many wait");
-  expect_failure(f.acquire(), Fate::not_done, "LIMIT");
+  expect_nothing_held(f.acquire(), Fate::not_done, "LIMIT");
 }
 
 TEST(Acquire, ServersThatAreDownAreTriedForAWhile) {
-  Fixture f;
+  AcquireFixture f;
   for (auto& [name, server] : f.cluster.world->servers) server.up = false;
   f.wanted.wait = seconds(3);
-  expect_failure(f.acquire(), Fate::not_done, "NOSERVER");
+  expect_nothing_held(f.acquire(), Fate::not_done, "NOSERVER");
   EXPECT_LE(f.elapsed_ms(), 13'000);
   EXPECT_GE(f.elapsed_ms(), 12'900) << "the wait and the timeout";
 }
@@ -206,9 +206,9 @@ TEST(Acquire, ServersThatAreDownAreTriedForAWhile) {
 TEST(Acquire, AStrangeAnswerIsNoGrant) {
   for (const std::string answer :
        {":1", "*1\r\n:1", "*3\r\n:0\r\n:1\r\n:0", "*3\r\n:7\r\n$1\r\nx\r\n:7"}) {
-    Fixture f;
+    AcquireFixture f;
     f.expect(kTry, answer);
-    expect_failure(f.acquire(), Fate::unknown, "STRANGE");
+    expect_nothing_held(f.acquire(), Fate::unknown, "STRANGE");
   }
 }
 

@@ -15,7 +15,7 @@ using client::kSilent;
 using client::ScriptedCluster;
 
 // A client of a scripted cluster; request ids begin with zeros.
-struct Fixture {
+struct CallsFixture {
   Client client() { return Client(std::make_shared<client::Shared>(cluster.shared())); }
   void expect(const std::string& words, const std::string& answer) {
     cluster.world->expect("a:1", words, answer);
@@ -36,7 +36,7 @@ void expect_failure(const Outcome<Value>& outcome, Fate fate, const std::string&
 }
 
 TEST(Calls, AnswersBecomeValues) {
-  Fixture f;
+  CallsFixture f;
   Client client = f.client();
   f.expect("GET k", "$-1");
   EXPECT_TRUE(client.read({"GET", "k"})->is_null());
@@ -50,7 +50,7 @@ TEST(Calls, AnswersBecomeValues) {
 }
 
 TEST(Calls, AnErrorOfTheServersIsAFailureWithItsWord) {
-  Fixture f;
+  CallsFixture f;
   f.expect("INCR k", "-WRONGTYPE it is a list");
   const auto outcome = f.client().write({"INCR", "k"});
   expect_failure(outcome, Fate::not_done, "WRONGTYPE");
@@ -58,7 +58,7 @@ TEST(Calls, AnErrorOfTheServersIsAFailureWithItsWord) {
 }
 
 TEST(Calls, AReadIsRepeatedUntilThereIsAnAnswer) {
-  Fixture f;
+  CallsFixture f;
   f.expect("GET k", kBreaks);
   f.expect("GET k", "-NOLEADER none");
   f.expect("GET k", "-LOADING a restore");
@@ -68,7 +68,7 @@ TEST(Calls, AReadIsRepeatedUntilThereIsAnAnswer) {
 }
 
 TEST(Calls, AReadIsNeverUnknown) {
-  Fixture f;
+  CallsFixture f;
   f.cluster.setup.timeout = seconds(4);
   f.expect("GET k", kSilent);
   f.expect("GET k", kSilent);
@@ -78,7 +78,7 @@ TEST(Calls, AReadIsNeverUnknown) {
 }
 
 TEST(Calls, AWriteIsRepeatedWhileItWasCertainlyNotDone) {
-  Fixture f;
+  CallsFixture f;
   f.expect("INCR k", "-NOLEADER none");
   f.expect("INCR k", "-BUSY too much");
   f.expect("INCR k", ":1");
@@ -86,7 +86,7 @@ TEST(Calls, AWriteIsRepeatedWhileItWasCertainlyNotDone) {
 }
 
 TEST(Calls, AWriteWhoseAnswerIsLostIsUnknownAndNotRepeated) {
-  Fixture f;
+  CallsFixture f;
   f.expect("INCR k", kBreaks);
   expect_failure(f.client().write({"INCR", "k"}), Fate::unknown, "BROKEN");
   f.expect("INCR k", "-UNKNOWN no outcome");
@@ -98,14 +98,14 @@ TEST(Calls, AWriteWhoseAnswerIsLostIsUnknownAndNotRepeated) {
 }
 
 TEST(Calls, AWriteWaitsAsLongAsItMay) {
-  Fixture f;
+  CallsFixture f;
   f.expect("INCR k", kSilent);
   expect_failure(f.client().write({"INCR", "k"}), Fate::unknown, "BROKEN");
   EXPECT_EQ(f.elapsed_ms(), 10'000) << "not the patience of one server: it may only be asked once";
 }
 
 TEST(Calls, ServersThatAreDownHaveDoneNothing) {
-  Fixture f;
+  CallsFixture f;
   for (auto& [name, server] : f.cluster.world->servers) server.up = false;
   for (const bool once : {true, false}) {
     const auto outcome =
@@ -117,7 +117,7 @@ TEST(Calls, ServersThatAreDownHaveDoneNothing) {
 }
 
 TEST(Calls, AWrongPasswordEndsItAtOnce) {
-  Fixture f;
+  CallsFixture f;
   for (auto& [name, server] : f.cluster.world->servers) server.password = "secret";
   f.cluster.setup.password = "wrong";
   expect_failure(f.client().write({"INCR", "k"}), Fate::not_done, "WRONGPASS");
@@ -125,7 +125,7 @@ TEST(Calls, AWrongPasswordEndsItAtOnce) {
 }
 
 TEST(Calls, WhatStaysRefusedIsNotRepeated) {
-  Fixture f;
+  CallsFixture f;
   for (const std::string word : {"NOSPACE", "OOM", "DIVERGED", "LIMIT", "MISMATCH", "FENCED"}) {
     f.expect("ONCE i SET k v", "-" + word + " no");
     expect_failure(f.client().write_once("i", {"SET", "k", "v"}), Fate::not_done, word);
@@ -136,7 +136,7 @@ TEST(Calls, WhatStaysRefusedIsNotRepeated) {
 // ---- once
 
 TEST(Calls, OnceTurnsUnknownIntoExactlyOnce) {
-  Fixture f;
+  CallsFixture f;
   const std::string words = "ONCE " + kFirstId + " INCR k";
   for (const auto& said : {kBreaks, std::string("-UNKNOWN no outcome"), kSilent,
                            std::string("-NOLEADER none"), std::string(":7")}) {
@@ -150,7 +150,7 @@ TEST(Calls, OnceTurnsUnknownIntoExactlyOnce) {
 // first.
 TEST(Calls, OnceItMayHaveBeenDoneARefusalIsNoAnswer) {
   for (const std::string word : {"NOSPACE", "OOM", "DIVERGED", "LIMIT", "NOLEADER"}) {
-    Fixture f;
+    CallsFixture f;
     f.cluster.setup.timeout = milliseconds(100);
     f.expect("ONCE i INCR k", kBreaks);
     f.expect("ONCE i INCR k", "-" + word + " no");
@@ -159,14 +159,14 @@ TEST(Calls, OnceItMayHaveBeenDoneARefusalIsNoAnswer) {
 }
 
 TEST(Calls, AnErrorUnderOnceIsTheAnswer) {
-  Fixture f;
+  CallsFixture f;
   f.expect("ONCE i INCR k", kBreaks);
   f.expect("ONCE i INCR k", "-WRONGTYPE no number");
   expect_failure(f.client().write_once("i", {"INCR", "k"}), Fate::not_done, "WRONGTYPE");
 }
 
 TEST(Calls, EachCallHasAnIdOfItsOwn) {
-  Fixture f;
+  CallsFixture f;
   Client client = f.client();
   f.expect("ONCE " + kFirstId + " INCR k", ":1");
   f.expect("ONCE " + std::string(32, '0') + "-2 INCR k", ":2");
@@ -175,7 +175,7 @@ TEST(Calls, EachCallHasAnIdOfItsOwn) {
 }
 
 TEST(Calls, WhatIsAboutConnectionsIsNotSent) {
-  Fixture f;
+  CallsFixture f;
   for (const std::string word : {"MULTI", "watch", "Subscribe", "HELLO", "client"}) {
     expect_failure(f.client().write({word}), Fate::not_done, "OPTIONS");
     expect_failure(f.client().write_once({word}), Fate::not_done, "OPTIONS");
@@ -187,7 +187,7 @@ TEST(Calls, WhatIsAboutConnectionsIsNotSent) {
 // ---- counters
 
 TEST(Counter, CountsUnderOnce) {
-  Fixture f;
+  CallsFixture f;
   Counter counter(f.client(), "k");
   f.expect("ONCE " + kFirstId + " INCRBY k 5", kBreaks);
   f.expect("ONCE " + kFirstId + " INCRBY k 5", ":12");

@@ -9,7 +9,7 @@
 namespace holdfast::client {
 namespace {
 
-const std::string kRenew = "LOCK.RENEW door 7 TTL 6000";
+const std::string kRenewal = "LOCK.RENEW door 7 TTL 6000";
 const std::string kRelease = "LOCK.RELEASE door 7";
 
 // A lock that has just been granted for six seconds.
@@ -41,7 +41,7 @@ TEST(Keeper, RenewsThreeTimesAsOftenAsItMust) {
   Fixture f;
   EXPECT_EQ(f.step_ms(), 2000) << "nothing to do yet";
   f.pass(2000);
-  f.expect(kRenew, ":6000");
+  f.expect(kRenewal, ":6000");
   EXPECT_EQ(f.step_ms(), 4000);
   EXPECT_EQ(f.keeper->remaining().ms(), 5988);
   f.pass(5987);
@@ -57,13 +57,13 @@ TEST(Keeper, GoesOnThroughTrouble) {
   f.pass(2000);
   for (const std::string& said :
        {kBreaks, std::string("-NOLEADER none"), std::string("-UNKNOWN hm")}) {
-    f.expect(kRenew, said);
+    f.expect(kRenewal, said);
     const std::int64_t next = f.step_ms();
     const std::int64_t now = (f.cluster.world->now() - f.began).ms();
     EXPECT_EQ(next - now, 100);
     f.pass(100);
   }
-  f.expect(kRenew, ":6000");
+  f.expect(kRenewal, ":6000");
   EXPECT_EQ(f.step_ms(), 4300);
   EXPECT_TRUE(f.keeper->held());
 }
@@ -71,7 +71,7 @@ TEST(Keeper, GoesOnThroughTrouble) {
 TEST(Keeper, IsLostWhenAServerSaysSo) {
   Fixture f;
   f.pass(2000);
-  f.expect(kRenew, "-LOST token 7 does not hold the lock");
+  f.expect(kRenewal, "-LOST token 7 does not hold the lock");
   EXPECT_EQ(f.keeper->step(), Instant::never());
   EXPECT_FALSE(f.keeper->held());
   EXPECT_EQ(f.lost, std::vector<std::string>{"LOST token 7 does not hold the lock"});
@@ -107,7 +107,7 @@ TEST(Keeper, IsLostAfterAPause) {
 TEST(Keeper, AnAnswerHeardTooLateIsNone) {
   Fixture f;
   f.pass(2000);
-  f.cluster.world->expect("a:1", kRenew, ":6000", [&f] { f.pass(60'000); });
+  f.cluster.world->expect("a:1", kRenewal, ":6000", [&f] { f.pass(60'000); });
   f.step_ms();
   EXPECT_FALSE(f.keeper->held());
   EXPECT_EQ(f.keeper->step(), Instant::never());
@@ -117,10 +117,10 @@ TEST(Keeper, AnAnswerHeardTooLateIsNone) {
 TEST(Keeper, ASilentServerLeavesTimeForTheNext) {
   Fixture f({"a:1", "b:1"});
   f.pass(2000);
-  f.expect(kRenew, kSilent);
+  f.expect(kRenewal, kSilent);
   EXPECT_EQ(f.step_ms(), 3100) << "a sixth of the TTL, and a pause";
   f.pass(100);
-  f.cluster.world->expect("b:1", kRenew, ":6000");
+  f.cluster.world->expect("b:1", kRenewal, ":6000");
   EXPECT_EQ(f.step_ms(), 5100);
 }
 

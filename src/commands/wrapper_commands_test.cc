@@ -13,7 +13,7 @@
 namespace holdfast::commands {
 namespace {
 
-using Words = std::vector<std::string_view>;
+using Called = std::vector<std::string_view>;
 
 class WrapperTest : public ::testing::Test {
  protected:
@@ -25,7 +25,7 @@ class WrapperTest : public ::testing::Test {
             .index = Index(request_),
             .resp3 = reply.resp3()};
   }
-  std::string run(const Words& words) {
+  std::string run(const Called& words) {
     std::string out;
     resp::ReplyWriter reply(out, version_);
     if (const auto refused = refuse_words(words)) {
@@ -37,7 +37,7 @@ class WrapperTest : public ::testing::Test {
     return running.blocked ? "(waits)" : out;
   }
   // As the header says that EXEC does it.
-  std::string exec(const std::vector<Words>& commands) {
+  std::string exec(const std::vector<Called>& commands) {
     std::string out;
     resp::ReplyWriter reply(out, version_);
     WriteContext running = context(reply);
@@ -113,7 +113,7 @@ TEST_F(WrapperTest, AGuardIsAskedOnceForTheWholeExec) {
 }
 
 TEST_F(WrapperTest, OnceAsTheFirstWordCoversTheWholeExec) {
-  const std::vector<Words> commands = {
+  const std::vector<Called> commands = {
       {"ONCE", "id"}, {"INCR", "n"}, {"GET", "missing"}, {"REV", "n"}, {"INCRBY", "n", "2"}};
   const std::string first = exec(commands);
   EXPECT_EQ(first, "*5\r\n+OK\r\n:1\r\n$-1\r\n*2\r\n:1\r\n:1\r\n:3\r\n");
@@ -127,7 +127,7 @@ TEST_F(WrapperTest, OnceAsTheFirstWordCoversTheWholeExec) {
 }
 
 TEST_F(WrapperTest, OnceOverAnExecThatWasFencedRepeatsThat) {
-  const std::vector<Words> commands = {{"ONCE", "id"}, {"GUARD", "l", "1", "INCR", "n"}};
+  const std::vector<Called> commands = {{"ONCE", "id"}, {"GUARD", "l", "1", "INCR", "n"}};
   EXPECT_TRUE(exec(commands).starts_with("-FENCED"));
   run({"LOCK.ACQUIRE", "l", "me", "TTL", "1000"});
   EXPECT_TRUE(exec(commands).starts_with("-FENCED"));
@@ -136,7 +136,7 @@ TEST_F(WrapperTest, OnceOverAnExecThatWasFencedRepeatsThat) {
 
 TEST_F(WrapperTest, ARepeatInsideAnExecIsNotFenced) {
   run({"LOCK.ACQUIRE", "l", "me", "TTL", "1000"});
-  const Words words = {"ONCE", "id", "GUARD", "l", "1", "INCR", "n"};
+  const Called words = {"ONCE", "id", "GUARD", "l", "1", "INCR", "n"};
   EXPECT_EQ(run(words), ":1\r\n");
   run({"LOCK.RELEASE", "l", "1"});
   EXPECT_EQ(exec({words, {"SET", "a", "1"}}), "*2\r\n:1\r\n+OK\r\n");
@@ -153,7 +153,7 @@ TEST_F(WrapperTest, NothingWaitsInsideAnExec) {
 TEST_F(WrapperTest, AGuardMayStandAroundAWait) {
   run({"LOCK.ACQUIRE", "l", "me", "TTL", "1000"});
   run({"LOCK.ACQUIRE", "m", "you", "TTL", "1000"});
-  const Words words = {"ONCE", "id", "GUARD", "l",    "1",    "LOCK.ACQUIRE",
+  const Called words = {"ONCE", "id", "GUARD", "l",    "1",    "LOCK.ACQUIRE",
                        "m",    "me", "TTL",   "1000", "WAIT", "500"};
   EXPECT_EQ(run(words), "(waits)");
   run({"LOCK.RELEASE", "l", "1"});
@@ -165,7 +165,7 @@ TEST_F(WrapperTest, AGuardMayStandAroundAWait) {
 TEST_F(WrapperTest, AnAnswerThatOnceCouldNotKeepIsRefusedBefore) {
   const std::string large(70'000, 'x');
   run({"SET", "k", large});
-  for (const Words& words : std::vector<Words>{{"ONCE", "id", "GETDEL", "k"},
+  for (const Called& words : std::vector<Called>{{"ONCE", "id", "GETDEL", "k"},
                                                {"ONCE", "id", "GETSET", "k", "v"},
                                                {"ONCE", "id", "GETEX", "k", "PERSIST"},
                                                {"ONCE", "id", "SET", "k", "v", "get"}}) {
@@ -178,7 +178,7 @@ TEST_F(WrapperTest, AnAnswerThatOnceCouldNotKeepIsRefusedBefore) {
 TEST_F(WrapperTest, AnAnswerThatIsTooLargeAllTheSameIsGivenOnce) {
   const std::string large(70'000, 'x');
   run({"SET", "k", large});
-  const std::vector<Words> commands = {{"ONCE", "id"}, {"INCR", "n"}, {"GET", "k"}};
+  const std::vector<Called> commands = {{"ONCE", "id"}, {"INCR", "n"}, {"GET", "k"}};
   EXPECT_GT(exec(commands).size(), 70'000u);
   EXPECT_TRUE(exec(commands).starts_with("-LIMIT the command was done once"));
   EXPECT_EQ(value_of("n"), "1");
@@ -212,7 +212,7 @@ TEST_F(WrapperTest, LongNamesAreRefusedByTheLimitTheyPass) {
 }
 
 TEST_F(WrapperTest, ManyWrappersAreRefusedWithoutGoingDeep) {
-  Words words;
+  Called words;
   for (int i = 0; i < 300'000; ++i) words.insert(words.end(), {"GUARD", "l", "1"});
   words.insert(words.end(), {"SET", "k", "v"});
   EXPECT_TRUE(run(words).starts_with("-LIMIT"));

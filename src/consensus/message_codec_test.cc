@@ -28,7 +28,7 @@ Message sample(MessageKind kind) {
   return message;
 }
 
-Entry entry(std::uint64_t index, EntryKind kind, std::string payload) {
+Entry entry_of(std::uint64_t index, EntryKind kind, std::string payload) {
   Entry result;
   result.index = Index(index);
   result.epoch = {70000, NodeId(300)};
@@ -40,9 +40,9 @@ Entry entry(std::uint64_t index, EntryKind kind, std::string payload) {
 
 Message with_entries() {
   Message message = sample(MessageKind::append);
-  message.entries = {entry(1234568, EntryKind::noop, ""),
-                     entry(1234569, EntryKind::batch, std::string(1000, 'x')),
-                     entry(1234570, EntryKind::batch, "y")};
+  message.entries = {entry_of(1234568, EntryKind::noop, ""),
+                     entry_of(1234569, EntryKind::batch, std::string(1000, 'x')),
+                     entry_of(1234570, EntryKind::batch, "y")};
   return message;
 }
 
@@ -109,7 +109,7 @@ TEST(MessageCodec, payloads_are_sent_as_they_are) {
 
 TEST(MessageCodec, entries_without_an_append_start_where_they_say) {
   Message message = sample(MessageKind::vote_reply);
-  message.entries = {entry(5, EntryKind::batch, "a"), entry(6, EntryKind::batch, "b")};
+  message.entries = {entry_of(5, EntryKind::batch, "a"), entry_of(6, EntryKind::batch, "b")};
   const auto decoded = decode_message(SharedBytes(bytes_of(message)));
   ASSERT_TRUE(decoded) << decoded.error().message;
   expect_same(*decoded, message);

@@ -11,7 +11,7 @@ namespace {
 
 // ---- Membership ---------------------------------------------------------------------------------
 
-Membership sample() {
+Membership sample_membership() {
   Membership result;
   result.voters = {NodeId(1), NodeId(2), NodeId(300)};
   result.outgoing = {NodeId(2), NodeId(4)};
@@ -20,7 +20,7 @@ Membership sample() {
 }
 
 TEST(Membership, knows_its_nodes) {
-  const Membership members = sample();
+  const Membership members = sample_membership();
   EXPECT_TRUE(members.is_voter(NodeId(4))) << "of the outgoing half";
   EXPECT_FALSE(members.is_voter(NodeId(9)));
   EXPECT_TRUE(members.contains(NodeId(9)));
@@ -30,10 +30,10 @@ TEST(Membership, knows_its_nodes) {
 
 TEST(Membership, comes_back_from_bytes) {
   std::string bytes;
-  sample().encode(bytes);
+  sample_membership().encode(bytes);
   const auto decoded = Membership::decode(bytes);
   ASSERT_TRUE(decoded);
-  EXPECT_EQ(*decoded, sample());
+  EXPECT_EQ(*decoded, sample_membership());
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(Membership::decode(std::string_view(bytes).substr(0, size)));
   }

@@ -10,7 +10,7 @@ namespace holdfast::consensus {
 namespace {
 
 using testing::Cluster;
-using Words = std::vector<std::string>;
+using testing::Words;
 
 TEST(RaftBasic, a_group_of_one_leads_and_commits_after_its_own_sync) {
   Cluster cluster({.voters = {1}});

@@ -1,5 +1,5 @@
-// Leases (decision 0018): a leader that answers by one is the only one who could, whatever becomes of
-// messages, connections, processes and orders, as long as clocks keep within their bound.
+// Leases (decision 0018): a leader that answers by one is the only one who could, whatever becomes
+// of messages, connections, processes and orders, as long as clocks keep within their bound.
 #include <gtest/gtest.h>
 
 #include "consensus/leases.h"

@@ -11,16 +11,9 @@ namespace holdfast::consensus {
 namespace {
 
 using testing::Cluster;
-using Words = std::vector<std::string>;
-
-Epoch epoch(std::uint64_t round, std::uint64_t node) { return {round, NodeId(node)}; }
-
-testing::Found found(Epoch promise, const std::vector<Epoch>& epochs) {
-  testing::Found result;
-  result.promise = promise;
-  for (const Epoch one : epochs) result.entries.emplace_back(one, std::nullopt);
-  return result;
-}
+using testing::epoch;
+using testing::found;
+using testing::Words;
 
 Message append(std::uint64_t to, Epoch at, std::uint64_t index, Epoch index_epoch) {
   Message message;

@@ -8,16 +8,9 @@ namespace holdfast::consensus {
 namespace {
 
 using testing::Cluster;
-using Words = std::vector<std::string>;
-
-Epoch epoch(std::uint64_t round, std::uint64_t node) { return {round, NodeId(node)}; }
-
-testing::Found found(Epoch promise, const std::vector<Epoch>& epochs) {
-  testing::Found result;
-  result.promise = promise;
-  for (const Epoch one : epochs) result.entries.emplace_back(one, std::nullopt);
-  return result;
-}
+using testing::epoch;
+using testing::found;
+using testing::Words;
 
 Message vote_request(std::uint64_t from, std::uint64_t to, Epoch at, std::uint64_t last,
                      Epoch last_epoch) {
@@ -32,7 +25,7 @@ Message vote_request(std::uint64_t from, std::uint64_t to, Epoch at, std::uint64
 }
 
 // What node `to` has been answered by node `from` to a vote request, newest first.
-std::vector<bool> votes(const Cluster& cluster, std::uint64_t from, std::uint64_t to) {
+std::vector<bool> votes_given(const Cluster& cluster, std::uint64_t from, std::uint64_t to) {
   std::vector<bool> granted;
   for (const Message& one : cluster.network()) {
     if (one.kind == MessageKind::vote_reply && one.from == NodeId(from) && one.to == NodeId(to)) {
@@ -87,7 +80,7 @@ TEST(RaftScenariosCcf, former_candidate_double_vote) {
   cluster.drop();
   // A lower node of the same round asks: refused by the promise. A greater one would be granted.
   cluster.input(3, Received{vote_request(2, 3, epoch(1, 2), 0, {})});
-  EXPECT_EQ(votes(cluster, 3, 2), std::vector<bool>{false});
+  EXPECT_EQ(votes_given(cluster, 3, 2), std::vector<bool>{false});
   EXPECT_EQ(cluster.epoch(3), epoch(1, 3));
   // And votes that come late do not make a leader of one that gave up.
   Message late = refusal;
@@ -101,13 +94,13 @@ TEST(RaftScenariosCcf, a_vote_that_a_crash_could_take_back_is_not_sent) {
   // help 2 to lead an epoch below that of 3, beside it.
   Cluster cluster({});
   cluster.input(1, Received{vote_request(3, 1, epoch(5, 3), 0, {})});
-  EXPECT_TRUE(votes(cluster, 1, 3).empty());
+  EXPECT_TRUE(votes_given(cluster, 1, 3).empty());
   cluster.crash(1, 0);
   EXPECT_TRUE(cluster.network().empty());
   cluster.restart(1);
   cluster.input(1, Received{vote_request(2, 1, epoch(5, 2), 0, {})});
   cluster.sync(1);
-  EXPECT_EQ(votes(cluster, 1, 2), std::vector<bool>{true});
+  EXPECT_EQ(votes_given(cluster, 1, 2), std::vector<bool>{true});
 }
 
 TEST(RaftScenariosCcf, old_grants_of_a_pre_vote_do_not_count) {

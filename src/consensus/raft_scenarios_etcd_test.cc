@@ -9,7 +9,9 @@ namespace {
 
 using testing::Cluster;
 using testing::ClusterOptions;
-using Words = std::vector<std::string>;
+using testing::epoch;
+using testing::found;
+using testing::Words;
 
 Message message(MessageKind kind, std::uint64_t from, std::uint64_t to, Epoch epoch) {
   Message result;
@@ -20,22 +22,13 @@ Message message(MessageKind kind, std::uint64_t from, std::uint64_t to, Epoch ep
   return result;
 }
 
-Epoch epoch(std::uint64_t round, std::uint64_t node) { return {round, NodeId(node)}; }
-
-Entry entry(std::uint64_t index, Epoch at, std::string_view payload) {
+Entry batch_entry(std::uint64_t index, Epoch at, std::string_view payload) {
   Entry result;
   result.index = Index(index);
   result.epoch = at;
   result.kind = EntryKind::batch;
   result.payload = SharedBytes(std::string(payload));
   result.content = content_checksum(GroupId(0), result.index, result.kind, payload);
-  return result;
-}
-
-testing::Found found(Epoch promise, const std::vector<Epoch>& epochs) {
-  testing::Found result;
-  result.promise = promise;
-  for (const Epoch one : epochs) result.entries.emplace_back(one, std::nullopt);
   return result;
 }
 
@@ -56,8 +49,8 @@ TEST(RaftScenariosEtcd, async_storage_writes_append_aba_race) {
     cluster.input(1, Received{one});
   };
   cluster.propose(1, "a");
-  append(epoch(2, 3), {entry(2, epoch(2, 3), "b")});
-  append(epoch(3, 2), {entry(2, epoch(1, 1), "a"), entry(3, epoch(3, 2), "c")});
+  append(epoch(2, 3), {batch_entry(2, epoch(2, 3), "b")});
+  append(epoch(3, 2), {batch_entry(2, epoch(1, 1), "a"), batch_entry(3, epoch(3, 2), "c")});
   ASSERT_EQ(cluster.writes_under_way(1), 3u);
   cluster.sync(1, 1);
   EXPECT_EQ(cluster.status(1).durable, Index(1));
@@ -69,7 +62,8 @@ TEST(RaftScenariosEtcd, async_storage_writes_append_aba_race) {
 }
 
 TEST(RaftScenariosEtcd, durable_index_rolls_back_on_truncation) {
-  // ClickHouse#102629. What was durable is cut: until its place is written nobody may be told of it.
+  // ClickHouse#102629. What was durable is cut: until its place is written nobody may be told of
+  // it.
   Cluster cluster({.voters = {1, 2, 3}});
   cluster.elect(1);
   cluster.propose(1, "a");
@@ -79,7 +73,7 @@ TEST(RaftScenariosEtcd, durable_index_rolls_back_on_truncation) {
   Message one = message(MessageKind::append, 3, 1, epoch(2, 3));
   one.index = Index(1);
   one.index_epoch = epoch(1, 1);
-  one.entries = {entry(2, epoch(2, 3), "x")};
+  one.entries = {batch_entry(2, epoch(2, 3), "x")};
   cluster.input(1, Received{one});
   EXPECT_EQ(cluster.status(1).durable, Index(1));
   EXPECT_EQ(cluster.count(MessageKind::append_reply), 0u);
@@ -350,8 +344,8 @@ TEST(RaftScenariosEtcd, TestReadOnlyOptionLease) {
 }
 
 TEST(RaftScenariosEtcd, TestReadOnlyOptionLeaseWithoutCheckQuorum) {
-  // etcd answers by a lease for ever if nothing makes the leader give up. Here a lease ends by itself:
-  // a leader that cannot ask a quorum answers none.
+  // etcd answers by a lease for ever if nothing makes the leader give up. Here a lease ends by
+  // itself: a leader that cannot ask a quorum answers none.
   Cluster cluster({});
   cluster.elect(1);
   cluster.read(1, 1, ReadMode::lease);

@@ -19,7 +19,7 @@ namespace {
 
 const Key kName{"page", Slot(7)};
 
-struct Model {
+struct OneCache {
   struct Waiter {
     std::uint64_t connection = 0;
     std::int64_t lease_ms = 0;
@@ -274,7 +274,7 @@ class Trial {
 
   Prng random_;
   std::unique_ptr<Keyspace> keyspace_;
-  Model model_;
+  OneCache model_;
   std::uint64_t connection_ = 10;
   std::uint64_t lease_ = 0;
   int values_ = 0;

@@ -11,7 +11,7 @@
 namespace holdfast::keyspace {
 namespace {
 
-const Key kName{"page", Slot(7)};
+const Key kPage{"page", Slot(7)};
 
 class CacheTest : public ::testing::Test {
  protected:
@@ -21,19 +21,19 @@ class CacheTest : public ::testing::Test {
                                   .stale_ms = stale_ms,
                                   .wait_ms = wait_ms,
                                   .origin = origin_of(node, 1, connection, 1)};
-    const CacheGot got = caches_.get(kName, request, now_, Index(++index_));
+    const CacheGot got = caches_.get(kPage, request, now_, Index(++index_));
     keyspace_.end_step(now_);
     return got;
   }
   bool fill(std::uint64_t lease, std::string_view text, std::int64_t fresh_ms = 1000,
             std::int64_t keep_ms = 0) {
     const bool filled =
-        caches_.fill(kName, lease, text, {now_.plus_ms(fresh_ms), {fresh_ms}}, keep_ms, now_);
+        caches_.fill(kPage, lease, text, {now_.plus_ms(fresh_ms), {fresh_ms}}, keep_ms, now_);
     keyspace_.end_step(now_);
     return filled;
   }
   bool erase() {
-    const bool erased = keyspace_.erase(kName);
+    const bool erased = keyspace_.erase(kPage);
     keyspace_.end_step(now_);
     return erased;
   }
@@ -87,7 +87,7 @@ TEST_F(CacheTest, OneFetchesAndTheOthersAreToldWhatHeStores) {
   EXPECT_TRUE(fill(mine.lease, "right"));
   EXPECT_EQ(told(), "3:right 4:right ");
   EXPECT_FALSE(fill(mine.lease, "again"));
-  EXPECT_EQ(keyspace_.find(kName)->value().to_string(), "right");
+  EXPECT_EQ(keyspace_.find(kPage)->value().to_string(), "right");
   EXPECT_EQ(caches_.size(), 0u);
   EXPECT_EQ(caches_.leases(), 0u);
   EXPECT_EQ(caches_.waiting(), 0u);
@@ -103,18 +103,18 @@ TEST_F(CacheTest, WhateverChangesTheKeyVoidsTheLease) {
     erase();
     EXPECT_EQ(caches_.size(), 0u);
   };
-  lease_after([&] { keyspace_.put(kName, Value::string("x")); });
-  lease_after([&] { keyspace_.put_text(kName, "x"); });
-  lease_after([&] { EXPECT_FALSE(keyspace_.erase(kName)); });
-  lease_after([&] { EXPECT_TRUE(caches_.invalidate(kName)); });
+  lease_after([&] { keyspace_.put(kPage, Value::string("x")); });
+  lease_after([&] { keyspace_.put_text(kPage, "x"); });
+  lease_after([&] { EXPECT_FALSE(keyspace_.erase(kPage)); });
+  lease_after([&] { EXPECT_TRUE(caches_.invalidate(kPage)); });
   lease_after([&] { keyspace_.clear(); });
   lease_after([&] { pass(101); });
   lease_after([&] {
-    keyspace_.put_text(kName, "x");
-    keyspace_.edit_text(kName, [](std::string& text) { text += "y"; });
-    keyspace_.erase(kName);
+    keyspace_.put_text(kPage, "x");
+    keyspace_.edit_text(kPage, [](std::string& text) { text += "y"; });
+    keyspace_.erase(kPage);
   });
-  EXPECT_FALSE(caches_.invalidate(kName));
+  EXPECT_FALSE(caches_.invalidate(kPage));
   const std::uint64_t lease = get(1).lease;
   keyspace_.put_text({"other", Slot(7)}, "x");
   pass(100);
@@ -157,16 +157,16 @@ TEST_F(CacheTest, WhoeverIsGoneIsDroppedAndHisLeaseWithHim) {
   get(3, 500, 0, 2);
   get(4, 500, 0, 3);
   get(5, 500, 0, 3);
-  EXPECT_FALSE(caches_.drop_waiter(kName, origin_of(9, 1, 9, 1)));
-  EXPECT_TRUE(caches_.drop_waiter(kName, origin_of(2, 1, 2, 1)));
+  EXPECT_FALSE(caches_.drop_waiter(kPage, origin_of(9, 1, 9, 1)));
+  EXPECT_TRUE(caches_.drop_waiter(kPage, origin_of(2, 1, 2, 1)));
   EXPECT_EQ(told(), "2:- ");
   EXPECT_EQ(caches_.drop_node(NodeId(2), Incarnation(0)), 0u);
   EXPECT_EQ(caches_.drop_node(NodeId(2), Incarnation(1)), 1u);
   EXPECT_EQ(told(), "3:- ");
-  EXPECT_TRUE(caches_.drop_waiter(kName, origin_of(1, 1, 1, 1)));
+  EXPECT_TRUE(caches_.drop_waiter(kPage, origin_of(1, 1, 1, 1)));
   keyspace_.end_step(now_);
   EXPECT_EQ(told(), "4:! ");
-  EXPECT_TRUE(caches_.drop_waiter(kName, origin_of(3, 1, 4, 1)));
+  EXPECT_TRUE(caches_.drop_waiter(kPage, origin_of(3, 1, 4, 1)));
   keyspace_.end_step(now_);
   EXPECT_EQ(told(), "5:! ");
   EXPECT_EQ(caches_.waiting(), 0u);
@@ -176,9 +176,9 @@ TEST_F(CacheTest, WithinATransactionOnlyItsEndCounts) {
   get(1);
   get(2, 500);
   get(3, 500);
-  keyspace_.erase(kName);
-  keyspace_.put_text(kName, "a");
-  keyspace_.put_text(kName, "b");
+  keyspace_.erase(kPage);
+  keyspace_.put_text(kPage, "a");
+  keyspace_.put_text(kPage, "b");
   EXPECT_EQ(told(), "");
   keyspace_.end_step(now_);
   EXPECT_EQ(told(), "2:b 3:b ");
@@ -188,7 +188,7 @@ TEST_F(CacheTest, WhatIsStaleIsToldToWhoAsksForItOnly) {
   EXPECT_TRUE(fill(get(1).lease, "old", 100, 1000));
   expect_restorable();
   pass(101);
-  EXPECT_EQ(keyspace_.find(kName), nullptr);
+  EXPECT_EQ(keyspace_.find(kPage), nullptr);
   expect_restorable();
   const CacheGot first = get(2, 0, 500);
   EXPECT_EQ(first.outcome, CacheGet::leased);
@@ -221,12 +221,12 @@ TEST_F(CacheTest, WhoChangesAKeyDoesNotWantWhatWasThereBefore) {
     return got.stale != nullptr;
   };
   EXPECT_TRUE(stale_after([] {}));
-  EXPECT_TRUE(stale_after([&] { keyspace_.set_expiry(kName, {now_.plus_ms(50), {}}); }));
-  EXPECT_FALSE(stale_after([&] { keyspace_.set_expiry(kName, {}), keyspace_.erase(kName); }));
-  EXPECT_FALSE(stale_after([&] { keyspace_.erase(kName); }));
-  EXPECT_FALSE(stale_after([&] { keyspace_.put_text(kName, "x"); }));
+  EXPECT_TRUE(stale_after([&] { keyspace_.set_expiry(kPage, {now_.plus_ms(50), {}}); }));
+  EXPECT_FALSE(stale_after([&] { keyspace_.set_expiry(kPage, {}), keyspace_.erase(kPage); }));
+  EXPECT_FALSE(stale_after([&] { keyspace_.erase(kPage); }));
+  EXPECT_FALSE(stale_after([&] { keyspace_.put_text(kPage, "x"); }));
   EXPECT_FALSE(stale_after([&] { keyspace_.clear(); }));
-  EXPECT_FALSE(stale_after([&] { pass(101), caches_.invalidate(kName); }));
+  EXPECT_FALSE(stale_after([&] { pass(101), caches_.invalidate(kPage); }));
   EXPECT_FALSE(stale_after([&] { pass(101), keyspace_.clear(); }));
 }
 
@@ -245,7 +245,7 @@ TEST_F(CacheTest, ALargeValueIsToldInSeveralEntries) {
   pass(1);
   EXPECT_EQ(keyspace_.take_events().size(), 3u);
   // What is there now is told to the rest; when nothing is, the next one fetches it.
-  keyspace_.erase(kName);
+  keyspace_.erase(kPage);
   keyspace_.end_step(now_);
   EXPECT_EQ(told(), "8:! ");
   EXPECT_TRUE(fill(lease_, std::string(CacheTable::kServedBytes, 'y')));

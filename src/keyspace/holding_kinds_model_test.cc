@@ -17,7 +17,7 @@
 namespace holdfast::keyspace {
 namespace {
 
-struct ModelHold {
+struct KindHold {
   std::string owner;
   std::uint64_t token = 0;  // learnt from what is told; 0 until then
   std::uint64_t phase = 0;  // of a shared lock: which phase it is of
@@ -29,7 +29,7 @@ struct ModelHold {
   std::optional<Origin> told;
 };
 
-struct ModelWaiter {
+struct KindWaiter {
   std::string owner;
   Origin origin;
   std::int64_t ttl = 0;
@@ -40,15 +40,15 @@ struct ModelWaiter {
   std::string name;
 };
 
-using Told = std::multiset<std::pair<Origin, bool>>;
+using KindTold = std::multiset<std::pair<Origin, bool>>;
 
-class Model {
+class KindModel {
  public:
-  explicit Model(HoldingKind kind) : kind_(kind) {}
+  explicit KindModel(HoldingKind kind) : kind_(kind) {}
 
   std::uint64_t used() const {
     std::uint64_t sum = 0;
-    for (const ModelHold& hold : holds) sum += hold.permits;
+    for (const KindHold& hold : holds) sum += hold.permits;
     return sum;
   }
   bool fits(bool shared, std::uint64_t permits) const {
@@ -57,17 +57,17 @@ class Model {
     if (holds.empty()) return true;
     return shared && holds.front().shared;
   }
-  void grant(const ModelWaiter& who, std::int64_t now, bool waited) {
+  void grant(const KindWaiter& who, std::int64_t now, bool waited) {
     if (holds.empty()) ++phase_;
-    ModelHold hold{who.owner, 0, phase_, who.shared, who.permits, now + who.ttl, who.delay,
-                   {who.name}, std::nullopt};
+    KindHold hold{who.owner,     0,         phase_,     who.shared,  who.permits,
+                  now + who.ttl, who.delay, {who.name}, std::nullopt};
     if (waited) hold.told = who.origin;
     holds.push_back(hold);
   }
   // Those at the head who fit. Waits that are over are ended before this is called.
   void let_in(std::int64_t now) {
     while (!queue.empty() && fits(queue.front().shared, queue.front().permits)) {
-      const ModelWaiter first = queue.front();
+      const KindWaiter first = queue.front();
       queue.pop_front();
       told.emplace(first.origin, true);
       grant(first, now, true);
@@ -83,19 +83,19 @@ class Model {
   void expire(std::int64_t now) {
     for (;;) {
       std::int64_t soonest = now;
-      for (const ModelHold& hold : holds) soonest = std::min(soonest, hold.deadline);
-      for (const ModelWaiter& waiter : queue) soonest = std::min(soonest, waiter.deadline);
+      for (const KindHold& hold : holds) soonest = std::min(soonest, hold.deadline);
+      for (const KindWaiter& waiter : queue) soonest = std::min(soonest, waiter.deadline);
       if (delay_until) soonest = std::min(soonest, *delay_until);
       if (soonest >= now) return;
       if (end_one(soonest, now)) let_in_living(now);
     }
   }
 
-  std::vector<ModelHold> holds;
-  std::deque<ModelWaiter> queue;
+  std::vector<KindHold> holds;
+  std::deque<KindWaiter> queue;
   std::optional<std::int64_t> delay_until;
   std::uint64_t limit = 0;
-  Told told;
+  KindTold told;
 
  private:
   // True: something ended that may have let others in.
@@ -125,7 +125,7 @@ class Model {
         told.emplace(queue.front().origin, false);
         queue.pop_front();
       } else if (fits(queue.front().shared, queue.front().permits)) {
-        const ModelWaiter first = queue.front();
+        const KindWaiter first = queue.front();
         queue.pop_front();
         told.emplace(first.origin, true);
         grant(first, now, true);
@@ -139,9 +139,9 @@ class Model {
   std::uint64_t phase_ = 0;
 };
 
-class Story {
+class KindStory {
  public:
-  Story(HoldingKind kind, std::uint64_t seed)
+  KindStory(HoldingKind kind, std::uint64_t seed)
       : kind_(kind), keyspace_(seed), random_(seed), model_(kind) {
     model_.limit = kind == HoldingKind::semaphore ? 3 : 1;
   }
@@ -198,15 +198,20 @@ class Story {
       request.limit = model_.limit + (random_.below(20) == 0 ? 1 : 0);
       request.permits = 1 + random_.below(model_.limit);
     }
-    const ModelWaiter who{owner, request.origin, request.ttl_ms, now_ + request.wait_ms,
-                          request.mode == GrantMode::shared, request.permits, request.delay_ms,
-                          std::string(request.hold)};
+    const KindWaiter who{owner,
+                         request.origin,
+                         request.ttl_ms,
+                         now_ + request.wait_ms,
+                         request.mode == GrantMode::shared,
+                         request.permits,
+                         request.delay_ms,
+                         std::string(request.hold)};
     const AcquireOutcome expected = expect(who, request);
     const AcquireResult got = table().acquire(key_, request, {now_}, Index(connections_));
     ASSERT_EQ(got.outcome, expected);
     if (got.outcome == AcquireOutcome::granted) learn(find(owner), got.grant);
   }
-  AcquireOutcome expect(const ModelWaiter& who, const AcquireRequest& request) {
+  AcquireOutcome expect(const KindWaiter& who, const AcquireRequest& request) {
     const bool known = known_;
     known_ = true;
     if (!known && kind_ == HoldingKind::semaphore) model_.limit = request.limit;
@@ -214,7 +219,7 @@ class Story {
       return AcquireOutcome::other_limit;
     }
     if (const std::size_t i = find(who.owner); i < model_.holds.size()) {
-      ModelHold& hold = model_.holds[i];
+      KindHold& hold = model_.holds[i];
       if (hold.shared != who.shared || hold.permits != who.permits) {
         return AcquireOutcome::other_terms;
       }
@@ -227,7 +232,7 @@ class Story {
       return AcquireOutcome::granted;
     }
     if (request.wait_ms == 0) return AcquireOutcome::refused;
-    for (ModelWaiter& waiter : model_.queue) {
+    for (KindWaiter& waiter : model_.queue) {
       if (waiter.owner != who.owner) continue;
       model_.told.emplace(waiter.origin, false);
       waiter = who;
@@ -241,7 +246,7 @@ class Story {
   void release() {
     if (model_.holds.empty()) return;
     const std::size_t i = random_.below(model_.holds.size());
-    ModelHold& hold = model_.holds[i];
+    KindHold& hold = model_.holds[i];
     std::optional<std::string> name;
     if (kind_ == HoldingKind::lock && random_.below(2) == 0) {
       name = fmt::format("h{}", random_.below(3));
@@ -262,7 +267,7 @@ class Story {
   }
   void renew() {
     if (model_.holds.empty()) return;
-    ModelHold& hold = model_.holds[random_.below(model_.holds.size())];
+    KindHold& hold = model_.holds[random_.below(model_.holds.size())];
     const std::int64_t ttl = 2 * random_.between(5, 40);
     ASSERT_EQ(table().renew(key_, hold.token, ttl, {now_}), ttl);
     hold.deadline = now_ + ttl;
@@ -270,8 +275,8 @@ class Story {
   }
   void drop() {
     std::vector<Origin> origins;
-    for (const ModelWaiter& waiter : model_.queue) origins.push_back(waiter.origin);
-    for (const ModelHold& hold : model_.holds) {
+    for (const KindWaiter& waiter : model_.queue) origins.push_back(waiter.origin);
+    for (const KindHold& hold : model_.holds) {
       if (hold.told) origins.push_back(*hold.told);
     }
     if (origins.empty()) return;
@@ -283,8 +288,7 @@ class Story {
       model_.let_in(now_);
       return;
     }
-    std::erase_if(model_.queue,
-                  [&](const ModelWaiter& waiter) { return waiter.origin == origin; });
+    std::erase_if(model_.queue, [&](const KindWaiter& waiter) { return waiter.origin == origin; });
     model_.told.emplace(origin, false);
     model_.let_in(now_);
   }
@@ -315,7 +319,7 @@ class Story {
   // New tokens are above all before, and one phase has one fence.
   void learn(std::size_t which, const Grant& grant) {
     ASSERT_LT(which, model_.holds.size());
-    ModelHold& hold = model_.holds[which];
+    KindHold& hold = model_.holds[which];
     if (hold.token == 0) {
       ASSERT_GT(grant.token, last_token_);
       hold.token = last_token_ = grant.token;
@@ -336,7 +340,7 @@ class Story {
     ASSERT_EQ(table().fence_of(key_, grant.token), last_fence_);
   }
   void compare() {
-    Told told;
+    KindTold told;
     for (const WaiterEvent& event : keyspace_->take_events()) {
       told.emplace(event.origin, event.granted);
       if (!event.granted) continue;
@@ -388,7 +392,7 @@ class Story {
   HoldingKind kind_;
   Place keyspace_;
   Prng random_;
-  Model model_;
+  KindModel model_;
   Key key_ = key_named("thing");
   bool known_ = false;
   std::int64_t now_ = 2;
@@ -402,7 +406,7 @@ class HoldingKindsModel : public ::testing::TestWithParam<HoldingKind> {};
 
 TEST_P(HoldingKindsModel, AgreesUnderRandomRequests) {
   for (std::uint64_t seed = 1; seed <= rounds(40); ++seed) {
-    Story run(GetParam(), seed);
+    KindStory run(GetParam(), seed);
     for (int i = 0; i < 400 && !::testing::Test::HasFatalFailure(); ++i) run.step();
     ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "seed " << seed;
   }

@@ -18,7 +18,7 @@ struct LatchTable::State {
 
 namespace {
 
-constexpr auto kPart = static_cast<std::size_t>(PartKind::latches);
+constexpr auto kLatchPart = static_cast<std::size_t>(PartKind::latches);
 
 Latch* find_latch(const Core& core, Key name) {
   const Coordination* coordination = core.look_coordination(name.slot);
@@ -78,7 +78,7 @@ void remove_latch(Core& core, Latch& latch) {
   end_latch_waits(core, latch);
   core.next_revision();
   core.memory -= latch_memory(latch);
-  --core.totals.later[kPart];
+  --core.totals.later[kLatchPart];
   coordination.latches.remove(latch);
 }
 
@@ -114,7 +114,7 @@ bool decode_latch(Reader& reader, Core& core, Slot slot) {
   if (coordination.latches.find(fresh->name) != nullptr) return false;
   Latch& latch = coordination.latches.add(std::move(fresh));
   core.memory += latch_memory(latch);
-  ++core.totals.later[kPart];
+  ++core.totals.later[kLatchPart];
   if (!decode_waits(reader, core, latch.waits, slot, DeadlineKind::latch_wait,
                     LatchTable::kMaxWaiters)) {
     return false;
@@ -130,7 +130,7 @@ LatchSet LatchTable::set(Key name, std::uint64_t count, ClusterTime now) {
   Core& core = state_->core;
   Latch* latch = find_latch(core, name);
   if (latch != nullptr && latch->left > 0) return LatchSet::closed_already;
-  if (latch == nullptr && core.totals.later[kPart] >= kMaxLatches) return LatchSet::too_many;
+  if (latch == nullptr && core.totals.later[kLatchPart] >= kMaxLatches) return LatchSet::too_many;
   Coordination& coordination = core.change_coordination(name.slot);
   if (latch == nullptr) {
     auto fresh = std::make_unique<Latch>();
@@ -138,7 +138,7 @@ LatchSet LatchTable::set(Key name, std::uint64_t count, ClusterTime now) {
     fresh->slot = name.slot;
     latch = &coordination.latches.add(std::move(fresh));
     core.memory += latch_memory(*latch);
-    ++core.totals.later[kPart];
+    ++core.totals.later[kLatchPart];
   }
   latch->count = latch->left = count;
   latch->since = now;
@@ -222,7 +222,7 @@ std::uint64_t LatchTable::scan(std::uint64_t cursor, std::size_t count,
                     [&](const Latch& latch) { visit(latch.name); });
 }
 
-std::size_t LatchTable::size() const { return state_->core.totals.later[kPart]; }
+std::size_t LatchTable::size() const { return state_->core.totals.later[kLatchPart]; }
 
 bool LatchTable::drop_waiter(Key name, const Origin& origin) {
   Core& core = state_->core;

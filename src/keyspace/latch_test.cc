@@ -15,7 +15,7 @@
 namespace holdfast::keyspace {
 namespace {
 
-const Key kName{"start", Slot(7)};
+const Key kStart{"start", Slot(7)};
 
 LatchWaitRequest from(std::uint64_t node, std::uint64_t connection, std::int64_t wait_ms) {
   return {.wait_ms = wait_ms, .origin = origin_of(node, 1, connection, 1), .resp3 = false};
@@ -24,7 +24,7 @@ LatchWaitRequest from(std::uint64_t node, std::uint64_t connection, std::int64_t
 class LatchTest : public ::testing::Test {
  protected:
   LatchWait wait(std::uint64_t node, std::uint64_t connection, std::int64_t wait_ms) {
-    return latches_.wait(kName, from(node, connection, wait_ms), now_, Index(++index_));
+    return latches_.wait(kStart, from(node, connection, wait_ms), now_, Index(++index_));
   }
   // Who was told since the last call, and what.
   std::string told() {
@@ -44,13 +44,13 @@ class LatchTest : public ::testing::Test {
 };
 
 TEST_F(LatchTest, OpeningTellsAllInTheOrderInWhichTheyCame) {
-  EXPECT_EQ(latches_.set(kName, 2, now_), LatchSet::set);
+  EXPECT_EQ(latches_.set(kStart, 2, now_), LatchSet::set);
   EXPECT_EQ(wait(1, 9, 100), LatchWait::queued);
   EXPECT_EQ(wait(2, 3, 100), LatchWait::queued);
   EXPECT_EQ(wait(1, 5, 50), LatchWait::queued);
-  EXPECT_EQ(latches_.down(kName, 1, "", left_), LatchDown::counted);
+  EXPECT_EQ(latches_.down(kStart, 1, "", left_), LatchDown::counted);
   EXPECT_EQ(told(), "");
-  EXPECT_EQ(latches_.down(kName, 1, "", left_), LatchDown::counted);
+  EXPECT_EQ(latches_.down(kStart, 1, "", left_), LatchDown::counted);
   EXPECT_EQ(told(), "9:1 3:1 5:1 ");
   EXPECT_EQ(keyspace_.next_deadline(), ClusterTime::never());
   EXPECT_EQ(keyspace_.locks().waiting(), 0u);
@@ -58,7 +58,7 @@ TEST_F(LatchTest, OpeningTellsAllInTheOrderInWhichTheyCame) {
 }
 
 TEST_F(LatchTest, AWaitEndsByTimeAndWhoeverIsGoneIsDropped) {
-  latches_.set(kName, 1, now_);
+  latches_.set(kStart, 1, now_);
   wait(1, 1, 50);
   wait(2, 2, 500);
   wait(2, 3, 500);
@@ -66,33 +66,33 @@ TEST_F(LatchTest, AWaitEndsByTimeAndWhoeverIsGoneIsDropped) {
   EXPECT_EQ(keyspace_.expire_due(now_.plus_ms(50), 10), 0u);
   EXPECT_EQ(keyspace_.expire_due(now_.plus_ms(51), 10), 1u);
   EXPECT_EQ(told(), "1:0 ");
-  EXPECT_FALSE(latches_.drop_waiter(kName, origin_of(1, 1, 1, 1)));
-  EXPECT_TRUE(latches_.drop_waiter(kName, origin_of(3, 1, 4, 1)));
+  EXPECT_FALSE(latches_.drop_waiter(kStart, origin_of(1, 1, 1, 1)));
+  EXPECT_TRUE(latches_.drop_waiter(kStart, origin_of(3, 1, 4, 1)));
   EXPECT_EQ(told(), "4:0 ");
   EXPECT_EQ(latches_.drop_node(NodeId(2), Incarnation(0)), 0u);
   EXPECT_EQ(latches_.drop_node(NodeId(2), Incarnation(1)), 2u);
   EXPECT_EQ(told(), "2:0 3:0 ");
-  EXPECT_EQ(latches_.down(kName, 1, "", left_), LatchDown::counted);
+  EXPECT_EQ(latches_.down(kStart, 1, "", left_), LatchDown::counted);
   EXPECT_EQ(told(), "");
 }
 
 TEST_F(LatchTest, HasLimits) {
-  latches_.set(kName, 1'000'000, now_);
+  latches_.set(kStart, 1'000'000, now_);
   for (std::size_t i = 0; i < LatchTable::kMaxWaiters; ++i) {
     ASSERT_EQ(wait(1, i, 100), LatchWait::queued);
   }
   EXPECT_EQ(wait(1, LatchTable::kMaxWaiters, 100), LatchWait::too_many);
   for (std::size_t i = 0; i < LatchTable::kMaxOwners; ++i) {
-    ASSERT_EQ(latches_.down(kName, 1, fmt::to_string(i), left_), LatchDown::counted);
+    ASSERT_EQ(latches_.down(kStart, 1, fmt::to_string(i), left_), LatchDown::counted);
   }
-  EXPECT_EQ(latches_.down(kName, 1, "one more", left_), LatchDown::too_many_owners);
-  EXPECT_EQ(latches_.down(kName, 1, "5", left_), LatchDown::repeated);
+  EXPECT_EQ(latches_.down(kStart, 1, "one more", left_), LatchDown::too_many_owners);
+  EXPECT_EQ(latches_.down(kStart, 1, "5", left_), LatchDown::repeated);
   EXPECT_EQ(left_, 900'000u);
   for (std::size_t i = 1; i < LatchTable::kMaxLatches; ++i) {
     ASSERT_EQ(latches_.set(key_named(fmt::format("l{}", i)), 1, now_), LatchSet::set);
   }
   EXPECT_EQ(latches_.set(key_named("one more"), 1, now_), LatchSet::too_many);
-  EXPECT_EQ(latches_.set(kName, 1, now_), LatchSet::closed_already);
+  EXPECT_EQ(latches_.set(kStart, 1, now_), LatchSet::closed_already);
   std::set<std::string, std::less<>> names;
   std::uint64_t cursor = 0;
   do {
@@ -110,9 +110,9 @@ TEST_F(LatchTest, HasLimits) {
 TEST(LatchRestore, KeepsWhatIsLeftAndWhoHasCountedAndNobodyWaits) {
   Keyspace source(1);
   std::uint64_t left = 0;
-  source.latches().set(kName, 3, ClusterTime{100});
-  source.latches().down(kName, 1, "a", left);
-  source.latches().wait(kName, from(1, 1, 500), ClusterTime{100}, Index(1));
+  source.latches().set(kStart, 3, ClusterTime{100});
+  source.latches().down(kStart, 1, "a", left);
+  source.latches().wait(kStart, from(1, 1, 500), ClusterTime{100}, Index(1));
   Keyspace refusing(2);
   refusing.lift_revision(source.revision());
   bool good = true;
@@ -125,21 +125,22 @@ TEST(LatchRestore, KeepsWhatIsLeftAndWhoHasCountedAndNobodyWaits) {
   for (const auto& chunk : snapshot_of(source)) {
     ASSERT_TRUE(target.restore_chunk(chunk, {.cluster_ms = 1000}).ok());
   }
-  const auto info = target.latches().info(kName, ClusterTime{1100});
+  const auto info = target.latches().info(kStart, ClusterTime{1100});
   ASSERT_TRUE(info.has_value());
   EXPECT_EQ(info->count, 3u);
   EXPECT_EQ(info->left, 2u);
   EXPECT_EQ(info->since, ClusterTime{1100});
   EXPECT_TRUE(info->waiters.empty());
-  EXPECT_EQ(target.latches().down(kName, 1, "a", left), LatchDown::repeated);
+  EXPECT_EQ(target.latches().down(kStart, 1, "a", left), LatchDown::repeated);
   EXPECT_TRUE(target.clear_coordination(10));
   EXPECT_EQ(target.latches().size(), 0u);
 }
 
 // What a latch means, without a thought for how; and the real one beside it.
-class Model {
+class NaiveLatches {
  public:
-  explicit Model(std::uint64_t seed) : random_(seed), keyspace_(std::make_unique<Keyspace>(seed)) {}
+  explicit NaiveLatches(std::uint64_t seed)
+      : random_(seed), keyspace_(std::make_unique<Keyspace>(seed)) {}
 
   void step(std::uint64_t number) {
     step_ = number;
@@ -276,7 +277,7 @@ class Model {
 
 TEST(LatchModel, AgreesWithTheNaiveOneThroughSnapshots) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    Model model(seed);
+    NaiveLatches model(seed);
     for (std::uint64_t step = 1; step <= 400 && !::testing::Test::HasFatalFailure(); ++step) {
       model.step(step);
     }

@@ -21,10 +21,10 @@ struct SessionTable::State {
 
 namespace {
 
-constexpr auto kPart = static_cast<std::size_t>(PartKind::sessions);
+constexpr auto kSessionPart = static_cast<std::size_t>(PartKind::sessions);
 
 // In a slot's table sessions go by their ids, too.
-std::string name_of(std::uint64_t id) {
+std::string session_name(std::uint64_t id) {
   std::string name;
   Writer(name).u64(id);
   return name;
@@ -32,15 +32,15 @@ std::string name_of(std::uint64_t id) {
 
 Session* find_session(const Core& core, std::uint64_t id) {
   const Coordination* coordination = core.look_coordination(SessionTable::slot_of(id));
-  return coordination == nullptr ? nullptr : coordination->sessions.find(name_of(id));
+  return coordination == nullptr ? nullptr : coordination->sessions.find(session_name(id));
 }
 
 Session& add_session(Core& core, std::unique_ptr<Session> fresh) {
   const Slot slot = SessionTable::slot_of(fresh->id);
-  fresh->name = name_of(fresh->id);
+  fresh->name = session_name(fresh->id);
   Session& session = core.change_coordination(slot).sessions.add(std::move(fresh));
   core.memory += session_memory(session);
-  ++core.totals.later[kPart];
+  ++core.totals.later[kSessionPart];
   if (session.ending) core.sessions_ending.insert(session.id);
   return session;
 }
@@ -51,7 +51,7 @@ void forget_session(Core& core, Session& session) {
   core.sessions_ending.erase(session.id);
   core.session_changes.push_back({session.id, session.ttl_ms, session.opened, true});
   core.memory -= session_memory(session);
-  --core.totals.later[kPart];
+  --core.totals.later[kSessionPart];
   coordination.sessions.remove(session);
 }
 
@@ -273,7 +273,7 @@ std::vector<std::uint64_t> SessionTable::ending(std::size_t count) const {
 
 bool SessionTable::any_ending() const { return !state_->core.sessions_ending.empty(); }
 
-std::size_t SessionTable::size() const { return state_->core.totals.later[kPart]; }
+std::size_t SessionTable::size() const { return state_->core.totals.later[kSessionPart]; }
 
 std::uint64_t SessionTable::scan(std::uint64_t cursor, std::size_t count,
                                  const std::function<void(const SessionInfo&)>& visit) const {

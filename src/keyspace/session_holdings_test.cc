@@ -189,7 +189,7 @@ TEST_F(SessionHoldingsTest, ABackupIsRestoredWithoutWhatSessionsHeld) {
 
 // ---- against a model that does the same in the plainest way: nothing has a time of its own
 
-struct Model {
+struct HoldsOfSessions {
   struct Claim {
     std::string owner;
     std::uint64_t session = 0;
@@ -275,7 +275,7 @@ class SessionHoldingsModelTest : public SessionHoldingsTest {
   }
   void step(Prng& random) {
     HoldingTable& table = random.below(2) == 0 ? locks() : keyspace_.elections();
-    Model& model = &table == &locks() ? locks_ : elections_;
+    HoldsOfSessions& model = &table == &locks() ? locks_ : elections_;
     const std::string name = "n" + std::to_string(random.below(5));
     const std::uint64_t what = random.below(100);
     if (what < 12) {
@@ -306,8 +306,8 @@ class SessionHoldingsModelTest : public SessionHoldingsTest {
     }
   }
 
-  Model locks_;
-  Model elections_;
+  HoldsOfSessions locks_;
+  HoldsOfSessions elections_;
   std::vector<std::uint64_t> alive_;
 };
 

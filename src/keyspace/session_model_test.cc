@@ -11,7 +11,7 @@
 namespace holdfast::keyspace {
 namespace {
 
-struct Model {
+struct NaiveSessions {
   struct One {
     bool ending = false;
     std::vector<std::string> keys;  // in the order of binding
@@ -50,7 +50,7 @@ struct Model {
   }
 };
 
-void compare(const Keyspace& keyspace, const Model& model) {
+void compare(const Keyspace& keyspace, const NaiveSessions& model) {
   ASSERT_EQ(keyspace.size(), model.keys.size());
   ASSERT_EQ(keyspace.sessions().size(), model.sessions.size());
   for (const auto& [name, session] : model.keys) {
@@ -65,7 +65,7 @@ void compare(const Keyspace& keyspace, const Model& model) {
   }
 }
 
-void change(Keyspace& keyspace, Model& model, Prng& random) {
+void change(Keyspace& keyspace, NaiveSessions& model, Prng& random) {
   const std::string name = fmt::format("k{}", random.below(30));
   const std::uint64_t what = random.below(100);
   std::uint64_t id = random.below(50);
@@ -105,7 +105,7 @@ TEST(SessionModel, AgreesThroughRandomChangesAndSnapshots) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     Prng random(seed);
     auto keyspace = std::make_unique<Keyspace>(seed);
-    Model model;
+    NaiveSessions model;
     for (int step = 0; step < 400; ++step) {
       change(*keyspace, model, random);
       if (step % 20 == 0) {
@@ -116,7 +116,7 @@ TEST(SessionModel, AgreesThroughRandomChangesAndSnapshots) {
       const std::uint64_t digest = keyspace->digest();
       auto copy = std::make_unique<Keyspace>(seed + 100);
       keyspace->begin_snapshot();
-      const Model then = model;
+      const NaiveSessions then = model;
       for (std::string chunk; !(chunk = keyspace->next_chunk(200)).empty();) {
         ASSERT_TRUE(copy->load_chunk(chunk).ok());
         change(*keyspace, model, random);

@@ -9,25 +9,13 @@
 
 #include <string_view>
 
+#include "os/descriptor.h"
+
 namespace holdfast::os {
 namespace {
 
 // Everything for others, and writing for the group.
 constexpr mode_t kForbidden = S_IRWXO | S_IWGRP;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 }  // namespace
 

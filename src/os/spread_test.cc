@@ -21,8 +21,6 @@
 namespace holdfast::os {
 namespace {
 
-const env::Address kAnyPort{"127.0.0.1", 0};
-
 // The other side, outside of any loop. All calls return at once.
 class RawPeer {
  public:

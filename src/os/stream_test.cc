@@ -15,8 +15,6 @@
 namespace holdfast::os {
 namespace {
 
-const env::Address kAnyPort{"127.0.0.1", 0};
-
 std::shared_ptr<const TlsContext> mutual_context() {
   const TestFolder folder;
   TestAuthority authority;

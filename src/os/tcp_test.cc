@@ -15,8 +15,6 @@
 namespace holdfast::os {
 namespace {
 
-const env::Address kAnyPort{"127.0.0.1", 0};
-
 // A listener, and what has been accepted. The parameter: how many loops.
 class TcpTest : public testing::TestWithParam<int> {
  protected:

@@ -14,6 +14,8 @@
 
 namespace holdfast::os {
 
+inline const env::Address kAnyPort{"127.0.0.1", 0};
+
 class TestLoop final : public env::TurnHandler {
  public:
   TestLoop() : loop_(clock_) {}

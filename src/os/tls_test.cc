@@ -18,8 +18,6 @@ namespace {
 
 using Ask = TlsSettings::Ask;
 
-const env::Address kAnyPort{"127.0.0.1", 0};
-
 // Warnings, as they would be written.
 struct RecordingTrace final : Trace {
   bool enabled(Level) const override { return true; }

@@ -10,14 +10,14 @@ namespace {
 using Request = std::vector<std::string>;
 
 // What a parser makes of bytes: whole requests, then its error if any.
-struct Outcome {
+struct Requests {
   std::vector<Request> requests;
   std::string error;
 
-  bool operator==(const Outcome&) const = default;
+  bool operator==(const Requests&) const = default;
 };
 
-void drain(RequestParser& parser, Outcome& outcome) {
+void drain(RequestParser& parser, Requests& outcome) {
   std::vector<std::string_view> words;
   Parsed parsed;
   while ((parsed = parser.next(words)) == Parsed::request) {
@@ -26,11 +26,11 @@ void drain(RequestParser& parser, Outcome& outcome) {
   if (parsed == Parsed::error) outcome.error = parser.error();
 }
 
-Outcome parse(std::string_view bytes, std::size_t piece = SIZE_MAX, const Limits& limits = {},
+Requests parse_requests(std::string_view bytes, std::size_t piece = SIZE_MAX, const Limits& limits = {},
               bool authenticated = true) {
   RequestParser parser(limits);
   parser.set_authenticated(authenticated);
-  Outcome outcome;
+  Requests outcome;
   while (!bytes.empty() && outcome.error.empty()) {
     parser.feed(bytes.substr(0, piece));
     bytes.remove_prefix(std::min(piece, bytes.size()));
@@ -40,8 +40,8 @@ Outcome parse(std::string_view bytes, std::size_t piece = SIZE_MAX, const Limits
 }
 
 std::string error_of(std::string_view bytes, const Limits& limits = {}, bool authenticated = true) {
-  const Outcome whole = parse(bytes, SIZE_MAX, limits, authenticated);
-  EXPECT_EQ(whole, parse(bytes, 1, limits, authenticated));
+  const Requests whole = parse_requests(bytes, SIZE_MAX, limits, authenticated);
+  EXPECT_EQ(whole, parse_requests(bytes, 1, limits, authenticated));
   return whole.error;
 }
 
@@ -54,13 +54,13 @@ std::string encoded(const Request& request) {
 }
 
 TEST(RequestParser, ReadsArraysOfBulkStrings) {
-  const Outcome outcome = parse("*2\r\n$3\r\nGET\r\n$0\r\n\r\n*1\r\n$4\r\na\r\nb\r\n");
+  const Requests outcome = parse_requests("*2\r\n$3\r\nGET\r\n$0\r\n\r\n*1\r\n$4\r\na\r\nb\r\n");
   EXPECT_EQ(outcome.requests, (std::vector<Request>{{"GET", ""}, {"a\r\nb"}}));
   EXPECT_EQ(outcome.error, "");
 }
 
 TEST(RequestParser, SkipsEmptyRequests) {
-  const Outcome outcome = parse("*0\r\n\r\n*-1\r\n   \r\n\nPING\r\n*-10\r\nPING\n");
+  const Requests outcome = parse_requests("*0\r\n\r\n*-1\r\n   \r\n\nPING\r\n*-10\r\nPING\n");
   EXPECT_EQ(outcome.requests, (std::vector<Request>{{"PING"}, {"PING"}}));
 }
 
@@ -78,8 +78,8 @@ TEST(RequestParser, SplitsInlineCommandsAsAShellWould) {
       {"a\rb\n", {"a", "b"}},
   };
   for (const auto& [line, words] : cases) {
-    EXPECT_EQ(parse(line).requests, std::vector<Request>{words}) << line;
-    EXPECT_EQ(parse(line), parse(line, 1)) << line;
+    EXPECT_EQ(parse_requests(line).requests, std::vector<Request>{words}) << line;
+    EXPECT_EQ(parse_requests(line), parse_requests(line, 1)) << line;
   }
 }
 
@@ -112,13 +112,13 @@ TEST(RequestParser, KnowsStrangersBeforeTheyAuthenticate) {
   EXPECT_EQ(error_of("*11\r\n", {}, false), "ERR Protocol error: unauthenticated multibulk length");
   EXPECT_EQ(error_of("*1\r\n$16385\r\n", {}, false),
             "ERR Protocol error: unauthenticated bulk length");
-  EXPECT_EQ(parse("*1\r\n$4\r\nPING\r\n", 1, {}, false).requests, std::vector<Request>{{"PING"}});
+  EXPECT_EQ(parse_requests("*1\r\n$4\r\nPING\r\n", 1, {}, false).requests, std::vector<Request>{{"PING"}});
 }
 
 TEST(RequestParser, BoundsTheWordsOfARequestTogether) {
   Limits limits;
   limits.request_bytes = 10;
-  EXPECT_EQ(parse("*2\r\n$5\r\nabcde\r\n$5\r\nfghij\r\n", 1, limits).requests.size(), 1u);
+  EXPECT_EQ(parse_requests("*2\r\n$5\r\nabcde\r\n$5\r\nfghij\r\n", 1, limits).requests.size(), 1u);
   EXPECT_EQ(error_of("*2\r\n$5\r\nabcde\r\n$6\r\n", limits),
             "LIMIT the words of a request have at most 10 bytes together (request-bytes)");
 }
@@ -230,13 +230,13 @@ RC_GTEST_PROP(RequestParser, MakesTheSameOfBytesHoweverTheyAreSplit, (bool garba
       bytes += encoded(request);
     }
   }
-  const Outcome whole = parse(bytes);
+  const Requests whole = parse_requests(bytes);
   for (std::size_t piece = 1; piece <= std::min<std::size_t>(bytes.size(), 7); ++piece) {
-    RC_ASSERT(parse(bytes, piece) == whole);
+    RC_ASSERT(parse_requests(bytes, piece) == whole);
   }
   const std::size_t cut = *rc::gen::inRange<std::size_t>(0, bytes.size() + 1);
   RequestParser parser{Limits{}};
-  Outcome outcome;
+  Requests outcome;
   parser.feed(std::string_view(bytes).substr(0, cut));
   drain(parser, outcome);
   parser.feed(std::string_view(bytes).substr(cut));
@@ -275,9 +275,9 @@ TEST(RequestParser, ReadsWhatIsThereAtOnceAsItReadsWhatArrivesInPieces) {
     for (const bool authenticated : {true, false}) {
       // What comes before and behind it shall make no difference either.
       for (const std::string& all : {bytes, bytes + "PING\r\n", "PING\r\n" + bytes + bytes}) {
-        const Outcome at_once = parse(all, SIZE_MAX, limits, authenticated);
+        const Requests at_once = parse_requests(all, SIZE_MAX, limits, authenticated);
         for (std::size_t piece = 1; piece < all.size(); ++piece) {
-          EXPECT_EQ(parse(all, piece, limits, authenticated), at_once) << all << " by " << piece;
+          EXPECT_EQ(parse_requests(all, piece, limits, authenticated), at_once) << all << " by " << piece;
         }
       }
     }
@@ -299,9 +299,9 @@ RC_GTEST_PROP(RequestParser, ReadsWhatIsAlmostARequestAsItReadsItInPieces, ()) {
     const auto place = *rc::gen::inRange<std::size_t>(0, bytes.size());
     bytes[place] = *rc::gen::elementOf(std::string("*$\r\n-0123456789a "));
   }
-  const Outcome at_once = parse(bytes, SIZE_MAX, limits);
+  const Requests at_once = parse_requests(bytes, SIZE_MAX, limits);
   for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{16}}) {
-    RC_ASSERT(parse(bytes, piece, limits) == at_once);
+    RC_ASSERT(parse_requests(bytes, piece, limits) == at_once);
   }
 }
 
@@ -312,15 +312,15 @@ RC_GTEST_PROP(RequestParser, ReadsBackWhatIsEncoded, (std::vector<Request> reque
     bytes += encoded(request);
     if (!request.empty()) expected.push_back(request);
   }
-  RC_ASSERT(parse(bytes) == (Outcome{expected, ""}));
+  RC_ASSERT(parse_requests(bytes) == (Requests{expected, ""}));
 }
 
 // Somebody who speaks TLS at a port without: he shall not wait for an answer to half a line.
 TEST(RequestParser, TlsIsToldApartAtItsFirstByte) {
   const char* const text = "ERR Protocol error: this looks like TLS, which is not spoken at this port";
-  EXPECT_EQ(parse("\x16").error, text);
-  EXPECT_EQ(parse(std::string_view("\x16\x03\x01\x02\x00\x01\n", 7)).error, text);
-  EXPECT_EQ(parse("PING \x16\r\n").error, "");
+  EXPECT_EQ(parse_requests("\x16").error, text);
+  EXPECT_EQ(parse_requests(std::string_view("\x16\x03\x01\x02\x00\x01\n", 7)).error, text);
+  EXPECT_EQ(parse_requests("PING \x16\r\n").error, "");
 }
 
 }  // namespace

@@ -17,12 +17,6 @@
 
 namespace holdfast::sim {
 
-class Silence final : public Trace {
- public:
-  bool enabled(Level) const override { return false; }
-  void write(Level, std::string_view, std::initializer_list<Field>) override {}
-};
-
 class Deaths final : public HostObserver {
  public:
   void on_turn(MachineId) override {}
@@ -114,7 +108,7 @@ class FaultWorld : public testing::Test {
   // Everybody holds the same, and everything is on the disks.
   void come_to_rest() { run_for(seconds(2)); }
 
-  Silence silence_;
+  NoTrace silence_;
   Deaths deaths_;
   std::unique_ptr<World> world_;
   MachineId clients_ = 0;

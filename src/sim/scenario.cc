@@ -18,14 +18,14 @@ using Target = std::variant<std::uint32_t*, std::int64_t*, Duration*>;
 
 // A setting that is a row of names, each with a number or a time: "clients 5 think 20ms". A row
 // whose first field bears the row's own name is written without repeating it.
-struct Field {
+struct RowField {
   std::string_view name;
   Target target;
 };
 
 struct Row {
   std::string_view name;
-  std::vector<Field> fields;
+  std::vector<RowField> fields;
 };
 
 std::vector<Row> rows_of(Scenario& s) {
@@ -171,7 +171,7 @@ Result<void> parse_row(const Row& row, std::span<const std::string_view> words) 
   std::set<std::string_view> seen;
   for (; at < words.size(); at += 2) {
     const auto field = std::find_if(row.fields.begin(), row.fields.end(),
-                                    [&](const Field& one) { return one.name == words[at]; });
+                                    [&](const RowField& one) { return one.name == words[at]; });
     if (field == row.fields.end()) {
       return Error{fmt::format("{} knows no {}", row.name, words[at])};
     }
@@ -325,7 +325,7 @@ std::string Scenario::text() const {
   for (const Row& row : rows_of(copy)) {
     std::string words;
     if (row.fields.front().name != row.name) words = row.name;
-    for (const Field& field : row.fields) {
+    for (const RowField& field : row.fields) {
       if (!words.empty()) words += ' ';
       words += fmt::format("{} {}", field.name, target_text(field.target));
     }

@@ -9,7 +9,7 @@ namespace holdfast::storage {
 namespace {
 
 constexpr std::string_view kName = "identity";
-constexpr std::string_view kTemporary = "identity.tmp";
+constexpr std::string_view kIdentityTemporary = "identity.tmp";
 constexpr std::uint64_t kFileBytesMax = 1 << 20;
 constexpr std::uint32_t kMembersMax = 1024;
 constexpr std::size_t kAddressMax = 512;
@@ -17,9 +17,9 @@ constexpr std::size_t kAddressMax = 512;
 constexpr std::string_view kLogPrefix = "log-";
 constexpr std::string_view kSnapshotPrefix = "snapshot-";
 
-constexpr Envelope kEnvelope{0x59544e4544494648, 4, "the identity file"};  // "HFIDENTY"
+constexpr Envelope kIdentityEnvelope{0x59544e4544494648, 4, "the identity file"};  // "HFIDENTY"
 
-std::string encode(const Identity& identity) {
+std::string encode_identity(const Identity& identity) {
   std::string body;
   Writer writer(body);
   writer.u64(identity.folder_uid);
@@ -42,7 +42,7 @@ std::string encode(const Identity& identity) {
   return body;
 }
 
-Result<Identity> decode(std::string_view body) {
+Result<Identity> decode_identity(std::string_view body) {
   Reader reader(body);
   Identity identity;
   identity.folder_uid = reader.u64();
@@ -132,7 +132,7 @@ Result<Identity> load_identity(env::Disk& disk) {
 }
 
 Result<Identity> read_identity(std::string_view bytes) {
-  auto body = unseal(kEnvelope, kName, bytes);
+  auto body = unseal(kIdentityEnvelope, kName, bytes);
   if (!body) return body.error();
   if (bytes.size() != body->size() + kEnvelopeBytes) {
     return Error{
@@ -140,16 +140,17 @@ Result<Identity> read_identity(std::string_view bytes) {
                     "has been changed. Restore it from a backup.",
                     kName, body->size() + kEnvelopeBytes)};
   }
-  return decode(*body);
+  return decode_identity(*body);
 }
 
 Result<void> store_identity(env::Disk& disk, const Identity& identity) {
   CHECK(identity.folder_uid != 0 && identity.members.size() <= kMembersMax &&
         identity.starts.size() <= kStartsKept);
-  const std::string temporary(kTemporary);
+  const std::string temporary(kIdentityTemporary);
   const std::vector<env::DiskOperation> operations{
       env::RemoveFile{temporary},
-      env::WriteFile{temporary, 0, {SharedBytes(seal(kEnvelope, encode(identity)))}},
+      env::WriteFile{
+          temporary, 0, {SharedBytes(seal(kIdentityEnvelope, encode_identity(identity)))}},
       env::SyncFile{temporary},
       env::RenameFile{temporary, std::string(kName)},
       env::SyncFolder{},

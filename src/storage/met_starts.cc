@@ -11,13 +11,14 @@
 namespace holdfast::storage {
 namespace {
 
-constexpr std::string_view kTemporary = "met-starts.tmp";
-constexpr std::uint64_t kFileBytesMax = 1 << 20;
+constexpr std::string_view kMetStartsTemporary = "met-starts.tmp";
+constexpr std::uint64_t kMetStartsBytesMax = 1 << 20;
 constexpr std::uint32_t kNodesMax = 1024;
 
-constexpr Envelope kEnvelope{0x5354524154534648, 1, "the file of the other nodes' starts"};  // "HFSTARTS"
+constexpr Envelope kMetStartsEnvelope{0x5354524154534648, 1,
+                                      "the file of the other nodes' starts"};  // "HFSTARTS"
 
-Result<MetStarts> decode(std::string_view body) {
+Result<MetStarts> decode_met_starts(std::string_view body) {
   Reader reader(body);
   MetStarts met;
   met.cluster_id = reader.u64();
@@ -44,11 +45,11 @@ Result<MetStarts> load_met_starts(env::Disk& disk, bool& damaged) {
   const bool there = std::any_of(files->begin(), files->end(),
                                  [](const auto& file) { return file.name == kMetStarts; });
   if (!there) return MetStarts{};
-  auto bytes = disk.read(kMetStarts, kFileBytesMax);
+  auto bytes = disk.read(kMetStarts, kMetStartsBytesMax);
   if (!bytes) return bytes.error();
-  const auto body = unseal(kEnvelope, kMetStarts, *bytes);
-  auto met = body ? decode(*body) : Result<MetStarts>(body.error());
-  damaged = !met && !is_newer(kEnvelope, *bytes);
+  const auto body = unseal(kMetStartsEnvelope, kMetStarts, *bytes);
+  auto met = body ? decode_met_starts(*body) : Result<MetStarts>(body.error());
+  damaged = !met && !is_newer(kMetStartsEnvelope, *bytes);
   return met;
 }
 
@@ -64,11 +65,10 @@ std::vector<env::DiskOperation> store_met_starts(const MetStarts& met) {
     writer.u64(one.incarnation.value);
     writer.u64(one.start);
   }
-  const std::string temporary(kTemporary);
+  const std::string temporary(kMetStartsTemporary);
   return {env::RemoveFile{temporary},
-          env::WriteFile{temporary, 0, {SharedBytes(seal(kEnvelope, body))}},
-          env::SyncFile{temporary},
-          env::RenameFile{temporary, std::string(kMetStarts)},
+          env::WriteFile{temporary, 0, {SharedBytes(seal(kMetStartsEnvelope, body))}},
+          env::SyncFile{temporary}, env::RenameFile{temporary, std::string(kMetStarts)},
           env::SyncFolder{}};
 }
 

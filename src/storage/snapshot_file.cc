@@ -14,8 +14,8 @@ namespace holdfast::storage {
 namespace {
 
 constexpr std::string_view kPrefix = "snapshot-";
-constexpr std::string_view kSuffix = ".hfs";
-constexpr std::string_view kTemporary = ".tmp";
+constexpr std::string_view kSnapshotSuffix = ".hfs";
+constexpr std::string_view kSnapshotTemporary = ".tmp";
 constexpr std::string_view kArriving = ".arriving";
 
 // What follows the header.
@@ -70,9 +70,9 @@ class ChunkReader {
 
 // The index, if the name is a finished snapshot of this group.
 std::optional<Index> index_of(std::string_view name, std::string_view group_prefix) {
-  if (!name.starts_with(group_prefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  if (!name.starts_with(group_prefix) || !name.ends_with(kSnapshotSuffix)) return std::nullopt;
   name.remove_prefix(group_prefix.size());
-  name.remove_suffix(kSuffix.size());
+  name.remove_suffix(kSnapshotSuffix.size());
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value);
   if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
@@ -227,7 +227,7 @@ Result<std::optional<SnapshotFile>> find_snapshot(env::Disk& disk, GroupId group
   std::optional<SnapshotFile> newest;
   std::vector<env::DiskOperation> cleaning;
   for (const env::FileInfo& file : *files) {
-    if (file.name.starts_with(prefix) && file.name.ends_with(kTemporary)) {
+    if (file.name.starts_with(prefix) && file.name.ends_with(kSnapshotTemporary)) {
       cleaning.push_back(env::RemoveFile{file.name});
     }
     const auto index = index_of(file.name, prefix);
@@ -245,11 +245,11 @@ bool is_snapshot(std::string_view name, GroupId group) {
 }
 
 std::string snapshot_name(GroupId group, Index index) {
-  return fmt::format("{}{:020}{}", prefix_of(group), index.value, kSuffix);
+  return fmt::format("{}{:020}{}", prefix_of(group), index.value, kSnapshotSuffix);
 }
 
 std::string snapshot_temporary_name(GroupId group, Index index) {
-  return snapshot_name(group, index).append(kTemporary);
+  return snapshot_name(group, index).append(kSnapshotTemporary);
 }
 
 std::string snapshot_arriving_name(const SnapshotIdentity& snapshot) {

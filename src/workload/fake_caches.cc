@@ -11,7 +11,7 @@ using resp::Reply;
 namespace {
 
 // The number behind that word, 0 if it is not there.
-std::int64_t behind(const FakeCaches::Words& words, const std::string& word) {
+std::int64_t number_behind(const FakeCaches::Words& words, const std::string& word) {
   const auto found = std::find(words.begin(), words.end(), word);
   return found == words.end() ? 0 : fake_number(*(found + 1));
 }
@@ -34,8 +34,8 @@ std::optional<Reply> FakeCaches::run(const Words& words, Ticket ticket) {
   if (name == "CACHE.FILL") {
     if (key.lease == 0 || key.lease != fake_number(words[2])) return fake_integer(0);
     change(key, words[3]);
-    key.ends = now_ + milliseconds(behind(words, "PX"));
-    key.keep_ms = behind(words, "STALE");
+    key.ends = now_ + milliseconds(number_behind(words, "PX"));
+    key.keep_ms = number_behind(words, "STALE");
     return fake_integer(1);
   }
   // DEL, CACHE.INVALIDATE
@@ -47,12 +47,12 @@ std::optional<Reply> FakeCaches::run(const Words& words, Ticket ticket) {
 
 std::optional<Reply> FakeCaches::get(Key& key, const Words& words, Ticket ticket) {
   if (!key.text.empty()) return fake_bulk(key.text);
-  const std::int64_t stale_ms = behind(words, "STALE");
+  const std::int64_t stale_ms = number_behind(words, "STALE");
   const bool good = !key.stale.empty() && now_ <= key.stale_since + milliseconds(stale_ms);
-  const std::int64_t lease_ms = behind(words, "LEASE");
+  const std::int64_t lease_ms = number_behind(words, "LEASE");
   if (key.lease == 0) return lease(key, lease_ms, ticket, good ? key.stale : "");
   if (good) return fake_bulk(key.stale);
-  const std::int64_t wait_ms = behind(words, "WAIT");
+  const std::int64_t wait_ms = number_behind(words, "WAIT");
   if (wait_ms == 0) return Reply{};
   key.queue.push_back({lease_ms, now_ + milliseconds(wait_ms), ticket});
   return std::nullopt;

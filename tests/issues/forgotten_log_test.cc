@@ -15,12 +15,6 @@
 namespace holdfast::sim {
 namespace {
 
-class Silence final : public Trace {
- public:
-  bool enabled(Level) const override { return false; }
-  void write(Level, std::string_view, std::initializer_list<Field>) override {}
-};
-
 class ForgottenLog : public testing::Test {
  protected:
   ForgottenLog() {
@@ -49,7 +43,7 @@ class ForgottenLog : public testing::Test {
   }
   const replica::Replica& replica(MachineId node) { return *world_.host(node).node()->replica(); }
 
-  Silence silence_;
+  NoTrace silence_;
   Nobody nobody_;
   World world_{{.seed = 3}, nobody_, [this](MachineId) -> Trace& { return silence_; }};
   MachineId clients_ = 0;

@@ -16,6 +16,15 @@ Membership voters(const std::vector<std::uint64_t>& nodes) {
   return membership;
 }
 
+Epoch epoch(std::uint64_t round, std::uint64_t node) { return {round, NodeId(node)}; }
+
+Found found(Epoch promise, const std::vector<Epoch>& epochs) {
+  Found result;
+  result.promise = promise;
+  for (const Epoch one : epochs) result.entries.emplace_back(one, std::nullopt);
+  return result;
+}
+
 bool Disk::holds(Index index, Epoch epoch) const {
   if (index <= mark.index) return true;
   const std::uint64_t offset = index - mark.index.next();

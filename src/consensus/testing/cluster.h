@@ -42,6 +42,12 @@ struct Found {
   std::vector<std::pair<Epoch, std::optional<Membership>>> entries;
 };
 
+using Words = std::vector<std::string>;
+
+Epoch epoch(std::uint64_t round, std::uint64_t node);
+// Entries of these epochs, none of them a membership.
+Found found(Epoch promise, const std::vector<Epoch>& epochs);
+
 struct ClusterOptions {
   std::vector<std::uint64_t> voters = {1, 2, 3};
   std::vector<std::uint64_t> learners = {};

@@ -8,7 +8,7 @@
 namespace holdfast::consensus::testing {
 namespace {
 
-std::vector<std::string> split(const std::string& line, char by) {
+std::vector<std::string> parts_of(const std::string& line, char by) {
   std::vector<std::string> words;
   std::istringstream stream(line);
   for (std::string word; std::getline(stream, word, by);) {
@@ -23,32 +23,32 @@ std::uint64_t number(const std::string& word) {
   return std::stoull(word);
 }
 
-Epoch epoch(const std::string& word) {
-  const auto parts = split(word, '.');
+Epoch read_epoch(const std::string& word) {
+  const auto parts = parts_of(word, '.');
   CHECK(parts.size() == 2, "not an epoch: {}", word);
   return {number(parts[0]), NodeId(number(parts[1]))};
 }
 
 // 2.1, or 2.1:1+2+3 for an entry that makes these the voters.
 std::pair<Epoch, std::optional<Membership>> found_entry(const std::string& word) {
-  const auto parts = split(word, ':');
-  if (parts.size() == 1) return {epoch(word), std::nullopt};
+  const auto parts = parts_of(word, ':');
+  if (parts.size() == 1) return {read_epoch(word), std::nullopt};
   std::vector<std::uint64_t> nodes;
-  for (const auto& node : split(parts[1], '+')) nodes.push_back(number(node));
-  return {epoch(parts[0]), voters(nodes)};
+  for (const auto& node : parts_of(parts[1], '+')) nodes.push_back(number(node));
+  return {read_epoch(parts[0]), voters(nodes)};
 }
 
 // 1,2,3
 std::vector<NodeId> node_list(const std::string& word) {
   std::vector<NodeId> result;
-  for (const auto& node : split(word, ',')) result.push_back(NodeId(number(node)));
+  for (const auto& node : parts_of(word, ',')) result.push_back(NodeId(number(node)));
   return result;
 }
 
 Cluster::Filter filter(const std::vector<std::string>& words) {
   return [words](const Message& message) {
     for (std::size_t i = 1; i < words.size(); ++i) {
-      const auto pair = split(words[i], '=');
+      const auto pair = parts_of(words[i], '=');
       CHECK(pair.size() == 2, "what is {}?", words[i]);
       if (pair[0] == "from" && message.from.value != number(pair[1])) return false;
       if (pair[0] == "to" && message.to.value != number(pair[1])) return false;
@@ -89,7 +89,7 @@ std::string Script::run(const std::string& text) {
 
 std::string Script::execute(const std::string& full_line) {
   std::string line = full_line;
-  auto words = split(line, ' ');
+  auto words = parts_of(line, ' ');
   const bool quietly = words[0] == "quietly" || words[0] == "elect";
   if (words[0] == "quietly") {
     line = line.substr(line.find(words[1]));
@@ -114,7 +114,7 @@ void Script::make_cluster(const std::vector<std::string>& words) {
   options.voters.clear();
   std::vector<std::uint64_t>* list = &options.voters;
   for (std::size_t i = 1; i < words.size(); ++i) {
-    const auto pair = split(words[i], '=');
+    const auto pair = parts_of(words[i], '=');
     if (pair[0] == "leases") {
       options.lease_reads = true;
     } else if (pair[0] == "last") {
@@ -135,9 +135,9 @@ void Script::make_cluster(const std::vector<std::string>& words) {
       options.protocol.uncommitted_bytes = number(pair[1]);
     } else if (pair[0].rfind("log", 0) == 0) {
       auto& found = options.found[number(pair[0].substr(3))];
-      for (const auto& word : split(pair[1], ',')) found.entries.push_back(found_entry(word));
+      for (const auto& word : parts_of(pair[1], ',')) found.entries.push_back(found_entry(word));
     } else if (pair[0].rfind("promise", 0) == 0) {
-      options.found[number(pair[0].substr(7))].promise = epoch(pair[1]);
+      options.found[number(pair[0].substr(7))].promise = read_epoch(pair[1]);
     } else {
       CHECK(false, "what is {}?", words[i]);
     }

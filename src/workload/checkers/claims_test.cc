@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "workload/checkers/objections.h"
 #include "workload/checkers/test_histories.h"
 
 namespace holdfast::workload {
@@ -35,55 +36,58 @@ struct Claims : Story {
   }
 };
 
-Claims opened() { return Claims().at(0, 1).open(7).open(8).at(2, 3).claim(7, 20); }
+Claims two_opened() { return Claims().at(0, 1).open(7).open(8).at(2, 3).claim(7, 20); }
 
-std::string objection(const Claims& story) {
+std::string said_of_claims(const Claims& story) {
   CheckOptions options;
   options.clock_ppm = 0;
   return check_claims(story.history, options).explanation;
 }
 
-#define EXPECT_OBJECTION(story, text) \
-  EXPECT_NE(objection(story).find(text), std::string::npos) << objection(story)
-#define EXPECT_NO_OBJECTION(story) EXPECT_EQ(objection(story), "")
-
 TEST(CheckClaims, NobodyElseIsGrantedItWhileTheSessionLives) {
   constexpr auto kText = "was granted to another while the session that held it lived";
-  EXPECT_NO_OBJECTION(opened().at(40, 50).claim(8, 0));
-  EXPECT_OBJECTION(opened().at(40, 50).claim(8, 21), kText);
-  EXPECT_NO_OBJECTION(opened().at(40, 101).claim(8, 21));
-  EXPECT_OBJECTION(opened().at(40, 41).keep(7).at(90, 139).claim(8, 21), kText);
-  EXPECT_NO_OBJECTION(opened().at(40, 41).keep(7).unknown().at(90, 139).claim(8, 21));
-  EXPECT_NO_OBJECTION(opened().at(40, 41).disclaim(7, 20).at(90, 95).claim(8, 21));
-  EXPECT_NO_OBJECTION(opened().at(40, 41).disclaim(7, 20).unknown().at(90, 95).claim(8, 21));
-  EXPECT_NO_OBJECTION(opened().at(40, 41).close(7).unknown().at(90, 95).claim(8, 21));
-  EXPECT_NO_OBJECTION(opened().at(40, 50).claim(7, 20)) << "a repeat";
+  EXPECT_NO_OBJECTION(said_of_claims(two_opened().at(40, 50).claim(8, 0)));
+  EXPECT_OBJECTION(said_of_claims(two_opened().at(40, 50).claim(8, 21)), kText);
+  EXPECT_NO_OBJECTION(said_of_claims(two_opened().at(40, 101).claim(8, 21)));
+  EXPECT_OBJECTION(said_of_claims(two_opened().at(40, 41).keep(7).at(90, 139).claim(8, 21)), kText);
+  EXPECT_NO_OBJECTION(
+      said_of_claims(two_opened().at(40, 41).keep(7).unknown().at(90, 139).claim(8, 21)));
+  EXPECT_NO_OBJECTION(
+      said_of_claims(two_opened().at(40, 41).disclaim(7, 20).at(90, 95).claim(8, 21)));
+  EXPECT_NO_OBJECTION(
+      said_of_claims(two_opened().at(40, 41).disclaim(7, 20).unknown().at(90, 95).claim(8, 21)));
+  EXPECT_NO_OBJECTION(
+      said_of_claims(two_opened().at(40, 41).close(7).unknown().at(90, 95).claim(8, 21)));
+  EXPECT_NO_OBJECTION(said_of_claims(two_opened().at(40, 50).claim(7, 20))) << "a repeat";
   // Whoever lived longest counts, not the last one.
-  Claims story = opened().at(60, 61).keep(7).at(40, 161).claim(8, 21);
-  EXPECT_OBJECTION(story.at(0, 1).open(9).at(90, 150).claim(9, 22), kText);
+  Claims story = two_opened().at(60, 61).keep(7).at(40, 161).claim(8, 21);
+  EXPECT_OBJECTION(said_of_claims(story.at(0, 1).open(9).at(90, 150).claim(9, 22)), kText);
 }
 
 TEST(CheckClaims, NothingIsLostWhileTheSessionLives) {
   constexpr auto kText = "was lost while the session that held it lived";
-  EXPECT_NO_OBJECTION(opened().at(40, 50).held(7, 20, true));
-  EXPECT_OBJECTION(opened().at(40, 50).held(7, 20, false), kText);
-  EXPECT_OBJECTION(opened().at(40, 50).disclaim(7, 20, false), kText);
-  EXPECT_NO_OBJECTION(opened().at(40, 101).held(7, 20, false));
-  EXPECT_NO_OBJECTION(opened().at(30, 31).disclaim(7, 20).at(40, 50).held(7, 20, false));
+  EXPECT_NO_OBJECTION(said_of_claims(two_opened().at(40, 50).held(7, 20, true)));
+  EXPECT_OBJECTION(said_of_claims(two_opened().at(40, 50).held(7, 20, false)), kText);
+  EXPECT_OBJECTION(said_of_claims(two_opened().at(40, 50).disclaim(7, 20, false)), kText);
+  EXPECT_NO_OBJECTION(said_of_claims(two_opened().at(40, 101).held(7, 20, false)));
   EXPECT_NO_OBJECTION(
-      opened().at(30, 31).disclaim(7, 20).unknown().at(40, 50).disclaim(7, 20, false));
-  EXPECT_NO_OBJECTION(opened().at(30, 31).close(7).at(40, 50).held(7, 20, false));
+      said_of_claims(two_opened().at(30, 31).disclaim(7, 20).at(40, 50).held(7, 20, false)));
+  EXPECT_NO_OBJECTION(said_of_claims(
+      two_opened().at(30, 31).disclaim(7, 20).unknown().at(40, 50).disclaim(7, 20, false)));
+  EXPECT_NO_OBJECTION(
+      said_of_claims(two_opened().at(30, 31).close(7).at(40, 50).held(7, 20, false)));
 }
 
 TEST(CheckClaims, NothingIsHeldByASessionThatHasEnded) {
-  EXPECT_OBJECTION(opened().at(150, 151).lost(7).at(152, 153).held(7, 20, true),
+  EXPECT_OBJECTION(said_of_claims(two_opened().at(150, 151).lost(7).at(152, 153).held(7, 20, true)),
                    "is held by a session that has ended");
-  EXPECT_NO_OBJECTION(opened().at(150, 160).lost(7).at(152, 153).held(7, 20, true));
-  EXPECT_OBJECTION(opened().at(40, 41).close(7).at(42, 43).held(7, 20, true),
+  EXPECT_NO_OBJECTION(
+      said_of_claims(two_opened().at(150, 160).lost(7).at(152, 153).held(7, 20, true)));
+  EXPECT_OBJECTION(said_of_claims(two_opened().at(40, 41).close(7).at(42, 43).held(7, 20, true)),
                    "is held by a session that has ended");
-  EXPECT_OBJECTION(opened().at(40, 41).close(8).at(42, 143).claim(8, 21),
+  EXPECT_OBJECTION(said_of_claims(two_opened().at(40, 41).close(8).at(42, 143).claim(8, 21)),
                    "was granted to a session that had ended");
-  EXPECT_NO_OBJECTION(opened().at(40, 41).close(8).at(42, 43).claim(8, 0));
+  EXPECT_NO_OBJECTION(said_of_claims(two_opened().at(40, 41).close(8).at(42, 43).claim(8, 0)));
 }
 
 }  // namespace
