@@ -19,13 +19,19 @@ from wire import ErrorReply
 PATIENCE = 30
 
 
+def begin():
+    """A tool as if from a terminal: whoever runs the tests may have its hang-ups ignored."""
+    nodes.die_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Lock:
     """`holdfast lock`, running."""
 
     def __init__(self, servers, *words, stdin=subprocess.DEVNULL, tool="lock"):
         self.process = subprocess.Popen([BINARY, tool, "--server", servers, *words], text=True,
                                         stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        preexec_fn=nodes.die_with_parent)
+                                        preexec_fn=begin)
 
     def line(self):
         return self.process.stdout.readline().rstrip("\n")
