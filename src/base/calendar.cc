@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 namespace holdfast {
 namespace {
 
@@ -10,17 +12,9 @@ constexpr std::int64_t kDayMs = 86'400'000;
 }  // namespace
 
 std::string day_text(WallTime time) {
-  // Counted from 1 March 2000, in cycles of 400 years.
-  const std::int64_t days = time.ms / kDayMs + 719'468;
-  const std::int64_t era = days / 146'097;
-  const std::int64_t of_era = days % 146'097;
-  const std::int64_t year = (of_era - of_era / 1460 + of_era / 36'524 - of_era / 146'096) / 365;
-  const std::int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-  const std::int64_t month = (5 * of_year + 2) / 153;
-  const std::int64_t day = of_year - (153 * month + 2) / 5 + 1;
-  const std::int64_t civil_month = month < 10 ? month + 3 : month - 9;
-  const std::int64_t civil_year = year + era * 400 + (civil_month <= 2 ? 1 : 0);
-  return fmt::format("{:04}-{:02}-{:02}", civil_year, civil_month, day);
+  const std::chrono::year_month_day day{std::chrono::sys_days(std::chrono::days(time.ms / kDayMs))};
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()), static_cast<unsigned>(day.month()),
+                     static_cast<unsigned>(day.day()));
 }
 
 std::string hour_text(WallTime time) {
