@@ -11,6 +11,7 @@
 #include "commands/errors.h"
 #include "commands/holding_words.h"
 #include "commands/levels.h"
+#include "commands/limits.h"
 #include "commands/rows.h"
 #include "commands/set_options.h"
 #include "keyspace/cache.h"
@@ -24,19 +25,7 @@ using keyspace::KeyEvents;
 using keyspace::Object;
 using keyspace::ValueView;
 
-constexpr std::int64_t kTenYearsMs = std::int64_t{3650} * 24 * 60 * 60 * 1000;
 constexpr std::int64_t kLeastLeaseMs = 10;
-
-std::optional<std::string> read_ms(std::string_view what, std::string_view word, std::int64_t least,
-                                   std::int64_t& ms) {
-  const auto number = parse_integer(word);
-  if (!number) return std::string(kNotInteger);
-  if (*number < least || *number > kTenYearsMs) {
-    return fmt::format("ERR {} must be from {} to {} milliseconds", what, least, kTenYearsMs);
-  }
-  ms = *number;
-  return std::nullopt;
-}
 
 // LEASE ms [STALE ms] [WAIT ms], in any order, each once.
 std::optional<std::string> read_get(Args args, keyspace::CacheGetRequest& request) {
@@ -48,11 +37,12 @@ std::optional<std::string> read_get(Args args, keyspace::CacheGetRequest& reques
     };
     std::optional<std::string> refused;
     if (once("lease", lease)) {
-      refused = read_ms("LEASE", args[i + 1], kLeastLeaseMs, request.lease_ms);
+      refused =
+          read_milliseconds("LEASE", args[i + 1], {kLeastLeaseMs, kTenYearsMs}, request.lease_ms);
     } else if (once("stale", stale)) {
-      refused = read_ms("STALE", args[i + 1], 1, request.stale_ms);
+      refused = read_milliseconds("STALE", args[i + 1], {1, kTenYearsMs}, request.stale_ms);
     } else if (once("wait", wait)) {
-      refused = read_ms("WAIT", args[i + 1], 0, request.wait_ms);
+      refused = read_milliseconds("WAIT", args[i + 1], {0, kTenYearsMs}, request.wait_ms);
     } else {
       return std::string(kSyntaxError);
     }
@@ -61,7 +51,7 @@ std::optional<std::string> read_get(Args args, keyspace::CacheGetRequest& reques
   return lease ? std::nullopt : std::optional<std::string>(kSyntaxError);
 }
 
-void answer_value(resp::ReplyWriter& reply, const ValueView& value) {
+void answer_bulk(resp::ReplyWriter& reply, const ValueView& value) {
   std::string scratch;
   reply.bulk(value.text(scratch));
 }
@@ -75,16 +65,16 @@ void answer_miss(resp::ReplyWriter& reply, std::uint64_t lease, const keyspace::
   if (stale == nullptr) {
     reply.null();
   } else {
-    answer_value(reply, *stale);
+    answer_bulk(reply, *stale);
   }
 }
 
 // CACHE.GET key LEASE ms [STALE ms] [WAIT ms]
-void get(WriteContext& context, Args args) {
+void cache_get(WriteContext& context, Args args) {
   keyspace::CacheGetRequest request;
   if (const auto refused = read_get(args, request)) return context.reply.error(*refused);
   if (const Object* const object = context.find(args[1])) {
-    return answer_value(context.reply, object->value());
+    return answer_bulk(context.reply, object->value());
   }
   if (!context.may_wait) request.wait_ms = 0;
   request.origin = context.origin;
@@ -95,7 +85,7 @@ void get(WriteContext& context, Args args) {
     case CacheGet::leased:
       return answer_miss(context.reply, got.lease, got.stale);
     case CacheGet::stale:
-      return answer_value(context.reply, *got.stale);
+      return answer_bulk(context.reply, *got.stale);
     case CacheGet::busy:
       return context.reply.null();
     case CacheGet::queued:
@@ -129,10 +119,10 @@ std::optional<std::string> read_fill(Args args, FillWords& words) {
   words.expiry.unit = TimeUnit::milliseconds;
   if (args.size() == 6) return std::nullopt;
   if (args.size() != 8 || !is_word(args[6], "stale")) return std::string(kSyntaxError);
-  return read_ms("STALE", args[7], 1, words.keep_ms);
+  return read_milliseconds("STALE", args[7], {1, kTenYearsMs}, words.keep_ms);
 }
 
-void fill(WriteContext& context, Args args) {
+void cache_fill(WriteContext& context, Args args) {
   FillWords words;
   if (const auto refused = read_fill(args, words)) return context.reply.error(*refused);
   const auto expiry = expiry_or_error(words.expiry, "cache.fill", context.now, context.reply);
@@ -147,7 +137,7 @@ void fill(WriteContext& context, Args args) {
 }
 
 // CACHE.INVALIDATE key
-void invalidate(WriteContext& context, Args args) {
+void cache_invalidate(WriteContext& context, Args args) {
   const bool there = context.find(args[1]) != nullptr;
   const bool known = context.keyspace.caches().invalidate(key_of(args[1]));
   if (there) context.happened(KeyEvents::generic, "del", args[1]);
@@ -155,7 +145,7 @@ void invalidate(WriteContext& context, Args args) {
 }
 
 // CACHE.INFO key
-void info(ReadContext& context, Args args) {
+void cache_info(ReadContext& context, Args args) {
   const ClusterTime now = context.now.cluster;
   context.find(args[1]);  // what is due ends first
   const auto known = context.keyspace.caches().info(key_of(args[1]), now);
@@ -182,22 +172,21 @@ void info(ReadContext& context, Args args) {
   }
 }
 
-constexpr std::uint16_t kLevel = Levels::kCoordination;
-
 constexpr CommandSpec kCacheRows[] = {
-    {"cache.fill", -6, kWrite | kDenyOom, 1, 1, 1, nullptr, fill, nullptr, "cache", kSince,
+    {"cache.fill", -6, kWrite | kDenyOom, 1, 1, 1, nullptr, cache_fill, nullptr, "cache", kSince,
      "@write @slow", "Store what was fetched under a lease: 1, or 0 if the lease is no good.",
-     "O(1); O(N) for N waiters that are told", "OW update", "", kLevel},
-    {"cache.get", -4, kWrite | kFast | kBlocking, 1, 1, 1, nullptr, get, nullptr, "cache", kSince,
-     "@write @fast @blocking",
+     "O(1); O(N) for N waiters that are told", "OW update", "", Levels::kCoordination},
+    {"cache.get", -4, kWrite | kFast | kBlocking, 1, 1, 1, nullptr, cache_get, nullptr, "cache",
+     kSince, "@write @fast @blocking",
      "The value of a key, or the lease to fetch it; or wait while another fetches it.", "O(1)",
-     "RW access update", "", kLevel},
-    {"cache.info", 2, kRead, 1, 1, 1, info, nullptr, nullptr, "cache", kSince, "@read @slow",
+     kUpdates, "", Levels::kCoordination},
+    {"cache.info", 2, kRead, 1, 1, 1, cache_info, nullptr, nullptr, "cache", kSince, "@read @slow",
      "Whether a key is being fetched, what is kept of it, and who waits.", "O(N) for N waiters",
-     "RO access", "", kLevel},
-    {"cache.invalidate", 2, kWrite | kFast, 1, 1, 1, nullptr, invalidate, nullptr, "cache", kSince,
-     "@write @fast", "Remove a key, what is kept of it when it is stale, and the lease on it.",
-     "O(1)", "RW delete", "", kLevel},
+     "RO access", "", Levels::kCoordination},
+    {"cache.invalidate", 2, kWrite | kFast, 1, 1, 1, nullptr, cache_invalidate, nullptr, "cache",
+     kSince, "@write @fast",
+     "Remove a key, what is kept of it when it is stale, and the lease on it.", "O(1)", "RW delete",
+     "", Levels::kCoordination},
 };
 
 }  // namespace

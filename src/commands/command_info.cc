@@ -161,7 +161,7 @@ void answer_info(ReplyWriter& reply, const CommandSpec& spec) {
   for (const CommandSpec* const row : subcommands) answer_info(reply, *row);
 }
 
-void info(Args names, ReplyWriter& reply) {
+void command_info(Args names, ReplyWriter& reply) {
   if (names.empty()) {
     const auto rows = top_level();
     reply.array(rows.size());
@@ -198,7 +198,7 @@ void answer_docs(ReplyWriter& reply, const CommandSpec& spec) {
   for (const CommandSpec* const row : subcommands) answer_docs(reply, *row);
 }
 
-void docs(Args names, ReplyWriter& reply) {
+void command_docs(Args names, ReplyWriter& reply) {
   std::vector<const CommandSpec*> rows;
   if (names.empty()) rows = top_level();
   for (const std::string_view name : names) {
@@ -210,7 +210,7 @@ void docs(Args names, ReplyWriter& reply) {
 
 // ---- LIST
 
-void list(Args words, ReplyWriter& reply) {
+void command_list(Args words, ReplyWriter& reply) {
   enum class By { nothing, category, pattern, module };
   By by = By::nothing;
   if (!words.empty()) {
@@ -259,7 +259,7 @@ Words access_of(const CommandSpec& spec, Args args, std::size_t n) {
 
 enum class WithFlags : bool { no, yes };
 
-void keys(Args args, WithFlags flags, ReplyWriter& reply) {
+void command_keys(Args args, WithFlags flags, ReplyWriter& reply) {
   const CommandSpec* const spec = find_command(args);
   if (spec == nullptr || spec->is(kInternal)) return reply.error(kInvalidCommand);
   if (spec->first_key == 0 && spec->find_keys == nullptr) return reply.error(kNoKeyArguments);
@@ -282,17 +282,17 @@ void keys(Args args, WithFlags flags, ReplyWriter& reply) {
 }  // namespace
 
 void answer_command(Args args, ReplyWriter& reply) {
-  if (args.size() == 1) return info({}, reply);
+  if (args.size() == 1) return command_info({}, reply);
   const Args rest = args.subspan(2);
   const std::string_view word = args[1];
-  if (is_word(word, "info")) return info(rest, reply);
-  if (is_word(word, "docs")) return docs(rest, reply);
-  if (is_word(word, "list")) return list(rest, reply);
+  if (is_word(word, "info")) return command_info(rest, reply);
+  if (is_word(word, "docs")) return command_docs(rest, reply);
+  if (is_word(word, "list")) return command_list(rest, reply);
   if (is_word(word, "count")) {
     return reply.integer(static_cast<std::int64_t>(top_level().size()));
   }
-  if (is_word(word, "getkeys")) return keys(rest, WithFlags::no, reply);
-  if (is_word(word, "getkeysandflags")) return keys(rest, WithFlags::yes, reply);
+  if (is_word(word, "getkeys")) return command_keys(rest, WithFlags::no, reply);
+  if (is_word(word, "getkeysandflags")) return command_keys(rest, WithFlags::yes, reply);
   CHECK(is_word(word, "help"), "COMMAND {}", word);
   answer_help("command", reply);
 }

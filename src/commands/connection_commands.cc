@@ -44,7 +44,6 @@ constexpr std::string_view kPubSubSlow = "@pubsub @slow";
 constexpr std::string_view kPubSubFast = "@pubsub @fast";
 constexpr std::string_view kHoldfast = "holdfast 0.1";
 constexpr std::string_view kDepends = "Depends on the subcommand.";
-constexpr std::string_view kVaries = "nondeterministic_output";
 constexpr std::string_view kVariesInOrder = "nondeterministic_output_order";
 
 constexpr ConnectionRow kConnectionRows[] = {

@@ -137,30 +137,30 @@ void pexpiretime(ReadContext& context, Args args) {
 
 constexpr std::uint32_t kSets = kWrite | kFast;
 constexpr std::uint32_t kTells = kRead | kFast;
-constexpr std::string_view kWriteFast = "@keyspace @write @fast";
-constexpr std::string_view kReadFast = "@keyspace @read @fast";
-constexpr std::string_view kVaries = "nondeterministic_output";
 
 // name, arity, flags, first key, last key, step, read, write, keys, group, since, categories,
 // summary, complexity, what happens to keys, tips
 constexpr CommandSpec kExpireRows[] = {
-    {"expire", -3, kSets, 1, 1, 1, nullptr, expire, nullptr, "generic", "1.0.0", kWriteFast,
+    {"expire", -3, kSets, 1, 1, 1, nullptr, expire, nullptr, "generic", "1.0.0", kKeyspaceWriteFast,
      "Let a key end after so many seconds.", "O(1)", "RW update", ""},
-    {"expireat", -3, kSets, 1, 1, 1, nullptr, expireat, nullptr, "generic", "1.2.0", kWriteFast,
-     "Let a key end at a calendar time in seconds.", "O(1)", "RW update", ""},
-    {"expiretime", 2, kTells, 1, 1, 1, expiretime, nullptr, nullptr, "generic", "7.0.0", kReadFast,
-     "The calendar time in seconds at which a key ends.", "O(1)", "RO access", ""},
-    {"persist", 2, kSets, 1, 1, 1, nullptr, persist, nullptr, "generic", "2.2.0", kWriteFast,
-     "Let a key live for good.", "O(1)", "RW update", ""},
-    {"pexpire", -3, kSets, 1, 1, 1, nullptr, pexpire, nullptr, "generic", "2.6.0", kWriteFast,
-     "Let a key end after so many milliseconds.", "O(1)", "RW update", ""},
-    {"pexpireat", -3, kSets, 1, 1, 1, nullptr, pexpireat, nullptr, "generic", "2.6.0", kWriteFast,
-     "Let a key end at a calendar time in milliseconds.", "O(1)", "RW update", ""},
+    {"expireat", -3, kSets, 1, 1, 1, nullptr, expireat, nullptr, "generic", "1.2.0",
+     kKeyspaceWriteFast, "Let a key end at a calendar time in seconds.", "O(1)", "RW update", ""},
+    {"expiretime", 2, kTells, 1, 1, 1, expiretime, nullptr, nullptr, "generic", "7.0.0",
+     kKeyspaceReadFast, "The calendar time in seconds at which a key ends.", "O(1)", "RO access",
+     ""},
+    {"persist", 2, kSets, 1, 1, 1, nullptr, persist, nullptr, "generic", "2.2.0",
+     kKeyspaceWriteFast, "Let a key live for good.", "O(1)", "RW update", ""},
+    {"pexpire", -3, kSets, 1, 1, 1, nullptr, pexpire, nullptr, "generic", "2.6.0",
+     kKeyspaceWriteFast, "Let a key end after so many milliseconds.", "O(1)", "RW update", ""},
+    {"pexpireat", -3, kSets, 1, 1, 1, nullptr, pexpireat, nullptr, "generic", "2.6.0",
+     kKeyspaceWriteFast, "Let a key end at a calendar time in milliseconds.", "O(1)", "RW update",
+     ""},
     {"pexpiretime", 2, kTells, 1, 1, 1, pexpiretime, nullptr, nullptr, "generic", "7.0.0",
-     kReadFast, "The calendar time in milliseconds at which a key ends.", "O(1)", "RO access", ""},
-    {"pttl", 2, kTells, 1, 1, 1, pttl, nullptr, nullptr, "generic", "2.6.0", kReadFast,
+     kKeyspaceReadFast, "The calendar time in milliseconds at which a key ends.", "O(1)",
+     "RO access", ""},
+    {"pttl", 2, kTells, 1, 1, 1, pttl, nullptr, nullptr, "generic", "2.6.0", kKeyspaceReadFast,
      "How many milliseconds a key has left.", "O(1)", "RO access", kVaries},
-    {"ttl", 2, kTells, 1, 1, 1, ttl, nullptr, nullptr, "generic", "1.0.0", kReadFast,
+    {"ttl", 2, kTells, 1, 1, 1, ttl, nullptr, nullptr, "generic", "1.0.0", kKeyspaceReadFast,
      "How many seconds a key has left.", "O(1)", "RO access", kVaries},
 };
 

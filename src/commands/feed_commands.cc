@@ -9,6 +9,7 @@
 #include "commands/errors.h"
 #include "commands/holding_words.h"
 #include "commands/levels.h"
+#include "commands/limits.h"
 #include "commands/rows.h"
 #include "keyspace/feed.h"
 
@@ -23,7 +24,6 @@ using keyspace::FeedTable;
 constexpr std::size_t kPrefixBytes = 1024;
 constexpr std::int64_t kFewestBytes = 1024;
 constexpr std::int64_t kMostAtOnce = 10'000;
-constexpr std::int64_t kTenYearsMs = std::int64_t{3650} * 24 * 60 * 60 * 1000;
 constexpr char kPositionMark = 'r';
 
 std::string position_of(std::uint64_t revision) {
@@ -45,18 +45,6 @@ std::optional<std::string> refuse_prefix(std::string_view prefix) {
                      kPrefixBytes);
 }
 
-std::optional<std::string> read_number(std::string_view what, std::string_view word,
-                                       std::int64_t least, std::int64_t most,
-                                       std::int64_t& number) {
-  const auto value = parse_integer(word);
-  if (!value) return std::string(kNotInteger);
-  if (*value < least || *value > most) {
-    return fmt::format("ERR {} must be from {} to {}", what, least, most);
-  }
-  number = *value;
-  return std::nullopt;
-}
-
 // ---- FEED.DECLARE prefix RETAIN ENTRIES n | BYTES b
 
 std::optional<std::string> read_declare(Args args, FeedRetention& retention) {
@@ -64,19 +52,20 @@ std::optional<std::string> read_declare(Args args, FeedRetention& retention) {
   if (!is_word(args[2], "retain")) return std::string(kSyntaxError);
   std::int64_t number = 0;
   if (is_word(args[3], "entries")) {
-    auto refused = read_number("RETAIN ENTRIES", args[4], 1,
-                               static_cast<std::int64_t>(FeedTable::kMaxEntries), number);
+    auto refused = read_number("RETAIN ENTRIES", args[4],
+                               {1, static_cast<std::int64_t>(FeedTable::kMaxEntries)}, number);
     retention.entries = static_cast<std::uint64_t>(number);
     return refused;
   }
   if (!is_word(args[3], "bytes")) return std::string(kSyntaxError);
-  auto refused = read_number("RETAIN BYTES", args[4], kFewestBytes,
-                             static_cast<std::int64_t>(FeedTable::kMaxBytes), number);
+  auto refused =
+      read_number("RETAIN BYTES", args[4],
+                  {kFewestBytes, static_cast<std::int64_t>(FeedTable::kMaxBytes)}, number);
   retention.bytes = static_cast<std::uint64_t>(number);
   return refused;
 }
 
-void declare(WriteContext& context, Args args) {
+void feed_declare(WriteContext& context, Args args) {
   FeedRetention retention;
   if (const auto refused = read_declare(args, retention)) return context.reply.error(*refused);
   if (context.keyspace.feeds().declare(args[1], retention)) return context.reply.ok();
@@ -86,7 +75,7 @@ void declare(WriteContext& context, Args args) {
                   FeedTable::kMaxFeeds));
 }
 
-void drop(WriteContext& context, Args args) {
+void feed_drop(WriteContext& context, Args args) {
   context.reply.integer(context.keyspace.feeds().drop(args[1]) ? 1 : 0);
 }
 
@@ -98,7 +87,7 @@ struct ReadWords {
   std::int64_t block_ms = 0;
 };
 
-std::optional<std::string> read_words(Args args, ReadWords& words) {
+std::optional<std::string> read_feed_words(Args args, ReadWords& words) {
   if (args[1] != "0" && args[1] != "$" && !parse_position(args[1])) {
     return "ERR not a position: '0' is the oldest, '$' is now, others are what FEED.READ answered";
   }
@@ -109,9 +98,9 @@ std::optional<std::string> read_words(Args args, ReadWords& words) {
       words.match = args[i + 1];
       refused = refuse_prefix(args[i + 1]);
     } else if (is_word(args[i], "count")) {
-      refused = read_number("COUNT", args[i + 1], 1, kMostAtOnce, words.count);
+      refused = read_number("COUNT", args[i + 1], {1, kMostAtOnce}, words.count);
     } else if (is_word(args[i], "block")) {
-      refused = read_number("BLOCK", args[i + 1], 0, kTenYearsMs, words.block_ms);
+      refused = read_number("BLOCK", args[i + 1], {0, kTenYearsMs}, words.block_ms);
     } else {
       refused = std::string(kSyntaxError);
     }
@@ -155,9 +144,9 @@ void answer_changes(resp::ReplyWriter& reply, const FeedPage& page) {
   }
 }
 
-void read(ReadContext& context, Args args) {
+void feed_read(ReadContext& context, Args args) {
   ReadWords words;
-  if (const auto refused = read_words(args, words)) return context.reply.error(*refused);
+  if (const auto refused = read_feed_words(args, words)) return context.reply.error(*refused);
   const FeedTable& feeds = context.keyspace.feeds();
   std::string feed;
   if (const auto refused = find_feed(feeds, words.match, feed)) {
@@ -181,48 +170,45 @@ void read(ReadContext& context, Args args) {
 
 // ---- looking
 
-void info(ReadContext& context, Args args) {
+void feed_info(ReadContext& context, Args args) {
   const FeedTable& feeds = context.keyspace.feeds();
   const auto known = feeds.info(args[1]);
   resp::ReplyWriter& reply = context.reply;
   if (!known) return reply.null_array();
-  const auto number = [&](std::string_view name, std::uint64_t value) {
-    reply.field(name);
-    reply.integer(static_cast<std::int64_t>(value));
-  };
   reply.record(6);
-  number("retain_entries", known->retention.entries);
-  number("retain_bytes", known->retention.bytes);
-  number("entries", known->entries);
-  number("bytes", known->bytes);
+  answer_number(reply, "retain_entries", known->retention.entries);
+  answer_number(reply, "retain_bytes", known->retention.bytes);
+  answer_number(reply, "entries", known->entries);
+  answer_number(reply, "bytes", known->bytes);
   reply.field("oldest");
   reply.bulk(position_of(known->oldest));
   reply.field("now");
   reply.bulk(position_of(std::max(feeds.now(), known->oldest)));
 }
 
-void list(ReadContext& context, Args) {
+void feed_list(ReadContext& context, Args) {
   const auto prefixes = context.keyspace.feeds().prefixes();
   context.reply.array(prefixes.size());
   for (const std::string_view prefix : prefixes) context.reply.bulk(prefix);
 }
 
-constexpr std::uint16_t kLevel = Levels::kCoordination;
-
 constexpr CommandSpec kFeedRows[] = {
-    {"feed.declare", 5, kWrite | kDenyOom, 0, 0, 0, nullptr, declare, nullptr, "feed", kSince,
+    {"feed.declare", 5, kWrite | kDenyOom, 0, 0, 0, nullptr, feed_declare, nullptr, "feed", kSince,
      "@write @slow", "Remember from now on what changes in the keys of a prefix.", "O(1)", "", "",
-     kLevel},
-    {"feed.drop", 2, kWrite, 0, 0, 0, nullptr, drop, nullptr, "feed", kSince, "@write @slow",
-     "Remember no more, and forget what was remembered.", "O(N) for N bytes", "", "", kLevel},
-    {"feed.info", 2, kRead | kFast, 0, 0, 0, info, nullptr, nullptr, "feed", kSince, "@read @fast",
-     "What a feed retains, and from which position on.", "O(1)", "", "", kLevel},
-    {"feed.list", 1, kRead | kFast, 0, 0, 0, list, nullptr, nullptr, "feed", kSince, "@read @fast",
-     "The prefixes for which feeds are declared.", "O(N) for N feeds", "", "", kLevel},
-    {"feed.read", -2, kRead, 0, 0, 0, read, nullptr, nullptr, "feed", kSince,
+     Levels::kCoordination},
+    {"feed.drop", 2, kWrite, 0, 0, 0, nullptr, feed_drop, nullptr, "feed", kSince, "@write @slow",
+     "Remember no more, and forget what was remembered.", "O(N) for N bytes", "", "",
+     Levels::kCoordination},
+    {"feed.info", 2, kRead | kFast, 0, 0, 0, feed_info, nullptr, nullptr, "feed", kSince,
+     "@read @fast", "What a feed retains, and from which position on.", "O(1)", "", "",
+     Levels::kCoordination},
+    {"feed.list", 1, kRead | kFast, 0, 0, 0, feed_list, nullptr, nullptr, "feed", kSince,
+     "@read @fast", "The prefixes for which feeds are declared.", "O(N) for N feeds", "", "",
+     Levels::kCoordination},
+    {"feed.read", -2, kRead, 0, 0, 0, feed_read, nullptr, nullptr, "feed", kSince,
      "@read @slow @blocking",
      "What has changed since a position, whole transactions; BLOCK waits until something has.",
-     "O(N) for N bytes of changes", "", "", kLevel},
+     "O(N) for N bytes of changes", "", "", Levels::kCoordination},
 };
 
 }  // namespace
@@ -231,7 +217,7 @@ std::span<const CommandSpec> feed_rows() { return kFeedRows; }
 
 std::int64_t feed_block_of(Args args) {
   ReadWords words;
-  return args.size() < 2 || read_words(args, words) ? 0 : words.block_ms;
+  return args.size() < 2 || read_feed_words(args, words) ? 0 : words.block_ms;
 }
 
 // {position, []} has no other array at its end, and no other bulk string that is a position.

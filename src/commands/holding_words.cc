@@ -10,6 +10,7 @@
 #include "commands/errors.h"
 #include "commands/glob.h"
 #include "commands/levels.h"
+#include "commands/limits.h"
 #include "commands/list_options.h"
 #include "commands/session_commands.h"
 
@@ -24,12 +25,9 @@ using keyspace::HoldingTable;
 
 namespace {
 
-constexpr std::size_t kNameBytes = 64 * 1024;
-constexpr std::size_t kOwnerBytes = 1024;
 constexpr std::size_t kValueBytes = 1024;
 constexpr std::size_t kHoldBytes = 1024;
 constexpr std::int64_t kShortestTtlMs = 10;
-constexpr std::int64_t kTenYearsMs = std::int64_t{3650} * 24 * 60 * 60 * 1000;
 constexpr std::int64_t kLongestDelayMs = std::int64_t{60} * 60 * 1000;
 constexpr std::uint64_t kMostPermits = 1'000'000'000;
 constexpr std::uint64_t kTokenLimit = std::uint64_t{1} << 53;
@@ -61,17 +59,6 @@ std::string term_of(std::uint64_t session) {
 // "the lock 'door'"
 std::string the(HoldingKind kind, std::string_view name) {
   return fmt::format("the {} {}", name_of(kind), quoted(name));
-}
-
-std::optional<std::string> read_span(std::string_view option, std::string_view word,
-                                     std::int64_t longest, std::int64_t& span_ms) {
-  const auto number = parse_integer(word);
-  if (!number) return std::string(kNotInteger);
-  if (*number < 0 || *number > longest) {
-    return fmt::format("ERR {} must be from 0 to {} milliseconds", option, longest);
-  }
-  span_ms = *number;
-  return std::nullopt;
 }
 
 std::optional<std::string> too_long(HoldingKind kind, std::string_view what, std::size_t size,
@@ -112,13 +99,7 @@ std::optional<std::string> read_session(std::string_view word, std::uint64_t& se
 }
 
 std::optional<std::string> read_permits(std::string_view word, std::uint64_t& permits) {
-  const auto number = parse_integer(word);
-  if (!number) return std::string(kNotInteger);
-  if (*number < 1 || *number > static_cast<std::int64_t>(kMostPermits)) {
-    return fmt::format("ERR PERMITS must be from 1 to {}", kMostPermits);
-  }
-  permits = static_cast<std::uint64_t>(*number);
-  return std::nullopt;
+  return read_count("PERMITS", word, kMostPermits, permits);
 }
 
 // One option with its value. Unknown ones are syntax errors.
@@ -126,14 +107,15 @@ std::optional<std::string> read_option(HoldingKind kind, std::string_view option
                                        std::string_view word, AcquireRequest& request) {
   if (is_word(option, "ttl")) return read_ttl(word, request.ttl_ms);
   if (is_word(option, "session")) return read_session(word, request.session);
-  if (is_word(option, "wait")) return read_span("WAIT", word, kTenYearsMs, request.wait_ms);
+  if (is_word(option, "wait"))
+    return read_milliseconds("WAIT", word, {0, kTenYearsMs}, request.wait_ms);
   if (kind == HoldingKind::semaphore) {
     if (is_word(option, "limit")) return read_limit(word, request.limit);
     if (is_word(option, "permits")) return read_permits(word, request.permits);
   }
   if (kind == HoldingKind::lock) {
     if (is_word(option, "delay")) {
-      return read_span("DELAY", word, kLongestDelayMs, request.delay_ms);
+      return read_milliseconds("DELAY", word, {0, kLongestDelayMs}, request.delay_ms);
     }
     if (is_word(option, "value")) {
       request.value = word;
@@ -218,23 +200,11 @@ std::optional<std::string> refuse_name(HoldingKind kind, std::string_view name) 
 }
 
 std::optional<std::string> read_ttl(std::string_view word, std::int64_t& ttl_ms) {
-  const auto number = parse_integer(word);
-  if (!number) return std::string(kNotInteger);
-  if (*number < kShortestTtlMs || *number > kTenYearsMs) {
-    return fmt::format("ERR TTL must be from {} to {} milliseconds", kShortestTtlMs, kTenYearsMs);
-  }
-  ttl_ms = *number;
-  return std::nullopt;
+  return read_milliseconds("TTL", word, {kShortestTtlMs, kTenYearsMs}, ttl_ms);
 }
 
 std::optional<std::string> read_limit(std::string_view word, std::uint64_t& limit) {
-  const auto number = parse_integer(word);
-  if (!number) return std::string(kNotInteger);
-  if (*number < 1 || *number > static_cast<std::int64_t>(kMostPermits)) {
-    return fmt::format("ERR LIMIT must be from 1 to {}", kMostPermits);
-  }
-  limit = static_cast<std::uint64_t>(*number);
-  return std::nullopt;
+  return read_count("LIMIT", word, kMostPermits, limit);
 }
 
 std::optional<std::string> refuse_later(std::string_view command, std::string_view word) {

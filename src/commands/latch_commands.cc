@@ -10,6 +10,7 @@
 #include "commands/errors.h"
 #include "commands/holding_words.h"
 #include "commands/levels.h"
+#include "commands/limits.h"
 #include "commands/list_options.h"
 #include "commands/rows.h"
 #include "keyspace/latch.h"
@@ -22,12 +23,9 @@ using keyspace::LatchSet;
 using keyspace::LatchTable;
 using keyspace::LatchWait;
 
-constexpr std::size_t kNameBytes = 64 * 1024;
-constexpr std::size_t kOwnerBytes = 1024;
-constexpr std::int64_t kMostCount = (std::int64_t{1} << 53) - 1;
-constexpr std::int64_t kTenYearsMs = std::int64_t{3650} * 24 * 60 * 60 * 1000;
+constexpr std::uint64_t kMostCount = (std::uint64_t{1} << 53) - 1;
 
-std::optional<std::string> refuse_name(std::string_view name) {
+std::optional<std::string> refuse_latch(std::string_view name) {
   if (name.empty()) return "ERR a latch's name must not be empty";
   if (name.size() <= kNameBytes) return std::nullopt;
   return fmt::format("LIMIT a latch's name has at most {} bytes (latch-name-bytes)", kNameBytes);
@@ -38,21 +36,11 @@ std::string absent(std::string_view name) {
                      quoted(name));
 }
 
-std::optional<std::string> read_count(std::string_view word, std::uint64_t& count) {
-  const auto number = parse_integer(word);
-  if (!number) return std::string(kNotInteger);
-  if (*number < 1 || *number > kMostCount) {
-    return fmt::format("ERR count must be from 1 to {}", kMostCount);
-  }
-  count = static_cast<std::uint64_t>(*number);
-  return std::nullopt;
-}
-
 // LATCH.SET name count
-void set(WriteContext& context, Args args) {
+void latch_set(WriteContext& context, Args args) {
   std::uint64_t count = 0;
-  auto refused = refuse_name(args[1]);
-  if (!refused) refused = read_count(args[2], count);
+  auto refused = refuse_latch(args[1]);
+  if (!refused) refused = read_count("count", args[2], kMostCount, count);
   if (refused) return context.reply.error(*refused);
   switch (context.keyspace.latches().set(key_of(args[1]), count, context.now.cluster)) {
     case LatchSet::set:
@@ -75,10 +63,10 @@ struct DownWords {
 
 // LATCH.DOWN name [n] [OWNER o]
 std::optional<std::string> read_down(Args args, DownWords& words) {
-  if (auto refused = refuse_name(args[1])) return refused;
+  if (auto refused = refuse_latch(args[1])) return refused;
   std::size_t i = 2;
   if (i < args.size() && !is_word(args[i], "owner")) {
-    if (auto refused = read_count(args[i], words.n)) return refused;
+    if (auto refused = read_count("count", args[i], kMostCount, words.n)) return refused;
     ++i;
   }
   if (i == args.size()) return std::nullopt;
@@ -89,7 +77,7 @@ std::optional<std::string> read_down(Args args, DownWords& words) {
   return fmt::format("LIMIT a latch's owner has at most {} bytes (latch-owner-bytes)", kOwnerBytes);
 }
 
-void down(WriteContext& context, Args args) {
+void latch_down(WriteContext& context, Args args) {
   DownWords words;
   if (const auto refused = read_down(args, words)) return context.reply.error(*refused);
   std::uint64_t left = 0;
@@ -110,18 +98,12 @@ void down(WriteContext& context, Args args) {
 
 // LATCH.WAIT name WAIT ms
 std::optional<std::string> read_wait(Args args, std::int64_t& wait_ms) {
-  if (auto refused = refuse_name(args[1])) return refused;
+  if (auto refused = refuse_latch(args[1])) return refused;
   if (!is_word(args[2], "wait")) return std::string(kSyntaxError);
-  const auto number = parse_integer(args[3]);
-  if (!number) return std::string(kNotInteger);
-  if (*number < 0 || *number > kTenYearsMs) {
-    return fmt::format("ERR WAIT must be from 0 to {} milliseconds", kTenYearsMs);
-  }
-  wait_ms = *number;
-  return std::nullopt;
+  return read_milliseconds("WAIT", args[3], {0, kTenYearsMs}, wait_ms);
 }
 
-void wait(WriteContext& context, Args args) {
+void latch_wait(WriteContext& context, Args args) {
   keyspace::LatchWaitRequest request;
   if (const auto refused = read_wait(args, request.wait_ms)) return context.reply.error(*refused);
   if (!context.may_wait) request.wait_ms = 0;
@@ -146,64 +128,59 @@ void wait(WriteContext& context, Args args) {
 }
 
 // LATCH.DROP name
-void drop(WriteContext& context, Args args) {
+void latch_drop(WriteContext& context, Args args) {
   context.reply.integer(context.keyspace.latches().drop(key_of(args[1])) ? 1 : 0);
 }
 
 // LATCH.INFO name
-void info(ReadContext& context, Args args) {
+void latch_info(ReadContext& context, Args args) {
   const ClusterTime now = context.now.cluster;
   const auto known = context.keyspace.latches().info(key_of(args[1]), now);
   resp::ReplyWriter& reply = context.reply;
   if (!known) return reply.null_array();
   if (known->due && !context.inside_entry) context.escalate = true;
-  const auto number = [&](std::string_view name, std::uint64_t value) {
-    reply.field(name);
-    reply.integer(static_cast<std::int64_t>(value));
-  };
   reply.record(5);
-  number("count", known->count);
-  number("left", known->left);
-  number("owners", known->owners);
+  answer_number(reply, "count", known->count);
+  answer_number(reply, "left", known->left);
+  answer_number(reply, "owners", known->owners);
   reply.field("since");
   reply.integer(known->since.ms);
   reply.field("waiters");
   reply.array(known->waiters.size());
   for (const auto& waiter : known->waiters) {
     reply.record(2);
-    number("queued_at", waiter.queued_at);
+    answer_number(reply, "queued_at", waiter.queued_at);
     reply.field("ttl");
     reply.integer(waiter.deadline.ms - now.ms);
   }
 }
 
 // LATCH.LIST [MATCH pattern] [CURSOR c] [COUNT n]
-void list(ReadContext& context, Args args) {
+void latch_list(ReadContext& context, Args args) {
   answer_list(context, args, [&](std::uint64_t cursor, std::size_t count, const auto& visit) {
     return context.keyspace.latches().scan(cursor, count, visit);
   });
 }
 
-constexpr std::uint16_t kLevel = Levels::kCoordination;
-
 constexpr CommandSpec kLatchRows[] = {
-    {"latch.down", -2, kWrite | kFast, 1, 1, 1, nullptr, down, nullptr, "latch", kSince,
+    {"latch.down", -2, kWrite | kFast, 1, 1, 1, nullptr, latch_down, nullptr, "latch", kSince,
      "@write @fast", "Count a latch down, once for an owner; returns what is left.",
-     "O(1); O(N) for N waiters when it opens", "RW access update", "", kLevel},
-    {"latch.drop", 2, kWrite, 1, 1, 1, nullptr, drop, nullptr, "latch", kSince, "@write @slow",
-     "Take a latch away; who waits for it is told that it did not open.", "O(N) for N waiters",
-     "RW access delete", "", kLevel},
-    {"latch.info", 2, kRead, 1, 1, 1, info, nullptr, nullptr, "latch", kSince, "@read @slow",
-     "What a latch was set to, what is left, and who waits.", "O(N) for N waiters", "RO access",
-     "", kLevel},
-    {"latch.list", -1, kRead, 0, 0, 0, list, nullptr, nullptr, "latch", kSince, "@read @slow",
-     "The names of latches, a page at a time.", "O(N) for N latches looked at", "", "", kLevel},
-    {"latch.set", 3, kWrite | kDenyOom | kFast, 1, 1, 1, nullptr, set, nullptr, "latch", kSince,
-     "@write @fast", "Set a latch that is not there, or open, to a count.", "O(1)",
-     "RW access update", "", kLevel},
-    {"latch.wait", 4, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, wait, nullptr,
+     "O(1); O(N) for N waiters when it opens", kUpdates, "", Levels::kCoordination},
+    {"latch.drop", 2, kWrite, 1, 1, 1, nullptr, latch_drop, nullptr, "latch", kSince,
+     "@write @slow", "Take a latch away; who waits for it is told that it did not open.",
+     "O(N) for N waiters", "RW access delete", "", Levels::kCoordination},
+    {"latch.info", 2, kRead, 1, 1, 1, latch_info, nullptr, nullptr, "latch", kSince, "@read @slow",
+     "What a latch was set to, what is left, and who waits.", "O(N) for N waiters", "RO access", "",
+     Levels::kCoordination},
+    {"latch.list", -1, kRead, 0, 0, 0, latch_list, nullptr, nullptr, "latch", kSince, "@read @slow",
+     "The names of latches, a page at a time.", "O(N) for N latches looked at", "", "",
+     Levels::kCoordination},
+    {"latch.set", 3, kWrite | kDenyOom | kFast, 1, 1, 1, nullptr, latch_set, nullptr, "latch",
+     kSince, "@write @fast", "Set a latch that is not there, or open, to a count.", "O(1)",
+     kUpdates, "", Levels::kCoordination},
+    {"latch.wait", 4, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, latch_wait, nullptr,
      "latch", kSince, "@write @fast @blocking", "Wait until a latch is open: 1, or 0 if it is not.",
-     "O(1)", "RW access update", "", kLevel},
+     "O(1)", kUpdates, "", Levels::kCoordination},
 };
 
 }  // namespace

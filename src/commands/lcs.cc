@@ -7,9 +7,9 @@ namespace holdfast::commands {
 namespace {
 
 // Lengths for all pairs of prefixes, row by row of `a`.
-class Table {
+class LengthTable {
  public:
-  Table(std::size_t rows, std::size_t columns) : columns_(columns), cells_(rows * columns) {}
+  LengthTable(std::size_t rows, std::size_t columns) : columns_(columns), cells_(rows * columns) {}
   std::uint32_t& at(std::size_t row, std::size_t column) { return cells_[row * columns_ + column]; }
 
  private:
@@ -17,7 +17,7 @@ class Table {
   std::vector<std::uint32_t> cells_;
 };
 
-void fill(Table& table, std::string_view a, std::string_view b) {
+void fill_lengths(LengthTable& table, std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
       table.at(i, j) = a[i - 1] == b[j - 1] ? table.at(i - 1, j - 1) + 1
@@ -28,7 +28,7 @@ void fill(Table& table, std::string_view a, std::string_view b) {
 
 // Walks back from the end. Of two ways that are equally long it shortens `b` first, as Redis does,
 // so that the matches are the same.
-void trace_back(Table& table, std::string_view a, std::string_view b, Lcs& result) {
+void trace_back(LengthTable& table, std::string_view a, std::string_view b, Lcs& result) {
   result.text.resize(result.length);
   std::size_t left = result.length;
   std::size_t i = a.size();
@@ -62,8 +62,8 @@ std::optional<Lcs> longest_common_subsequence(std::string_view a, std::string_vi
   const std::size_t columns = b.size() + 1;
   // Also bounds the time, so it holds when two rows would be enough memory.
   if (rows > limit_bytes / sizeof(std::uint32_t) / columns) return std::nullopt;
-  Table table(rows, columns);
-  fill(table, a, b);
+  LengthTable table(rows, columns);
+  fill_lengths(table, a, b);
   Lcs result;
   result.length = table.at(a.size(), b.size());
   if (trace) trace_back(table, a, b, result);

@@ -11,7 +11,7 @@
 namespace holdfast::commands {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kLevelsVersion = 1;
 
 template <class T>
 T setting_of(const keyspace::Keyspace& keyspace) {
@@ -65,7 +65,7 @@ void Levels::note(NodeId node, std::uint16_t highest, const Roster& roster) {
 std::string Levels::encode() const {
   std::string bytes;
   Writer writer(bytes);
-  writer.u8(kVersion);
+  writer.u8(kLevelsVersion);
   writer.u16(level);
   writer.varint(nodes.size());
   for (const auto& [node, highest] : nodes) {
@@ -79,7 +79,7 @@ Result<Levels> Levels::decode(std::string_view bytes) {
   Levels levels;
   if (bytes.empty()) return levels;
   Reader reader(bytes);
-  if (reader.u8() != kVersion) return Error{"the list of levels is of another version"};
+  if (reader.u8() != kLevelsVersion) return Error{"the list of levels is of another version"};
   levels.level = reader.u16();
   const std::uint64_t count = reader.varint();
   if (levels.level < kFirst || count > Roster::kMaxNodes) reader.fail();

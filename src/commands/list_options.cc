@@ -9,7 +9,7 @@
 namespace holdfast::commands {
 
 std::optional<std::string> read_list(Args args, std::size_t first, ListOptions& options) {
-  constexpr std::int64_t kMostAtOnce = 10'000;
+  constexpr std::uint64_t kMostAtOnce = 10'000;
   for (std::size_t i = first; i < args.size(); i += 2) {
     if (i + 1 == args.size()) return std::string(kSyntaxError);
     const std::string_view word = args[i + 1];
@@ -20,12 +20,9 @@ std::optional<std::string> read_list(Args args, std::size_t first, ListOptions& 
       if (!cursor) return std::string(kInvalidCursor);
       options.cursor = *cursor;
     } else if (is_word(args[i], "count")) {
-      const auto count = parse_integer(word);
-      if (!count) return std::string(kNotInteger);
-      if (*count < 1 || *count > kMostAtOnce) {
-        return "ERR COUNT must be from 1 to " + std::to_string(kMostAtOnce);
-      }
-      options.count = static_cast<std::size_t>(*count);
+      std::uint64_t count = 0;
+      if (auto refused = read_count("COUNT", word, kMostAtOnce, count)) return refused;
+      options.count = static_cast<std::size_t>(count);
     } else {
       return std::string(kSyntaxError);
     }

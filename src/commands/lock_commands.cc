@@ -5,6 +5,7 @@
 #include "commands/errors.h"
 #include "commands/holding_words.h"
 #include "commands/levels.h"
+#include "commands/rows.h"
 #include "keyspace/cache.h"
 #include "keyspace/latch.h"
 
@@ -18,11 +19,11 @@ using keyspace::HoldingTable;
 constexpr HoldingKind kLock = HoldingKind::lock;
 
 // LOCK.ACQUIRE name owner TTL ms | SESSION id [WAIT ms] [SHARED] [HOLD h] [DELAY ms] [VALUE v]; in any order.
-void acquire(WriteContext& context, Args args) {
+void lock_acquire(WriteContext& context, Args args) {
   answer_acquired(kLock, context, args, acquire_holding(kLock, context, args, {}));
 }
 
-void renew(WriteContext& context, Args args) { renew_holding(kLock, context, args); }
+void lock_renew(WriteContext& context, Args args) { renew_holding(kLock, context, args); }
 
 // What stands behind the token below that level.
 void refuse_more(WriteContext& context, std::string_view word) {
@@ -32,7 +33,7 @@ void refuse_more(WriteContext& context, std::string_view word) {
 }
 
 // LOCK.RELEASE name token [HOLD h]
-void release(WriteContext& context, Args args) {
+void lock_release(WriteContext& context, Args args) {
   if (args.size() == 3) return release_holding(kLock, context, args);
   const bool hold = is_word(args[3], "hold");
   if (context.semantics < Levels::kCoordination) return refuse_more(context, args[3]);
@@ -41,10 +42,10 @@ void release(WriteContext& context, Args args) {
   release_holding(kLock, context, args, args[4]);
 }
 
-void force(WriteContext& context, Args args) { force_holding(kLock, context, args); }
+void lock_force(WriteContext& context, Args args) { force_holding(kLock, context, args); }
 
 // LOCK.CHECK name token
-void check(ReadContext& context, Args args) {
+void lock_check(ReadContext& context, Args args) {
   const auto token = parse_token(args[2]);
   if (!token) return context.reply.error(kBadToken);
   const HoldingTable& locks = context.keyspace.locks();
@@ -75,7 +76,7 @@ void answer_holders(ReadContext& context, const keyspace::HoldingInfo& known) {
 }
 
 // LOCK.INFO name
-void info(ReadContext& context, Args args) {
+void lock_info(ReadContext& context, Args args) {
   const auto known = look_at(kLock, context, args[1]);
   if (!known) return;
   resp::ReplyWriter& reply = context.reply;
@@ -99,12 +100,12 @@ void info(ReadContext& context, Args args) {
   answer_losses(context, *known);
 }
 
-void list(ReadContext& context, Args args) { list_holdings(kLock, context, args); }
+void lock_list(ReadContext& context, Args args) { list_holdings(kLock, context, args); }
 
 // ---- what nodes say
 
 // _LOCK.DROP name node incarnation connection request
-void drop_waiter(WriteContext& context, Args args) {
+void lock_drop(WriteContext& context, Args args) {
   const auto origin = read_origin(context, args);
   if (!origin) return;
   const keyspace::Key name = key_of(args[1]);
@@ -144,31 +145,31 @@ void set_setting(WriteContext& context, Args args) {
 }
 
 constexpr CommandSpec kLockRows[] = {
-    {"_lock.drop", 6, kWrite | kInternal, 1, 1, 1, nullptr, drop_waiter, nullptr, "lock", kSince,
+    {"_lock.drop", 6, kWrite | kInternal, 1, 1, 1, nullptr, lock_drop, nullptr, "lock", kSince,
      "@write", "Take a waiter that is gone out of its queue.", "O(1)", "RW", ""},
     {"_node.gone", 4, kWrite | kInternal, 0, 0, 0, nullptr, drop_node, nullptr, "lock", kSince,
      "@write", "Take all waiters of a node that is gone out of their queues.",
      "O(N) for N locks and waiters", "", ""},
     {"_setting", 3, kWrite | kInternal, 0, 0, 0, nullptr, set_setting, nullptr, "server", kSince,
      "@write", "Set a replicated setting.", "O(log N) for N settings", "", ""},
-    {"lock.acquire", -5, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, acquire, nullptr,
-     "lock", kSince, "@write @fast @blocking",
+    {"lock.acquire", -5, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, lock_acquire,
+     nullptr, "lock", kSince, "@write @fast @blocking",
      "Take a lock for a time, or wait for it; returns token, ttl, fence and mode.", "O(1)",
-     "RW access update", ""},
-    {"lock.check", 3, kRead | kFast, 1, 1, 1, check, nullptr, nullptr, "lock", kSince,
+     kUpdates, ""},
+    {"lock.check", 3, kRead | kFast, 1, 1, 1, lock_check, nullptr, nullptr, "lock", kSince,
      "@read @fast", "Whether a token holds a lock.", "O(1)", "RO access", ""},
-    {"lock.force", 2, kWrite | kAdmin, 1, 1, 1, nullptr, force, nullptr, "lock", kSince,
+    {"lock.force", 2, kWrite | kAdmin, 1, 1, 1, nullptr, lock_force, nullptr, "lock", kSince,
      "@admin @write @slow", "Take a lock away from whoever holds it; returns how many those were.",
-     "O(N) for N holders", "RW access update", "", Levels::kCoordination},
-    {"lock.info", 2, kRead, 1, 1, 1, info, nullptr, nullptr, "lock", kSince, "@read @slow",
+     "O(N) for N holders", kUpdates, "", Levels::kCoordination},
+    {"lock.info", 2, kRead, 1, 1, 1, lock_info, nullptr, nullptr, "lock", kSince, "@read @slow",
      "Who holds a lock, until when, and who waits.", "O(N) for N holders and waiters", "RO access",
      ""},
-    {"lock.list", -1, kRead, 0, 0, 0, list, nullptr, nullptr, "lock", kSince, "@read @slow",
+    {"lock.list", -1, kRead, 0, 0, 0, lock_list, nullptr, nullptr, "lock", kSince, "@read @slow",
      "The locks there are, some at a time.", "O(1) for every call", "", ""},
-    {"lock.release", -3, kWrite | kFast, 1, 1, 1, nullptr, release, nullptr, "lock", kSince,
-     "@write @fast", "Give a lock back; the first waiter gets it.", "O(1)", "RW access update", ""},
-    {"lock.renew", 5, kWrite | kFast, 1, 1, 1, nullptr, renew, nullptr, "lock", kSince,
-     "@write @fast", "Hold a lock for longer.", "O(log N) for N deadlines", "RW access update", ""},
+    {"lock.release", -3, kWrite | kFast, 1, 1, 1, nullptr, lock_release, nullptr, "lock", kSince,
+     "@write @fast", "Give a lock back; the first waiter gets it.", "O(1)", kUpdates, ""},
+    {"lock.renew", 5, kWrite | kFast, 1, 1, 1, nullptr, lock_renew, nullptr, "lock", kSince,
+     "@write @fast", "Hold a lock for longer.", "O(log N) for N deadlines", kUpdates, ""},
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ Roster roster_of(const keyspace::Keyspace& keyspace) {
   return *std::move(roster);
 }
 
-void keep(WriteContext& context, Roster roster) {
+void keep_roster(WriteContext& context, Roster roster) {
   ++roster.version;
   context.keyspace.set_setting(Roster::kSetting, roster.encode());
 }
@@ -44,7 +44,7 @@ void found(WriteContext& context, Args args) {
   next.version = known.version;
   next.last = std::max(next.last, known.last);
   if (moved) next.nodes[0].state = known.nodes[0].state;
-  keep(context, next);
+  keep_roster(context, next);
   context.reply.integer(1);
 }
 
@@ -68,7 +68,7 @@ void join(WriteContext& context, Args args) {
   roster.last = NodeId(newest.value + 1);
   roster.nodes.push_back(
       {roster.last, std::string(args[2]), std::string(args[3]), *uid, NodeState::active});
-  keep(context, roster);
+  keep_roster(context, roster);
   context.reply.integer(static_cast<std::int64_t>(roster.last.value));
 }
 
@@ -80,7 +80,7 @@ void gone(WriteContext& context, Args args) {
   const auto erased = std::erase_if(roster.nodes, [&](const RosterNode& one) {
     return one.node == *node && one.state == NodeState::removed;
   });
-  if (erased != 0) keep(context, roster);
+  if (erased != 0) keep_roster(context, roster);
   context.reply.integer(static_cast<std::int64_t>(erased));
 }
 
@@ -99,7 +99,7 @@ void remove(WriteContext& context, Args args) {
         "ERR this is the last active node: there would be nobody left to keep the data");
   }
   one->state = NodeState::removed;
-  keep(context, roster);
+  keep_roster(context, roster);
   context.reply.ok();
 }
 
@@ -120,7 +120,7 @@ void drain(WriteContext& context, Args args) {
     return context.reply.error("ERR this is the last active node: another one must lead");
   }
   one->state = off ? NodeState::active : NodeState::draining;
-  keep(context, roster);
+  keep_roster(context, roster);
   context.reply.ok();
 }
 

@@ -62,23 +62,22 @@ void incrbyfloat(WriteContext& context, Args args) {
   context.reply.bulk(*sum);
 }
 
-constexpr std::string_view kCategories = "@write @string @fast";
 constexpr std::uint32_t kFlags = kWrite | kDenyOom | kFast;
-constexpr std::string_view kAccess = "RW access update";
 
 // name, arity, flags, first key, last key, step, read, write, keys, group, since, categories,
 // summary, complexity, what happens to keys, tips
 constexpr CommandSpec kNumberRows[] = {
-    {"decr", 2, kFlags, 1, 1, 1, nullptr, decr, nullptr, "string", "1.0.0", kCategories,
-     "Subtract one from an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
-    {"decrby", 3, kFlags, 1, 1, 1, nullptr, decrby, nullptr, "string", "1.0.0", kCategories,
-     "Subtract a number from an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
-    {"incr", 2, kFlags, 1, 1, 1, nullptr, incr, nullptr, "string", "1.0.0", kCategories,
-     "Add one to an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
-    {"incrby", 3, kFlags, 1, 1, 1, nullptr, incrby, nullptr, "string", "1.0.0", kCategories,
-     "Add a number to an integer; a missing key counts as 0.", "O(1)", kAccess, ""},
+    {"decr", 2, kFlags, 1, 1, 1, nullptr, decr, nullptr, "string", "1.0.0", kStringWriteFast,
+     "Subtract one from an integer; a missing key counts as 0.", "O(1)", kUpdates, ""},
+    {"decrby", 3, kFlags, 1, 1, 1, nullptr, decrby, nullptr, "string", "1.0.0", kStringWriteFast,
+     "Subtract a number from an integer; a missing key counts as 0.", "O(1)", kUpdates, ""},
+    {"incr", 2, kFlags, 1, 1, 1, nullptr, incr, nullptr, "string", "1.0.0", kStringWriteFast,
+     "Add one to an integer; a missing key counts as 0.", "O(1)", kUpdates, ""},
+    {"incrby", 3, kFlags, 1, 1, 1, nullptr, incrby, nullptr, "string", "1.0.0", kStringWriteFast,
+     "Add a number to an integer; a missing key counts as 0.", "O(1)", kUpdates, ""},
     {"incrbyfloat", 3, kFlags, 1, 1, 1, nullptr, incrbyfloat, nullptr, "string", "2.6.0",
-     kCategories, "Add a decimal number, exactly; a missing key counts as 0.", "O(1)", kAccess, ""},
+     kStringWriteFast, "Add a decimal number, exactly; a missing key counts as 0.", "O(1)",
+     kUpdates, ""},
 };
 
 }  // namespace

@@ -18,7 +18,7 @@
 namespace holdfast::commands {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRestoreVersion = 1;
 // Taken away by one entry, so that no turn is long.
 constexpr std::size_t kClearedAtOnce = 10'000;
 constexpr std::uint64_t kMaxPieces = std::uint64_t{1} << 40;
@@ -32,7 +32,7 @@ Restore restore_of(const keyspace::Keyspace& keyspace) {
   return *std::move(restore);
 }
 
-void keep(WriteContext& context, const Restore& restore) {
+void keep_restore(WriteContext& context, const Restore& restore) {
   context.keyspace.set_setting(Restore::kSetting, restore.encode());
 }
 
@@ -84,7 +84,7 @@ std::optional<Wanted> wanted_of(Args args) {
 }
 
 // Why it cannot begin; "": it can.
-std::string refusal(const WriteContext& context, const Restore& known, const Wanted& wanted) {
+std::string refuse_begin(const WriteContext& context, const Restore& known, const Wanted& wanted) {
   const keyspace::Keyspace& keyspace = context.keyspace;
   if (context.now.wall.ms + kClockToleranceMs < wanted.wall) {
     return "ERR the leader's clock is behind the time at which the backup was made, so tokens "
@@ -118,7 +118,7 @@ bool lift(WriteContext& context, std::uint64_t revision, std::int64_t wall_ms) {
   return true;
 }
 
-void begin(WriteContext& context, Args args) {
+void restore_begin(WriteContext& context, Args args) {
   auto wanted = wanted_of(args);
   if (!wanted) return context.reply.error(kSyntaxError);
   const Restore known = restore_of(context.keyspace);
@@ -126,7 +126,7 @@ void begin(WriteContext& context, Args args) {
   if (same && (known.state == Restore::State::clearing || known.state == Restore::State::loading)) {
     return context.reply.integer(static_cast<std::int64_t>(known.next));
   }
-  if (const auto why = refusal(context, known, *wanted); !why.empty()) {
+  if (const auto why = refuse_begin(context, known, *wanted); !why.empty()) {
     return context.reply.error(why);
   }
   if (!lift(context, wanted->revision, std::max(context.now.wall.ms, wanted->wall))) {
@@ -137,7 +137,7 @@ void begin(WriteContext& context, Args args) {
   wanted->restore.shift = {.cluster_ms = context.now.cluster.ms - wanted->stamp,
                            .wall_ms = context.now.wall.ms - wanted->wall};
   context.keyspace.clear();
-  keep(context, wanted->restore);
+  keep_restore(context, wanted->restore);
   context.reply.integer(0);
 }
 
@@ -151,19 +151,19 @@ std::optional<Restore> named(WriteContext& context, Args args) {
 }
 
 // HOLDFAST RESTORE CLEAR id: 1 when nothing is left, 0 if it is to be said again.
-void clear(WriteContext& context, Args args) {
+void restore_clear(WriteContext& context, Args args) {
   auto restore = named(context, args);
   if (!restore) return;
   if (restore->state == Restore::State::clearing) {
     if (!context.keyspace.clear_coordination(kClearedAtOnce)) return context.reply.integer(0);
     restore->state = Restore::State::loading;
-    keep(context, *restore);
+    keep_restore(context, *restore);
   }
   context.reply.integer(1);
 }
 
 // HOLDFAST RESTORE PIECE id number checksum bytes [bytes …]: the number of the next.
-void piece(WriteContext& context, Args args) {
+void restore_piece(WriteContext& context, Args args) {
   const auto number = args.size() > 6 ? parse_unsigned(args[4]) : std::nullopt;
   const auto sum = args.size() > 6 ? parse_unsigned(args[5]) : std::nullopt;
   if (!number || !sum) return context.reply.error(kSyntaxError);
@@ -185,13 +185,13 @@ void piece(WriteContext& context, Args args) {
   const auto restored = context.keyspace.restore_chunk(bytes, restore->shift);
   ++restore->next;
   if (!restored) restore->state = Restore::State::broken;
-  keep(context, *restore);
+  keep_restore(context, *restore);
   if (!restored) return context.reply.error(fmt::format("ERR {}", restored.error().message));
   context.reply.integer(static_cast<std::int64_t>(restore->next));
 }
 
 // HOLDFAST RESTORE END id
-void end(WriteContext& context, Args args) {
+void restore_end(WriteContext& context, Args args) {
   auto restore = named(context, args);
   if (!restore) return;
   if (restore->state == Restore::State::done) return context.reply.ok();
@@ -201,15 +201,15 @@ void end(WriteContext& context, Args args) {
   // Tokens are given again from here on: whatever the clock was at the beginning, not below now.
   lift(context, context.keyspace.revision(), context.now.wall.ms);
   restore->state = Restore::State::done;
-  keep(context, *restore);
+  keep_restore(context, *restore);
   context.reply.ok();
 }
 
 void restore(WriteContext& context, Args args) {
-  if (is_word(args[2], "begin")) return begin(context, args);
-  if (is_word(args[2], "clear")) return clear(context, args);
-  if (is_word(args[2], "piece")) return piece(context, args);
-  if (is_word(args[2], "end")) return end(context, args);
+  if (is_word(args[2], "begin")) return restore_begin(context, args);
+  if (is_word(args[2], "clear")) return restore_clear(context, args);
+  if (is_word(args[2], "piece")) return restore_piece(context, args);
+  if (is_word(args[2], "end")) return restore_end(context, args);
   context.reply.error(kSyntaxError);
 }
 
@@ -232,7 +232,7 @@ std::span<const CommandSpec> restore_rows() { return kRestoreRows; }
 std::string Restore::encode() const {
   std::string bytes;
   Writer writer(bytes);
-  writer.u8(kVersion);
+  writer.u8(kRestoreVersion);
   writer.u64(id);
   writer.u8(static_cast<std::uint8_t>(state));
   writer.varint(next);
@@ -246,7 +246,7 @@ Result<Restore> Restore::decode(std::string_view bytes) {
   Restore restore;
   if (bytes.empty()) return restore;
   Reader reader(bytes);
-  if (reader.u8() != kVersion) return Error{"the state of a restore is of another version"};
+  if (reader.u8() != kRestoreVersion) return Error{"the state of a restore is of another version"};
   restore.id = reader.u64();
   const std::uint8_t state = reader.u8();
   restore.state = static_cast<State>(state);

@@ -7,7 +7,7 @@
 namespace holdfast::commands {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRosterVersion = 1;
 
 }  // namespace
 
@@ -43,7 +43,7 @@ const RosterNode* Roster::of_folder(std::uint64_t uid) const {
 std::string Roster::encode() const {
   std::string bytes;
   Writer writer(bytes);
-  writer.u8(kVersion);
+  writer.u8(kRosterVersion);
   writer.varint(version);
   writer.varint(last.value);
   writer.varint(nodes.size());
@@ -61,7 +61,7 @@ Result<Roster> Roster::decode(std::string_view bytes) {
   Roster roster;
   if (bytes.empty()) return roster;
   Reader reader(bytes);
-  if (reader.u8() != kVersion) return Error{"a list of nodes of another version"};
+  if (reader.u8() != kRosterVersion) return Error{"a list of nodes of another version"};
   roster.version = reader.varint();
   roster.last = NodeId(reader.varint());
   const std::uint64_t count = reader.varint();

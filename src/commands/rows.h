@@ -3,10 +3,20 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "commands/command_table.h"
 
 namespace holdfast::commands {
+
+// What rows of several families say.
+inline constexpr std::string_view kKeyspaceReadFast = "@keyspace @read @fast";
+inline constexpr std::string_view kKeyspaceReadSlow = "@keyspace @read @slow";
+inline constexpr std::string_view kKeyspaceWriteFast = "@keyspace @write @fast";
+inline constexpr std::string_view kKeyspaceWriteSlow = "@keyspace @write @slow";
+inline constexpr std::string_view kStringWriteFast = "@write @string @fast";
+inline constexpr std::string_view kUpdates = "RW access update";
+inline constexpr std::string_view kVaries = "nondeterministic_output";
 
 std::span<const CommandSpec> string_rows();
 std::span<const CommandSpec> number_rows();

@@ -13,20 +13,18 @@ namespace {
 constexpr keyspace::HoldingKind kSemaphore = keyspace::HoldingKind::semaphore;
 
 // SEM.ACQUIRE name owner LIMIT n [PERMITS k] TTL ms | SESSION id [WAIT ms]; in any order.
-void acquire(WriteContext& context, Args args) {
+void sem_acquire(WriteContext& context, Args args) {
   answer_acquired(kSemaphore, context, args, acquire_holding(kSemaphore, context, args, {}));
 }
 
-void renew(WriteContext& context, Args args) { renew_holding(kSemaphore, context, args); }
-void release(WriteContext& context, Args args) { release_holding(kSemaphore, context, args); }
-void force(WriteContext& context, Args args) { force_holding(kSemaphore, context, args); }
-void list(ReadContext& context, Args args) { list_holdings(kSemaphore, context, args); }
-void drop_waiter(WriteContext& context, Args args) {
-  drop_holding_waiter(kSemaphore, context, args);
-}
+void sem_renew(WriteContext& context, Args args) { renew_holding(kSemaphore, context, args); }
+void sem_release(WriteContext& context, Args args) { release_holding(kSemaphore, context, args); }
+void sem_force(WriteContext& context, Args args) { force_holding(kSemaphore, context, args); }
+void sem_list(ReadContext& context, Args args) { list_holdings(kSemaphore, context, args); }
+void sem_drop(WriteContext& context, Args args) { drop_holding_waiter(kSemaphore, context, args); }
 
 // SEM.LIMIT name n
-void set_limit(WriteContext& context, Args args) {
+void sem_limit(WriteContext& context, Args args) {
   std::uint64_t limit = 0;
   if (const auto refused = read_limit(args[2], limit)) return context.reply.error(*refused);
   if (context.keyspace.semaphores().set_limit(key_of(args[1]), limit, context.now.cluster)) {
@@ -38,7 +36,7 @@ void set_limit(WriteContext& context, Args args) {
 }
 
 // SEM.INFO name
-void info(ReadContext& context, Args args) {
+void sem_info(ReadContext& context, Args args) {
   const auto known = look_at(kSemaphore, context, args[1]);
   if (!known) return;
   resp::ReplyWriter& reply = context.reply;
@@ -63,34 +61,34 @@ void info(ReadContext& context, Args args) {
   answer_losses(context, *known);
 }
 
-constexpr std::string_view kGroup = "semaphore";
-constexpr std::string_view kUpdates = "RW access update";
-constexpr std::uint16_t kLevel = Levels::kCoordination;
+constexpr std::string_view kSemaphoreGroup = "semaphore";
 
 constexpr CommandSpec kSemaphoreRows[] = {
-    {"_sem.drop", 6, kWrite | kInternal, 1, 1, 1, nullptr, drop_waiter, nullptr, kGroup, kSince,
-     "@write", "Take a waiter that is gone out of its queue.", "O(1)", "RW", "", kLevel},
-    {"sem.acquire", -7, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, acquire, nullptr,
-     kGroup, kSince, "@write @fast @blocking",
+    {"_sem.drop", 6, kWrite | kInternal, 1, 1, 1, nullptr, sem_drop, nullptr, kSemaphoreGroup,
+     kSince, "@write", "Take a waiter that is gone out of its queue.", "O(1)", "RW", "",
+     Levels::kCoordination},
+    {"sem.acquire", -7, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, sem_acquire,
+     nullptr, kSemaphoreGroup, kSince, "@write @fast @blocking",
      "Take permits of a semaphore for a time, or wait for them; returns token, ttl and permits.",
-     "O(1)", kUpdates, "", kLevel},
-    {"sem.force", 2, kWrite | kAdmin, 1, 1, 1, nullptr, force, nullptr, kGroup, kSince,
+     "O(1)", kUpdates, "", Levels::kCoordination},
+    {"sem.force", 2, kWrite | kAdmin, 1, 1, 1, nullptr, sem_force, nullptr, kSemaphoreGroup, kSince,
      "@admin @write @slow",
      "Take all permits of a semaphore away from whoever has them; returns how many those were.",
-     "O(N) for N holders", kUpdates, "", kLevel},
-    {"sem.info", 2, kRead, 1, 1, 1, info, nullptr, nullptr, kGroup, kSince, "@read @slow",
-     "Who has permits of a semaphore, until when, and who waits.",
+     "O(N) for N holders", kUpdates, "", Levels::kCoordination},
+    {"sem.info", 2, kRead, 1, 1, 1, sem_info, nullptr, nullptr, kSemaphoreGroup, kSince,
+     "@read @slow", "Who has permits of a semaphore, until when, and who waits.",
      "O(N) for N holders and waiters", "RO access", ""},
-    {"sem.limit", 3, kWrite, 1, 1, 1, nullptr, set_limit, nullptr, kGroup, kSince, "@write @slow",
-     "Change how many permits a semaphore has; who has some keeps them.",
-     "O(N) for N waiters that are let in", kUpdates, "", kLevel},
-    {"sem.list", -1, kRead, 0, 0, 0, list, nullptr, nullptr, kGroup, kSince, "@read @slow",
-     "The semaphores there are, some at a time.", "O(1) for every call", "", ""},
-    {"sem.release", 3, kWrite | kFast, 1, 1, 1, nullptr, release, nullptr, kGroup, kSince,
-     "@write @fast", "Give permits back; the first waiters that fit get them.", "O(1)", kUpdates,
-     "", kLevel},
-    {"sem.renew", 5, kWrite | kFast, 1, 1, 1, nullptr, renew, nullptr, kGroup, kSince,
-     "@write @fast", "Have permits for longer.", "O(log N) for N deadlines", kUpdates, "", kLevel},
+    {"sem.limit", 3, kWrite, 1, 1, 1, nullptr, sem_limit, nullptr, kSemaphoreGroup, kSince,
+     "@write @slow", "Change how many permits a semaphore has; who has some keeps them.",
+     "O(N) for N waiters that are let in", kUpdates, "", Levels::kCoordination},
+    {"sem.list", -1, kRead, 0, 0, 0, sem_list, nullptr, nullptr, kSemaphoreGroup, kSince,
+     "@read @slow", "The semaphores there are, some at a time.", "O(1) for every call", "", ""},
+    {"sem.release", 3, kWrite | kFast, 1, 1, 1, nullptr, sem_release, nullptr, kSemaphoreGroup,
+     kSince, "@write @fast", "Give permits back; the first waiters that fit get them.", "O(1)",
+     kUpdates, "", Levels::kCoordination},
+    {"sem.renew", 5, kWrite | kFast, 1, 1, 1, nullptr, sem_renew, nullptr, kSemaphoreGroup, kSince,
+     "@write @fast", "Have permits for longer.", "O(log N) for N deadlines", kUpdates, "",
+     Levels::kCoordination},
 };
 
 }  // namespace

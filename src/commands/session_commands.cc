@@ -10,6 +10,7 @@
 #include "commands/glob.h"
 #include "commands/keep_alive.h"
 #include "commands/levels.h"
+#include "commands/limits.h"
 #include "keyspace/session.h"
 
 namespace holdfast::commands {
@@ -19,13 +20,12 @@ using keyspace::BindOutcome;
 using keyspace::SessionInfo;
 using keyspace::SessionTable;
 
-constexpr std::size_t kNameBytes = 1024;
+constexpr std::size_t kSessionNameBytes = 1024;
 constexpr std::size_t kKeysPerBind = 1000;
 constexpr std::size_t kKeysShown = 1000;
 constexpr std::size_t kListedAtOnce = 100;
 constexpr std::size_t kListedAtMost = 10'000;
-constexpr std::int64_t kShortestTtlMs = 100;
-constexpr std::int64_t kTenYearsMs = std::int64_t{3650} * 24 * 60 * 60 * 1000;
+constexpr std::int64_t kShortestSessionTtlMs = 100;
 
 constexpr std::string_view kKeepInside =
     "ERR a session cannot be kept from inside a transaction: SESSION.KEEP stands alone";
@@ -45,22 +45,13 @@ struct Opening {
   std::string_view name;
 };
 
-std::optional<std::string> read_ttl(std::string_view word, std::int64_t& ttl_ms) {
-  const auto number = parse_integer(word);
-  if (!number) return std::string(kNotInteger);
-  if (*number < kShortestTtlMs || *number > kTenYearsMs) {
-    return fmt::format("ERR TTL of a session must be from {} to {} milliseconds", kShortestTtlMs,
-                       kTenYearsMs);
-  }
-  ttl_ms = *number;
-  return std::nullopt;
-}
-
 std::optional<std::string> read_open(Args args, Opening& opening) {
   for (std::size_t i = 1; i < args.size(); i += 2) {
     if (i + 1 == args.size()) return std::string(kSyntaxError);
     if (is_word(args[i], "ttl")) {
-      if (auto refused = read_ttl(args[i + 1], opening.ttl_ms)) return refused;
+      auto refused = read_milliseconds("TTL of a session", args[i + 1],
+                                       {kShortestSessionTtlMs, kTenYearsMs}, opening.ttl_ms);
+      if (refused) return refused;
     } else if (is_word(args[i], "name")) {
       opening.name = args[i + 1];
     } else {
@@ -68,12 +59,13 @@ std::optional<std::string> read_open(Args args, Opening& opening) {
     }
   }
   if (opening.ttl_ms == 0) return "ERR SESSION.OPEN needs TTL milliseconds";
-  if (opening.name.size() <= kNameBytes) return std::nullopt;
-  return fmt::format("LIMIT a session's name has at most {} bytes (session-name-bytes)", kNameBytes);
+  if (opening.name.size() <= kSessionNameBytes) return std::nullopt;
+  return fmt::format("LIMIT a session's name has at most {} bytes (session-name-bytes)",
+                     kSessionNameBytes);
 }
 
 // SESSION.OPEN TTL ms [NAME s] → id
-void open(WriteContext& context, Args args) {
+void session_open(WriteContext& context, Args args) {
   Opening opening;
   if (const auto refused = read_open(args, opening)) return context.reply.error(*refused);
   const auto id =
@@ -89,7 +81,7 @@ void open(WriteContext& context, Args args) {
 }
 
 // SESSION.CLOSE id → 1 ended by this, 0 there was none
-void close(WriteContext& context, Args args) {
+void session_close(WriteContext& context, Args args) {
   const auto id = id_or_error(context, args);
   if (!id) return;
   SessionTable& sessions = context.keyspace.sessions();
@@ -100,7 +92,7 @@ void close(WriteContext& context, Args args) {
 }
 
 // _SESSION.END bound id…: → how many of them were there
-void end(WriteContext& context, Args args) {
+void session_end(WriteContext& context, Args args) {
   if (args.size() < 3) return context.reply.error(kSyntaxError);
   const auto bound_word = parse_unsigned(args[1]);
   if (!bound_word || *bound_word > kEndsAtOnce) return context.reply.error(kNotInteger);
@@ -123,7 +115,7 @@ void end(WriteContext& context, Args args) {
 }
 
 // SESSION.BIND id key… → keys that were not bound to it before
-void bind(WriteContext& context, Args args) {
+void session_bind(WriteContext& context, Args args) {
   const auto id = id_or_error(context, args);
   if (!id) return;
   if (args.size() - 2 > kKeysPerBind) {
@@ -162,30 +154,30 @@ void bind(WriteContext& context, Args args) {
 
 // What is left after keeping it; or one of kEnded and kEndOnItsWay. It has ended only if the log says
 // so: an end that was proposed may yet come to nothing.
-std::int64_t keep(ReadContext& context, std::uint64_t id) {
+std::int64_t keep_session(ReadContext& context, std::uint64_t id) {
   const auto known = context.keyspace.sessions().info(id);
   if (!known || known->ending) return kEnded;
   return context.keep_alive->keep(id, known->ttl_ms).value_or(kEndOnItsWay);
 }
 
 // SESSION.KEEP id → remaining milliseconds
-void keep_one(ReadContext& context, Args args) {
+void session_keep(ReadContext& context, Args args) {
   const auto id = id_or_error(context, args);
   if (!id) return;
   if (context.keep_alive == nullptr) return context.reply.error(kKeepInside);
-  const std::int64_t left = keep(context, *id);
+  const std::int64_t left = keep_session(context, *id);
   if (left < 0) return context.reply.error(not_kept(*id, left));
   context.reply.integer(left);
 }
 
 // _SESSION.KEEP id… → what keep() says of each
-void keep_many(ReadContext& context, Args args) {
+void session_keep_many(ReadContext& context, Args args) {
   if (context.keep_alive == nullptr) return context.reply.error(kKeepInside);
   const Args words = args.subspan(1);
   context.reply.array(words.size());
   for (const std::string_view word : words) {
     const auto id = parse_session(word);
-    context.reply.integer(id ? keep(context, *id) : kEnded);
+    context.reply.integer(id ? keep_session(context, *id) : kEnded);
   }
 }
 
@@ -197,7 +189,7 @@ std::int64_t remaining_of(const ReadContext& context, const SessionInfo& info) {
   return context.keep_alive->remaining(info.id, info.ttl_ms);
 }
 
-void tell(ReadContext& context, const SessionInfo& info, std::size_t fields) {
+void tell_session(ReadContext& context, const SessionInfo& info, std::size_t fields) {
   resp::ReplyWriter& reply = context.reply;
   const auto number = [&](std::string_view name, std::int64_t value) {
     reply.field(name);
@@ -222,13 +214,13 @@ void tell_holdings(ReadContext& context, const SessionInfo& info) {
 }
 
 // SESSION.INFO id → {id, name, ttl, remaining, since, ending, bound, keys, holds, waits} or null
-void info(ReadContext& context, Args args) {
+void session_info(ReadContext& context, Args args) {
   const auto id = id_or_error(context, args);
   if (!id) return;
   const SessionTable& sessions = context.keyspace.sessions();
   const auto known = sessions.info(*id);
   if (!known) return context.reply.null_array();
-  tell(context, *known, 10);
+  tell_session(context, *known, 10);
   const auto keys = sessions.keys_of(*id, kKeysShown);
   context.reply.field("keys");
   context.reply.array(keys.size());
@@ -242,7 +234,7 @@ struct Listing {
   std::optional<std::string_view> match;
 };
 
-std::optional<std::string> read_list(Args args, Listing& listing) {
+std::optional<std::string> read_listing(Args args, Listing& listing) {
   for (std::size_t i = 1; i < args.size(); i += 2) {
     if (i + 1 == args.size()) return std::string(kSyntaxError);
     const auto number = parse_unsigned(args[i + 1]);
@@ -265,9 +257,9 @@ std::optional<std::string> read_list(Args args, Listing& listing) {
 }
 
 // SESSION.LIST [MATCH pattern of names] [CURSOR c] [COUNT n] → next cursor, sessions
-void list(ReadContext& context, Args args) {
+void session_list(ReadContext& context, Args args) {
   Listing listing;
-  if (const auto refused = read_list(args, listing)) return context.reply.error(*refused);
+  if (const auto refused = read_listing(args, listing)) return context.reply.error(*refused);
   std::vector<SessionInfo> found;
   const std::uint64_t next = context.keyspace.sessions().scan(
       listing.cursor, listing.count, [&](const SessionInfo& one) {
@@ -277,7 +269,7 @@ void list(ReadContext& context, Args args) {
   context.reply.bulk(fmt::to_string(next));
   context.reply.array(found.size());
   for (const SessionInfo& one : found) {
-    tell(context, one, 9);
+    tell_session(context, one, 9);
     tell_holdings(context, one);
   }
 }
@@ -316,7 +308,7 @@ constexpr CommandSpec reading(std::string_view name, int arity, std::uint32_t fl
 }
 
 constexpr CommandSpec binding() {
-  CommandSpec spec = writing("session.bind", -3, kDenyOom, bind,
+  CommandSpec spec = writing("session.bind", -3, kDenyOom, session_bind,
                              "Let keys end with a session; returns how many were not bound before.",
                              "O(N log M) for N keys and M that are bound");
   spec.first_key = 2;
@@ -327,20 +319,20 @@ constexpr CommandSpec binding() {
 }
 
 constexpr CommandSpec kSessionRows[] = {
-    writing("_session.end", -3, kInternal, end, "End sessions that nobody has kept.",
+    writing("_session.end", -3, kInternal, session_end, "End sessions that nobody has kept.",
             "O(N) for N sessions and keys"),
-    reading("_session.keep", -2, kInternal, keep_many, "Keep many sessions alive.",
+    reading("_session.keep", -2, kInternal, session_keep_many, "Keep many sessions alive.",
             "O(N) for N sessions"),
     binding(),
-    writing("session.close", 2, 0, close, "End a session and what is bound to it.",
+    writing("session.close", 2, 0, session_close, "End a session and what is bound to it.",
             "O(N) for N keys and holds"),
-    reading("session.info", 2, 0, info, "A session, how long it lives yet, and what ends with it.",
-            "O(N) for N keys"),
-    reading("session.keep", 2, kFast | kNoMulti, keep_one,
+    reading("session.info", 2, 0, session_info,
+            "A session, how long it lives yet, and what ends with it.", "O(N) for N keys"),
+    reading("session.keep", 2, kFast | kNoMulti, session_keep,
             "Keep a session alive for its TTL from now; returns what is left of it.", "O(1)"),
-    reading("session.list", -1, 0, list, "Go through the sessions, step by step.",
+    reading("session.list", -1, 0, session_list, "Go through the sessions, step by step.",
             "O(N) for N sessions looked at"),
-    writing("session.open", -3, kDenyOom | kFast, open,
+    writing("session.open", -3, kDenyOom | kFast, session_open,
             "Open a session, which ends when nobody keeps it for its TTL; returns its id.", "O(1)"),
 };
 

@@ -315,10 +315,9 @@ void lcs(ReadContext& context, Args args) {
   }
 }
 
-constexpr std::string_view kReadFast = "@read @string @fast";
-constexpr std::string_view kReadSlow = "@read @string @slow";
-constexpr std::string_view kWriteFast = "@write @string @fast";
-constexpr std::string_view kWriteSlow = "@write @string @slow";
+constexpr std::string_view kStringReadFast = "@read @string @fast";
+constexpr std::string_view kStringReadSlow = "@read @string @slow";
+constexpr std::string_view kStringWriteSlow = "@write @string @slow";
 constexpr std::string_view kAllSucceeded =
     "request_policy:multi_shard response_policy:all_succeeded";
 
@@ -326,45 +325,47 @@ constexpr std::string_view kAllSucceeded =
 // summary, complexity, what happens to keys, tips
 constexpr CommandSpec kStringRows[] = {
     {"append", 3, kWrite | kDenyOom | kFast, 1, 1, 1, nullptr, append, nullptr, "string", "2.0.0",
-     kWriteFast, "Add bytes to the end of a string; a missing key counts as empty.", "O(1)",
+     kStringWriteFast, "Add bytes to the end of a string; a missing key counts as empty.", "O(1)",
      "RW insert", ""},
-    {"get", 2, kRead | kFast, 1, 1, 1, get, nullptr, nullptr, "string", "1.0.0", kReadFast,
+    {"get", 2, kRead | kFast, 1, 1, 1, get, nullptr, nullptr, "string", "1.0.0", kStringReadFast,
      "The value of a key.", "O(1)", "RO access", ""},
-    {"getdel", 2, kWrite | kFast, 1, 1, 1, nullptr, getdel, nullptr, "string", "6.2.0", kWriteFast,
-     "The value of a key, which is deleted.", "O(1)", "RW access delete", ""},
-    {"getex", -2, kWrite | kFast, 1, 1, 1, nullptr, getex, nullptr, "string", "6.2.0", kWriteFast,
-     "The value of a key, whose expiry is set or removed.", "O(1)", "RW access update", ""},
-    {"getrange", 4, kRead, 1, 1, 1, getrange, nullptr, nullptr, "string", "2.4.0", kReadSlow,
+    {"getdel", 2, kWrite | kFast, 1, 1, 1, nullptr, getdel, nullptr, "string", "6.2.0",
+     kStringWriteFast, "The value of a key, which is deleted.", "O(1)", "RW access delete", ""},
+    {"getex", -2, kWrite | kFast, 1, 1, 1, nullptr, getex, nullptr, "string", "6.2.0",
+     kStringWriteFast, "The value of a key, whose expiry is set or removed.", "O(1)", kUpdates, ""},
+    {"getrange", 4, kRead, 1, 1, 1, getrange, nullptr, nullptr, "string", "2.4.0", kStringReadSlow,
      "A part of a string, by its first and last position.", "O(N) for N bytes returned",
      "RO access", ""},
     {"getset", 3, kWrite | kDenyOom | kFast, 1, 1, 1, nullptr, getset, nullptr, "string", "1.0.0",
-     kWriteFast, "Set a value and return the one before.", "O(1)", "RW access update", ""},
-    {"lcs", -3, kRead, 1, 2, 1, lcs, nullptr, nullptr, "string", "7.0.0", kReadSlow,
+     kStringWriteFast, "Set a value and return the one before.", "O(1)", kUpdates, ""},
+    {"lcs", -3, kRead, 1, 2, 1, lcs, nullptr, nullptr, "string", "7.0.0", kStringReadSlow,
      "The longest subsequence that two strings have in common.", "O(N*M) for their lengths",
      "RO access", ""},
-    {"mget", -2, kRead | kFast, 1, -1, 1, mget, nullptr, nullptr, "string", "1.0.0", kReadFast,
-     "The values of several keys at one moment.", "O(N) for N keys", "RO access",
+    {"mget", -2, kRead | kFast, 1, -1, 1, mget, nullptr, nullptr, "string", "1.0.0",
+     kStringReadFast, "The values of several keys at one moment.", "O(N) for N keys", "RO access",
      "request_policy:multi_shard"},
-    {"mset", -3, kWrite | kDenyOom, 1, -1, 2, nullptr, mset, nullptr, "string", "1.0.1", kWriteSlow,
-     "Set several keys in one step.", "O(N) for N keys", "OW update", kAllSucceeded},
+    {"mset", -3, kWrite | kDenyOom, 1, -1, 2, nullptr, mset, nullptr, "string", "1.0.1",
+     kStringWriteSlow, "Set several keys in one step.", "O(N) for N keys", "OW update",
+     kAllSucceeded},
     {"msetnx", -3, kWrite | kDenyOom, 1, -1, 2, nullptr, msetnx, nullptr, "string", "1.0.1",
-     kWriteSlow, "Set several keys in one step if none of them exists.", "O(N) for N keys",
+     kStringWriteSlow, "Set several keys in one step if none of them exists.", "O(N) for N keys",
      "OW insert", "request_policy:multi_shard response_policy:agg_min"},
     {"psetex", 4, kWrite | kDenyOom, 1, 1, 1, nullptr, psetex, nullptr, "string", "2.6.0",
-     kWriteSlow, "Set a value that ends after so many milliseconds.", "O(1)", "OW update", ""},
-    {"set", -3, kWrite | kDenyOom | kVariableKeyFlags, 1, 1, 1, nullptr, set, nullptr, "string",
-     "1.0.0", kWriteSlow, "Set a value, with conditions and an expiry.", "O(1)", "RW access update",
+     kStringWriteSlow, "Set a value that ends after so many milliseconds.", "O(1)", "OW update",
      ""},
-    {"setex", 4, kWrite | kDenyOom, 1, 1, 1, nullptr, setex, nullptr, "string", "2.0.0", kWriteSlow,
-     "Set a value that ends after so many seconds.", "O(1)", "OW update", ""},
+    {"set", -3, kWrite | kDenyOom | kVariableKeyFlags, 1, 1, 1, nullptr, set, nullptr, "string",
+     "1.0.0", kStringWriteSlow, "Set a value, with conditions and an expiry.", "O(1)", kUpdates,
+     ""},
+    {"setex", 4, kWrite | kDenyOom, 1, 1, 1, nullptr, setex, nullptr, "string", "2.0.0",
+     kStringWriteSlow, "Set a value that ends after so many seconds.", "O(1)", "OW update", ""},
     {"setnx", 3, kWrite | kDenyOom | kFast, 1, 1, 1, nullptr, set_if_absent, nullptr, "string",
-     "1.0.0", kWriteFast, "Set a value if the key does not exist.", "O(1)", "OW insert", ""},
+     "1.0.0", kStringWriteFast, "Set a value if the key does not exist.", "O(1)", "OW insert", ""},
     {"setrange", 4, kWrite | kDenyOom, 1, 1, 1, nullptr, setrange, nullptr, "string", "2.2.0",
-     kWriteSlow, "Overwrite a part of a string, which grows with zero bytes if it must.",
+     kStringWriteSlow, "Overwrite a part of a string, which grows with zero bytes if it must.",
      "O(N) for the length of the part", "RW update", ""},
-    {"strlen", 2, kRead | kFast, 1, 1, 1, strlen, nullptr, nullptr, "string", "2.2.0", kReadFast,
-     "The length of a string in bytes.", "O(1)", "RO", ""},
-    {"substr", 4, kRead, 1, 1, 1, getrange, nullptr, nullptr, "string", "1.0.0", kReadSlow,
+    {"strlen", 2, kRead | kFast, 1, 1, 1, strlen, nullptr, nullptr, "string", "2.2.0",
+     kStringReadFast, "The length of a string in bytes.", "O(1)", "RO", ""},
+    {"substr", 4, kRead, 1, 1, 1, getrange, nullptr, nullptr, "string", "1.0.0", kStringReadSlow,
      "The older name of GETRANGE.", "O(N) for N bytes returned", "RO access", ""},
 };
 

@@ -25,30 +25,20 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
 constexpr std::string_view kMark = "gcra:";
 
-struct Wanted {
+struct ThrottleWords {
   Quota quota;
   std::int64_t quantity = 1;
 };
 
-// A number of the words, within its range. An error text otherwise.
-std::optional<std::string> read(std::string_view what, std::string_view word, std::int64_t least,
-                                std::int64_t& number) {
-  const auto value = parse_integer(word);
-  if (!value) return std::string(kNotInteger);
-  if (*value < least || *value > kMost) {
-    return fmt::format("ERR {} must be from {} to {}", what, least, kMost);
-  }
-  number = *value;
-  return std::nullopt;
-}
-
-std::optional<std::string> read_words(Args args, Wanted& wanted) {
+std::optional<std::string> read_throttle(Args args, ThrottleWords& wanted) {
   if (args.size() > 6) return wrong_arity("cl.throttle");
-  if (auto refused = read("max_burst", args[2], 0, wanted.quota.max_burst)) return refused;
-  if (auto refused = read("count", args[3], 1, wanted.quota.count)) return refused;
-  if (auto refused = read("period", args[4], 1, wanted.quota.period_s)) return refused;
+  if (auto refused = read_number("max_burst", args[2], {0, kMost}, wanted.quota.max_burst))
+    return refused;
+  if (auto refused = read_number("count", args[3], {1, kMost}, wanted.quota.count)) return refused;
+  if (auto refused = read_number("period", args[4], {1, kMost}, wanted.quota.period_s))
+    return refused;
   if (args.size() < 6) return std::nullopt;
-  return read("quantity", args[5], 0, wanted.quantity);
+  return read_number("quantity", args[5], {0, kMost}, wanted.quantity);
 }
 
 // How long until the limit is full again, from what the key holds. Nothing: it is no limit's key.
@@ -64,7 +54,7 @@ std::optional<std::int64_t> full_after(const keyspace::Object& object, ClusterTi
   return std::max<std::int64_t>(0, left_ms * kMillisecond - static_cast<std::int64_t>(*earlier));
 }
 
-void keep(WriteContext& context, std::string_view key, std::int64_t full_after_ns) {
+void keep_limit(WriteContext& context, std::string_view key, std::int64_t full_after_ns) {
   const std::int64_t left_ms = (full_after_ns + kMillisecond - 1) / kMillisecond;
   const auto expiry =
       expiry_at(left_ms, TimeUnit::milliseconds, TimeBase::from_now, context.now);
@@ -78,8 +68,8 @@ void keep(WriteContext& context, std::string_view key, std::int64_t full_after_n
 std::int64_t in_seconds(std::int64_t ns) { return ns < 0 ? -1 : (ns + kSecond - 1) / kSecond; }
 
 void throttle(WriteContext& context, Args args) {
-  Wanted wanted;
-  if (const auto refused = read_words(args, wanted)) return context.reply.error(*refused);
+  ThrottleWords wanted;
+  if (const auto refused = read_throttle(args, wanted)) return context.reply.error(*refused);
   std::int64_t before = 0;
   if (const keyspace::Object* const object = context.find(args[1])) {
     const auto kept = full_after(*object, context.now.cluster);
@@ -92,7 +82,7 @@ void throttle(WriteContext& context, Args args) {
         "LIMIT nothing was done: a limit must be full again within ten years, which is "
         "(max_burst + 1) * period / count (throttle-refill)");
   }
-  if (passage->full_after_ns != before) keep(context, args[1], passage->full_after_ns);
+  if (passage->full_after_ns != before) keep_limit(context, args[1], passage->full_after_ns);
   context.reply.array(5);
   context.reply.integer(passage->limited ? 1 : 0);
   context.reply.integer(passage->limit);
@@ -104,9 +94,10 @@ void throttle(WriteContext& context, Args args) {
 constexpr CommandSpec kThrottleRows[] = {
     {"cl.throttle", -5, kWrite | kDenyOom | kFast, 1, 1, 1, nullptr, throttle, nullptr, "limit",
      "holdfast 0.1", "@write @fast",
-     "Let a quantity pass within a rate, or not; returns limited, limit, remaining, retry after and "
+     "Let a quantity pass within a rate, or not; returns limited, limit, remaining, retry after "
+     "and "
      "reset after, in seconds.",
-     "O(1)", "RW access update", "", Levels::kCoordination},
+     "O(1)", kUpdates, "", Levels::kCoordination},
 };
 
 }  // namespace

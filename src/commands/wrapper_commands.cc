@@ -17,8 +17,7 @@
 namespace holdfast::commands {
 namespace {
 
-constexpr keyspace::HoldingKind kLock = keyspace::HoldingKind::lock;
-
+using keyspace::HoldingKind;
 using keyspace::OnceRecord;
 using keyspace::OnceState;
 using keyspace::OnceTable;
@@ -163,8 +162,8 @@ std::string in_neutral(std::string_view error) {
   return text;
 }
 
-void store(WriteContext& context, const OnceScope& scope, OnceRecord record,
-           std::int64_t wait_ms = 0) {
+void store_record(WriteContext& context, const OnceScope& scope, OnceRecord record,
+                  std::int64_t wait_ms = 0) {
   record.command_hash = scope.command_hash;
   context.keyspace.once().store(scope.slot, scope.id, std::move(record),
                                 context.now.cluster.plus_ms(wait_ms + OnceTable::kKeptMs));
@@ -179,7 +178,7 @@ void store_answer(WriteContext& context, const OnceScope& scope, std::string ans
   }
   OnceRecord record;
   record.answer = std::move(answer);
-  store(context, scope, std::move(record));
+  store_record(context, scope, std::move(record));
 }
 
 // Answers a repeat under another command, and a new id that finds no room. True: refused.
@@ -203,7 +202,7 @@ bool refuse_once(WriteContext& context, const OnceScope& scope, const OnceRecord
   return true;
 }
 
-void tell(WriteContext& context, const OnceRecord& record) {
+void answer_again(WriteContext& context, const OnceRecord& record) {
   CHECK(resp::append_neutral(record.answer, context.reply), "a kept answer is no reply");
 }
 
@@ -231,15 +230,16 @@ std::optional<std::string> pass_guards(WriteContext& context, Args words) {
 // A repeat of a LOCK.ACQUIRE that has its answer.
 void repeat_acquire(WriteContext& context, Args acquire, const OnceScope& scope,
                     const OnceRecord& record) {
-  if (record.state == OnceState::answered) return tell(context, record);
+  if (record.state == OnceState::answered) return answer_again(context, record);
   if (record.state == OnceState::not_granted) return context.reply.null_array();
   const keyspace::Grant grant = record.grant;
   if (context.keyspace.locks().holds(key_of(acquire[1]), grant.token, context.now.cluster)) {
     // Asked again, so that the grant counts as attended.
-    return answer_acquired(kLock, context, acquire,
-                           acquire_holding(kLock, context, acquire, scope.id));
+    return answer_acquired(HoldingKind::lock, context, acquire,
+                           acquire_holding(HoldingKind::lock, context, acquire, scope.id));
   }
-  answer_grant(context.reply, kLock, grant, 0, {});  // it was granted, and nothing is left of it
+  answer_grant(context.reply, HoldingKind::lock, grant, 0,
+               {});  // it was granted, and nothing is left of it
 }
 
 void once_acquire(WriteContext& context, const OnceScope& scope, Args inner) {
@@ -253,7 +253,8 @@ void once_acquire(WriteContext& context, const OnceScope& scope, Args inner) {
   if (!joins) {
     if (auto refused = pass_guards(context, inner)) acquired.error = std::move(*refused);
   }
-  if (acquired.error.empty()) acquired = acquire_holding(kLock, context, acquire, scope.id);
+  if (acquired.error.empty())
+    acquired = acquire_holding(HoldingKind::lock, context, acquire, scope.id);
   if (!acquired.error.empty()) {
     store_answer(context, scope, in_neutral(acquired.error));
     return context.reply.error(acquired.error);
@@ -263,20 +264,20 @@ void once_acquire(WriteContext& context, const OnceScope& scope, Args inner) {
     case keyspace::AcquireOutcome::granted:
       fresh.state = OnceState::granted;
       fresh.grant = acquired.result.grant;
-      store(context, scope, std::move(fresh));
+      store_record(context, scope, std::move(fresh));
       break;
     case keyspace::AcquireOutcome::queued:
       fresh.state = OnceState::waiting;
-      store(context, scope, std::move(fresh), wait_of(acquire));
+      store_record(context, scope, std::move(fresh), wait_of(acquire));
       break;
     default:
       // Inside MULTI nobody waits, but the wait that was joined goes on.
       if (joins) break;
       fresh.state = OnceState::not_granted;
-      store(context, scope, std::move(fresh));
+      store_record(context, scope, std::move(fresh));
       break;
   }
-  answer_acquired(kLock, context, acquire, acquired);
+  answer_acquired(HoldingKind::lock, context, acquire, acquired);
 }
 
 void once(WriteContext& context, Args args) {
@@ -476,7 +477,7 @@ void run_once(WriteContext& context, const OnceScope& scope,
               const std::function<void(WriteContext&)>& run) {
   const OnceRecord* const record = live_record(context, scope);
   if (refuse_once(context, scope, record, false)) return;
-  if (record != nullptr) return tell(context, *record);
+  if (record != nullptr) return answer_again(context, *record);
   std::string answer;
   resp::ReplyWriter kept_reply(answer, resp::Version::neutral);
   WriteContext kept{.keyspace = context.keyspace,
