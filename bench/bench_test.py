@@ -12,9 +12,9 @@ import bars_zh
 import parts
 import report
 import servers
+import standstills
 from context import Page, Rounds
 from parts import failover, snapshot
-from standstills import together
 
 
 def bar(key):
@@ -104,18 +104,26 @@ class Counting(unittest.TestCase):
 
 class Standstills(unittest.TestCase):
     def test_only_what_all_processors_have_in_common_counts(self):
-        found = together([[(1.00, 1.05), (2.0, 2.01)], [(1.02, 1.06), (3.0, 3.1)]])
+        found = standstills.together([[(1.00, 1.05), (2.0, 2.01)], [(1.02, 1.06), (3.0, 3.1)]])
         self.assertEqual([round(one, 3) for one in found], [0.03])
+
+    def test_the_watchers_tell_what_they_saw(self):
+        found = standstills.Standstills(0.05).found()
+        if found is not None:  # nobody may have such a priority here
+            self.assertEqual(sorted(found), ["memory", "still"])
 
     def test_windows_in_which_the_machine_stood_still_do_not_count(self):
         windows = snapshot.Windows(None, 0, 0, 0)
-        still, ran, unknown = ({"standstills": one} for one in ([0.004, 0.030], [0.004], None))
-        windows.found[snapshot.WITH] = [still, ran, unknown]
+        still, crawled, ran, unknown = (
+            {"standstills": one} for one in (
+                {"still": [0.004, 0.030], "memory": []}, {"still": [], "memory": [0.002, 0.040]},
+                {"still": [0.004], "memory": [0.003]}, None))
+        windows.found[snapshot.WITH] = [still, crawled, ran, unknown]
         self.assertEqual(windows.counted(snapshot.WITH), [ran, unknown])
 
     def test_unless_there_are_no_others(self):
         windows = snapshot.Windows(None, 0, 0, 0)
-        windows.found[snapshot.WITHOUT] = [{"standstills": [0.1]}]
+        windows.found[snapshot.WITHOUT] = [{"standstills": {"still": [0.1], "memory": []}}]
         self.assertEqual(len(windows.counted(snapshot.WITHOUT)), 1)
 
 

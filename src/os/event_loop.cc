@@ -40,8 +40,9 @@ void EventLoop::run(env::TurnHandler& handler) {
     if (sleep.ns > 0) {
       io.run_one_for(std::chrono::nanoseconds(sleep.ns));
     }
-    for (int count = 1; count < kTurnWork && io.poll_one() > 0; ++count) {
+    for (int count = 1; count < kTurnWork && parts_->in_time() && io.poll_one() > 0; ++count) {
     }
+    parts_->turn_until = {};
     handler.on_turn_end();
     if (parts_->flush) parts_->flush();
     const Duration work = thread_cpu_time();
@@ -74,6 +75,12 @@ void EventLoop::on_hangup(std::function<void()> handler) {
   if (parts_->hangups) return;
   parts_->hangups.emplace(parts_->io, SIGHUP);
   parts_->wait_hangup();
+}
+
+bool EventLoop::Parts::in_time() {
+  const Instant now = clock.now();
+  if (turn_until == Instant{}) turn_until = now + kTurnTime;
+  return now < turn_until;
 }
 
 void EventLoop::Parts::wait_hangup() {

@@ -16,6 +16,8 @@ struct EventLoop::Parts {
   explicit Parts(const env::Clock& loop_clock)
       : clock(loop_clock), io(1), work(io.get_executor()) {}
 
+  // While this turn may begin something more. An item that is much in itself asks between its parts.
+  bool in_time();
   void wait_signal();
   void wait_hangup();
 
@@ -28,6 +30,8 @@ struct EventLoop::Parts {
   std::optional<boost::asio::signal_set> hangups;
   std::function<void()> on_hangup;
   Duration longest_turn;
+  // When this turn begins nothing more; Instant{}: it has not been asked, so it has just begun.
+  Instant turn_until;
   // Called at the end of each turn, after the handler; set by the network.
   std::function<void()> flush;
 };

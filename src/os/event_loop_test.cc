@@ -36,6 +36,25 @@ TEST(EventLoop, BoundsTheWorkOfATurn) {
   EXPECT_LE(most, EventLoop::kTurnWork);
 }
 
+TEST(EventLoop, BoundsTheTimeOfATurn) {
+  TestLoop test;
+  int done = 0;
+  int most = 0;
+  int before = 0;
+  test.at_turn_end = [&] {
+    most = std::max(most, done - before);
+    before = done;
+  };
+  for (int i = 0; i < 30; ++i) {
+    test.loop().post([&done] {
+      ::usleep(1000);
+      ++done;
+    });
+  }
+  EXPECT_TRUE(test.run_until([&] { return done == 30; }));
+  EXPECT_LE(most, EventLoop::kTurnTime.ms() + 1) << "none begins after that time";
+}
+
 TEST(EventLoop, AFloodDoesNotPutOffTheEndOfTheTurn) {
   TestLoop test;
   std::function<void()> flood = [&] { test.loop().post(flood); };

@@ -5,7 +5,7 @@
 
 namespace holdfast::os {
 
-ReadableSet::ReadableSet(EventLoop& loop) : set_(loop.parts().io) {
+ReadableSet::ReadableSet(EventLoop& loop) : loop_(loop), set_(loop.parts().io) {
   const int set = ::epoll_create1(EPOLL_CLOEXEC);
   CHECK(set >= 0, "no descriptor is left for the loop");
   set_.assign(set);
@@ -40,14 +40,16 @@ void ReadableSet::rearm() {
 }
 
 void ReadableSet::tell_owners() {
-  const int count =
-      ::epoll_wait(set_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
-  ready_ = count > 0 ? static_cast<std::size_t>(count) : 0;
-  for (told_ = 0; told_ < ready_;) {
+  if (told_ == ready_) {
+    const int count =
+        ::epoll_wait(set_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
+    told_ = 0;
+    ready_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+  }
+  while (told_ < ready_ && loop_.parts().in_time()) {
     // Removed meanwhile: by its own call, or by another's.
     if (auto* owner = static_cast<Owner*>(events_[told_++].data.ptr)) owner->on_readable();
   }
-  ready_ = told_ = 0;
 }
 
 }  // namespace holdfast::os

@@ -22,8 +22,9 @@ class ReadableSet {
  public:
   class Owner {
    public:
-    // There is something to read, or an end or an error to be found by reading. Comes again in each
-    // turn until that is read, or the owner is removed.
+    // There is, or was a turn ago, something to read, or an end or an error to be found by reading.
+    // Comes again in each turn until that is read, or the owner is removed; in a turn that has lasted
+    // long, whoever has not been called is called first in the next.
     virtual void on_readable() = 0;
 
    protected:
@@ -48,11 +49,12 @@ class ReadableSet {
 
   void tell_owners();
 
+  EventLoop& loop_;
   boost::asio::posix::stream_descriptor set_;
   bool armed_ = false;
   std::array<epoll_event, kTurnOwners> events_;
   std::size_t told_ = 0;   // of these events,
-  std::size_t ready_ = 0;  // of so many
+  std::size_t ready_ = 0;  // of so many; the rest is left for the next turn
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

@@ -157,7 +157,7 @@ void TcpStream::on_readable() {
     const auto handler = handler_;  // may let go of itself by closing
     handler->on_bytes(std::string_view(buffer).substr(0, static_cast<std::size_t>(count)));
     const bool more = static_cast<std::size_t>(count) == buffer.size();
-    if (!more || life_ != Life::open || paused_) return;
+    if (!more || life_ != Life::open || paused_ || !shared_.loop.parts().in_time()) return;
   }
 }
 

@@ -9,7 +9,7 @@
 namespace holdfast::replica {
 
 Turn& Proposals::open() {
-  if (gathered_.empty()) gathered_.emplace_back();
+  if (gathered_.empty() || gathered_.back().items.size() >= kMostItems) gathered_.emplace_back();
   return gathered_.back();
 }
 
@@ -26,7 +26,7 @@ void Proposals::add_write(std::string_view record, bool from_elsewhere) {
 void Proposals::add_read(std::string_view record, ClusterTime since) {
   const bool overtakes = mutated(Mutation::read_overtakes_gathered);
   Turn* turn = overtakes ? &gathered_.emplace_front() : &open();
-  // The bound holds for reads as well: a turn is run in one go.
+  // The bounds hold for reads as well: a turn is run in one go.
   if (turn->reads.size() + record.size() > batch_bytes_ && !turn->items.empty()) {
     turn = &gathered_.emplace_back();
   }
@@ -47,7 +47,10 @@ std::size_t Proposals::writes_gathered() const {
   return total;
 }
 
-void Proposals::want_entry() { open().entry = true; }
+void Proposals::want_entry() {
+  if (gathered_.empty()) gathered_.emplace_back();
+  gathered_.back().entry = true;
+}
 
 void Proposals::under_way(Turn turn) {
   running_bytes_ += turn.payload.size();

@@ -56,6 +56,11 @@ struct Turn {
 
 class Proposals {
  public:
+  // A turn, and so an entry, has no more commands than this: it is applied in one go, and some
+  // thousands take milliseconds.
+  static constexpr std::size_t kMostItems = 4096;
+
+  // `batch_bytes`: of writes, or of reads, that a turn has at most, unless one command is larger.
   explicit Proposals(std::uint64_t batch_bytes) : batch_bytes_(batch_bytes) {}
 
   // `from_elsewhere`: of another node's client.
@@ -87,6 +92,7 @@ class Proposals {
   std::deque<Turn> take_all();
 
  private:
+  // The turn that one more command goes into, a new one if the last is full.
   Turn& open();
 
   std::uint64_t batch_bytes_;

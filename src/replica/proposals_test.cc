@@ -27,6 +27,18 @@ TEST(Proposals, AFullBatchOpensTheNextUnlessOneCommandIsLarger) {
   EXPECT_EQ(proposals.gathered().size(), 2u);
 }
 
+TEST(Proposals, ATurnIsAppliedInOneGoSoItHasNoEndOfCommands) {
+  Proposals proposals(1 << 20);
+  for (std::size_t i = 0; i < 2 * Proposals::kMostItems; i += 2) {
+    proposals.add_write("w");
+    proposals.add_read("r");
+  }
+  ASSERT_EQ(proposals.gathered().size(), 2u);
+  for (const Turn& turn : proposals.gathered()) EXPECT_EQ(turn.items.size(), Proposals::kMostItems);
+  proposals.want_entry();
+  EXPECT_EQ(proposals.gathered().size(), 2u) << "the last of them is one";
+}
+
 TEST(Proposals, CountsWhatIsUnderWay) {
   Proposals proposals(1 << 20);
   Turn turn;

@@ -11,7 +11,9 @@
 namespace holdfast::replica {
 namespace {
 
-// A replica that has fallen behind catches up in bounded steps, so that a turn stays short.
+// A replica that has fallen behind catches up in bounded steps, so that a turn stays short: no new entry
+// after so many. A command takes about a microsecond, an entry has Proposals::kMostItems at most.
+constexpr std::uint64_t kCommandsPerTurn = 1024;
 constexpr std::uint64_t kEntriesPerTurn = 1024;
 constexpr std::uint64_t kBytesPerTurn = 8 << 20;
 // A check so far behind the end of the log is of no interest any more: a replica that starts with a
@@ -51,10 +53,11 @@ std::size_t Replica::State::most_backlog() const {
 
 void Replica::State::apply_committed() {
   std::uint64_t entries = 0;
+  std::uint64_t commands = 0;
   std::uint64_t bytes = 0;
   const std::size_t pre_images = machine.keyspace().snapshot_backlog();
   const auto enough = [&] {
-    return entries == kEntriesPerTurn || bytes >= kBytesPerTurn ||
+    return entries == kEntriesPerTurn || commands >= kCommandsPerTurn || bytes >= kBytesPerTurn ||
            machine.keyspace().snapshot_backlog() > pre_images + kPreImagesPerTurn;
   };
   while (can_apply() && !enough()) {
@@ -62,15 +65,16 @@ void Replica::State::apply_committed() {
     const consensus::Entry entry = engine->log().at(applied.next());
     machine.look_at_checks(engine->commit() - applied <= kOldCheck);
     const std::uint64_t checks = divergence.checks();
-    apply_entry(entry);
+    commands += apply_entry(entry);
     ++entries;
     bytes += entry.payload.size();
     if (divergence.checks() != checks) break;  // one of them is enough work for a turn
   }
 }
 
-void Replica::State::apply_entry(const consensus::Entry& entry) {
+std::size_t Replica::State::apply_entry(const consensus::Entry& entry) {
   CHECK(entry.index == applied.next());
+  std::size_t commands = 0;
   applied = entry.index;
   log_applied += entry.payload.size() + kEntryOverhead;
   const bool new_epoch = entry.epoch > applied_epoch;
@@ -95,10 +99,11 @@ void Replica::State::apply_entry(const consensus::Entry& entry) {
     if (own) {
       run_reads_in_entry();
       const Turn turn = proposals.pop();
+      commands = turn.items.size();
       apply_own(turn);
       company.answered(turn.writes.records(), now - turn.proposed, now);
     } else {
-      apply_as_follower(entry.payload.view());
+      commands = apply_as_follower(entry.payload.view());
     }
   }
   deliver_notices(entry);
@@ -106,19 +111,23 @@ void Replica::State::apply_entry(const consensus::Entry& entry) {
   // After the entry itself: what was under way under an earlier epoch and is not done by now never
   // will be.
   if (new_epoch) outbox.epoch_applied(options.protocol.group, entry.epoch);
+  return commands;
 }
 
-void Replica::State::apply_as_follower(std::string_view payload) {
+std::size_t Replica::State::apply_as_follower(std::string_view payload) {
   BatchReader batch(payload);
   std::array<std::string_view, StateMachine::kTogether> records;
+  std::size_t commands = 0;
   std::size_t count = 0;
   do {
     count = 0;
     while (count < records.size() && batch.next(records[count])) ++count;
     machine.look_ahead(std::span(records).first(count));
     for (std::size_t i = 0; i < count; ++i) apply_one(i);
+    commands += count;
   } while (count == records.size());
   CHECK(batch.ok(), "entry {} is damaged", applied);
+  return commands;
 }
 
 void Replica::State::apply_one(std::size_t place) {

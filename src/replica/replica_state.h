@@ -74,8 +74,9 @@ struct Replica::State final : DurabilityView {
   std::size_t most_backlog() const;
   bool lets_others_begin();
   void apply_committed();
-  void apply_entry(const consensus::Entry& entry);
-  void apply_as_follower(std::string_view payload);
+  // How many commands it had.
+  std::size_t apply_entry(const consensus::Entry& entry);
+  std::size_t apply_as_follower(std::string_view payload);
   void apply_one(std::size_t place);
   void apply_own(const Turn& turn);
   void look_ahead(const Turn& turn, std::size_t from);

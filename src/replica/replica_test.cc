@@ -69,6 +69,34 @@ TEST_F(Stage, WhatASnapshotMakesSuperfluousLeavesMemoryInSteps) {
   EXPECT_LT(held, value.size()) << "in the end all of them are gone";
 }
 
+// What came in while a disk was slow, or while nobody led: all at once would be a long turn.
+TEST_F(Stage, ManyCommandsThatAreCommittedAtOnceAreAppliedInSteps) {
+  open();
+  silent_peers = true;
+  std::string record;
+  for (int i = 0; i < 40; ++i) {
+    for (int j = 0; j < 500; ++j) {
+      record.clear();
+      encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, {"SET", "a", "b"}, record);
+      ASSERT_EQ(replica->submit(record, true, Epoch{}), Accepted::yes);
+    }
+    turn(clock.at + milliseconds(2));
+  }
+  outcomes.clear();
+  silent_peers = false;
+  std::size_t steps = 0;
+  const Instant end = clock.at + seconds(1);
+  while (clock.at < end) {
+    const std::size_t before = outcomes.size();
+    turn(end);
+    const std::size_t commands = (outcomes.size() - before) / 5;  // "+OK\r\n"
+    EXPECT_LT(commands, 1024U + Proposals::kMostItems);
+    if (commands != 0) ++steps;
+  }
+  EXPECT_EQ(outcomes.size(), 40U * 500 * 5);
+  EXPECT_GE(steps, 10U);
+}
+
 // Who is sent an older snapshot for long would need another one as soon as it has that.
 TEST_F(Stage, TheLogBehindASnapshotThatIsSentIsKeptWithinBounds) {
   options.snapshot_after_bytes = 2000;
