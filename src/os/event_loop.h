@@ -1,8 +1,8 @@
 // The loop of one thread: sleeps until something is ready, hands it out, ends the turn.
 //
 // A turn: wait for work or for the handler's wake_at; run what is ready, at most kTurnWork items and
-// no new one after kTurnTime, so that a flood cannot put off the end of the turn; on_turn_end; then
-// everything that asked for it writes (each TCP stream once).
+// no new one after kTurnTime of the processor's, so that a flood cannot put off the end of the turn;
+// on_turn_end; then everything that asked for it writes (each TCP stream once).
 //
 // Threads: run() and everything that runs on it belong to one thread; post() and stop() may be
 // called from any. Order of destruction: what uses the loop dies before the loop.

@@ -29,8 +29,10 @@ struct EventLoop::Parts {
   std::function<void(int)> on_signal;
   std::optional<boost::asio::signal_set> hangups;
   std::function<void()> on_hangup;
+  // Of the processor's time.
   Duration longest_turn;
-  // When this turn begins nothing more; Instant{}: it has not been asked, so it has just begun.
+  Duration worked;  // up to the end of the last turn
+  // Not before this has kTurnTime passed; Instant{}: nobody has asked in this turn.
   Instant turn_until;
   // Called at the end of each turn, after the handler; set by the network.
   std::function<void()> flush;

@@ -47,7 +47,7 @@ TEST(EventLoop, BoundsTheTimeOfATurn) {
   };
   for (int i = 0; i < 30; ++i) {
     test.loop().post([&done] {
-      ::usleep(1000);
+      work_a_millisecond();
       ++done;
     });
   }

@@ -24,7 +24,7 @@ class Talker final : public ReadableSet::Owner {
   int descriptor() const { return ends_[0]; }
   void on_readable() override {
     ++calls;
-    ::usleep(1000);
+    work_a_millisecond();
     if (when_called) when_called();
   }
 

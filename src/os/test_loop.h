@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <functional>
 #include <memory>
@@ -15,6 +16,16 @@
 namespace holdfast::os {
 
 inline const env::Address kAnyPort{"127.0.0.1", 0};
+
+// Uses the processor for a millisecond.
+inline void work_a_millisecond() {
+  timespec begin{};
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+  do {
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  } while ((now.tv_sec - begin.tv_sec) * 1'000'000'000 + now.tv_nsec - begin.tv_nsec < 1'000'000);
+}
 
 class TestLoop final : public env::TurnHandler {
  public:
