@@ -116,8 +116,8 @@ class Standstills(unittest.TestCase):
         windows = snapshot.Windows(None, 0, 0, 0)
         still, crawled, ran, unknown = (
             {"standstills": one} for one in (
-                {"still": [0.004, 0.030], "memory": []}, {"still": [], "memory": [0.002, 0.040]},
-                {"still": [0.004], "memory": [0.003]}, None))
+                {"still": [0.004, 0.030], "memory": []}, {"still": [], "memory": [0.002, 0.002, 0.002]},
+                {"still": [0.004, 0.004], "memory": [0.003]}, None))
         windows.found[snapshot.WITH] = [still, crawled, ran, unknown]
         self.assertEqual(windows.counted(snapshot.WITH), [ran, unknown])
 

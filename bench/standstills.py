@@ -23,7 +23,7 @@ NAP = 0.003
 LATE = 0.004  # what a busy machine does not do to a process of real-time priority
 MEMORY = 16 << 20
 TOUCHES = 100  # 50 microseconds, most of it Python's; 400 on a busy machine once in a thousand times
-CRAWL = 0.002
+CRAWL = 0.001
 
 
 class Standstills:
@@ -38,8 +38,8 @@ class Standstills:
             watcher.stdout.readline()
 
     def found(self):
-        """How long the machine stood still each time, and how long its memory took when it crawled, in
-        seconds. None: this machine gives nobody such a priority."""
+        """How long the machine stood still each time, and how long the watchers' memory took each time that
+        it crawled, in seconds. None: this machine gives nobody such a priority."""
         said = [watcher.communicate()[0] for watcher in self.watchers]
         if any(watcher.returncode for watcher in self.watchers):
             return None
