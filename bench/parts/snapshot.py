@@ -16,8 +16,8 @@ MEAN = (1024 + 65536 + 1024 + 1048576) / 4
 TURN = "holdfast_longest_turn_usec"
 WITHOUT, WITH = "without", "with a snapshot"
 FIGURES = ("p50_us", "p99_us", "p999_us", "longest_us")
-# Seconds. A window measures the machine if that stood still for longer at a time, or if its memory crawled for
-# longer in all.
+# Seconds. A window measures the machine if that stood still for longer at a time, or if its memory crawled
+# for longer in all.
 STANDSTILL = 0.005
 CRAWL = 0.005
 
