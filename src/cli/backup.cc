@@ -25,8 +25,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr Duration kPatience = seconds(10);
-constexpr auto kLookAgain = std::chrono::milliseconds(2);
+constexpr auto kAskAgain = std::chrono::milliseconds(2);
 
 struct BackupOptions {
   std::string server = "127.0.0.1:7379";
@@ -91,7 +90,7 @@ Result<Part> Maker::part(std::uint64_t offset) {
       return Error{fmt::format("{} made no snapshot within {} s; its log may say why",
                                options_.server, options_.wait_s)};
     }
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kAskAgain);
   }
 }
 

@@ -17,7 +17,7 @@
 namespace holdfast::cli {
 namespace {
 
-int run(const BenchFlags& flags) {
+int bench(const BenchFlags& flags) {
   if (!flags.judge.empty()) return judge_file(flags.judge, flags.json);
   const auto options = make_options(flags);
   if (options) return run_bench(*options);
@@ -57,7 +57,7 @@ void add_load(Tool tool, BenchFlags& flags) {
       .shows_default();
 }
 
-void add_nodes(Tool tool, BenchFlags& flags) {
+void add_own_nodes(Tool tool, BenchFlags& flags) {
   tool.add_option("--start", flags.start, "start so many nodes here and load them").between(1, 7);
   tool.add_option("--data", flags.data,
                   "their data and logs: an empty folder, which is left (a temporary one, which is "
@@ -83,9 +83,9 @@ void add_bench(Tool app, int& exit_code) {
       tool.add_option("--judge", flags->judge, "only judge a history that was written before");
   history.excludes(judge);
   add_load(tool, *flags);
-  add_nodes(tool, *flags);
+  add_own_nodes(tool, *flags);
   tool.add_flag("--json", flags->json, "print JSON");
-  tool.on_chosen([flags, &exit_code] { exit_code = run(*flags); });
+  tool.on_chosen([flags, &exit_code] { exit_code = bench(*flags); });
 }
 
 }  // namespace holdfast::cli

@@ -17,7 +17,6 @@ namespace {
 using workload::Ended;
 using workload::Op;
 
-constexpr Duration kPatience = seconds(2);  // with one connection, or answer
 constexpr std::chrono::milliseconds kPause(20);
 constexpr std::size_t kRemovedAtOnce = 100;
 
@@ -61,7 +60,7 @@ Result<void> LastReader::read(const std::string& key, Op op, bool until_gone) {
 
 std::optional<std::string> LastReader::try_once(const std::string& key, Op op) {
   if (!connection_) {
-    auto opened = log_in(reader_.server, reader_.access, kPatience);
+    auto opened = log_in(reader_.server, reader_.access, kBriefPatience);
     if (!opened) {
       why_ = opened.error().message;
       return std::nullopt;
@@ -134,7 +133,7 @@ Result<void> BenchKeys::read(const Reader& reader, const env::Clock& clock,
 }
 
 Result<void> BenchKeys::remove(const env::Address& server, const Access& access) const {
-  auto connection = log_in(server, access, kPatience);
+  auto connection = log_in(server, access, kBriefPatience);
   if (!connection) return connection.error();
   for (auto at = keys_.begin(); at != keys_.end();) {
     std::vector<std::string_view> words = {"DEL"};

@@ -13,7 +13,7 @@ namespace {
 
 // Locks are waited for, and held, for a second or two; a leader may have to be found.
 constexpr Duration kWindDown = seconds(10);
-constexpr Duration kLookEvery = milliseconds(100);
+constexpr Duration kLookAfterEvery = milliseconds(100);
 
 // What is asked of a cluster of others must not meet what they keep there, nor an earlier load.
 std::string fresh_prefix() { return fmt::format("bench.{:08x}.", os::random_seed() & 0xffffffff); }
@@ -74,7 +74,7 @@ void BenchLoad::on_turn_end() {
   if (faults_) faults_->on_turn(now);
   if (now >= look_at_) {
     nodes_->look_after();
-    look_at_ = now + kLookEvery;
+    look_at_ = now + kLookAfterEvery;
   }
   bool all_done = true;
   for (const auto& client : clients_) {

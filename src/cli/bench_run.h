@@ -7,10 +7,9 @@
 
 namespace holdfast::cli {
 
-// Exit codes.
+// Exit codes, beside kUsage.
 inline constexpr int kClean = 0;
 inline constexpr int kViolation = 1;
-inline constexpr int kUsage = 2;
 inline constexpr int kUnreachable = 3;
 
 int run_bench(const BenchOptions& options);

@@ -4,12 +4,6 @@
 #include <utility>
 
 namespace holdfast::cli {
-namespace {
-
-constexpr int kUsage = 2;
-
-}  // namespace
-
 Option Option::required() {
   option_->required();
   return *this;

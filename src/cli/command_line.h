@@ -19,6 +19,9 @@ class Option;
 
 namespace holdfast::cli {
 
+// The exit code of a tool whose command line makes no sense.
+inline constexpr int kUsage = 2;
+
 // Each method that returns an Option returns this one, to go on with.
 class Option {
  public:

@@ -79,18 +79,6 @@ std::optional<std::uint64_t> take_token(std::string_view& words) {
 
 }  // namespace
 
-std::string_view info_command(Held kind) {
-  switch (kind) {
-    case Held::semaphore:
-      return "SEM.INFO";
-    case Held::election:
-      return "ELECT.INFO";
-    case Held::lock:
-      break;
-  }
-  return "LOCK.INFO";
-}
-
 Result<Sight> read_sight(Held kind, const Value& answer) {
   Sight sight;
   if (answer.is_null()) return sight;

@@ -15,14 +15,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/held.h"
 #include "holdfast/value.h"
 
 namespace holdfast::cli {
-
-enum class Held : std::uint8_t { lock, semaphore, election };
-
-// The command that looks at it.
-std::string_view info_command(Held kind);
 
 struct Holder {
   std::string owner = {};

@@ -9,6 +9,7 @@
 
 #include "base/calendar.h"
 #include "cli/access.h"
+#include "cli/held.h"
 #include "cli/json_text.h"
 #include "cli/server_info.h"
 #include "cli/time_text.h"
@@ -20,8 +21,6 @@ namespace {
 
 using resp::Reply;
 
-constexpr Duration kPatience = seconds(10);  // a read waits for a leader
-
 struct InspectOptions {
   std::string server = "127.0.0.1:7379";
   Access access;
@@ -31,18 +30,13 @@ struct InspectOptions {
   bool json = false;
 };
 
-std::string_view noun(const InspectOptions& options) {
-  if (options.semaphore) return "semaphore";
-  return options.election ? "election" : "lock";
-}
-
-std::string_view command(const InspectOptions& options) {
-  if (options.semaphore) return "SEM.INFO";
-  return options.election ? "ELECT.INFO" : "LOCK.INFO";
+Held kind_of(const InspectOptions& options) {
+  if (options.semaphore) return Held::semaphore;
+  return options.election ? Held::election : Held::lock;
 }
 
 // As a map, in which fields have names: in RESP2 they would only have places.
-Result<Reply> ask(const InspectOptions& options) {
+Result<Reply> ask_holders(const InspectOptions& options) {
   auto address = env::Address::parse(options.server);
   if (!address) return address.error();
   auto server = log_in(*address, options.access, kPatience);
@@ -50,7 +44,7 @@ Result<Reply> ask(const InspectOptions& options) {
   auto welcome = server->ask({"HELLO", "3"});
   if (!welcome) return welcome.error();
   if (welcome->is_error()) return Error{welcome->text};
-  auto reply = server->ask({command(options), options.name});
+  auto reply = server->ask({info_command(kind_of(options)), options.name});
   if (!reply) return reply.error();
   if (reply->is_error()) return Error{reply->text};
   return reply;
@@ -63,12 +57,12 @@ const Reply* find(const Reply& map, std::string_view name) {
   return nullptr;
 }
 
-std::int64_t number(const Reply& map, std::string_view name) {
+std::int64_t number_in(const Reply& map, std::string_view name) {
   const Reply* const value = find(map, name);
   return value == nullptr ? 0 : value->number;
 }
 
-std::string text(const Reply& map, std::string_view name) {
+std::string text_in(const Reply& map, std::string_view name) {
   const Reply* const value = find(map, name);
   return value == nullptr ? std::string() : value->text;
 }
@@ -104,14 +98,14 @@ std::string calendar(std::int64_t ms) {
 // Those who share it, and how others lost it.
 void print_others(const Reply& info) {
   const Reply* const holders = find(info, "holders");
-  if (holders != nullptr && text(info, "mode") == "shared") {
+  if (holders != nullptr && text_in(info, "mode") == "shared") {
     fmt::print("shared   by {}\n", holders->items.size());
     for (const Reply& holder : holders->items) {
-      fmt::print("         {}, token {}, {} left\n", text(holder, "owner"), number(holder, "token"),
-                 ms_text(number(holder, "ttl")));
+      fmt::print("         {}, token {}, {} left\n", text_in(holder, "owner"),
+                 number_in(holder, "token"), ms_text(number_in(holder, "ttl")));
     }
   }
-  if (const std::int64_t delay = number(info, "delay"); delay > 0) {
+  if (const std::int64_t delay = number_in(info, "delay"); delay > 0) {
     fmt::print("delay    {}: its last holder failed, and had asked for it\n", ms_text(delay));
   }
 }
@@ -120,8 +114,8 @@ void print_losses(const Reply& info) {
   const Reply* const losses = find(info, "losses");
   if (losses == nullptr) return;
   for (const Reply& loss : losses->items) {
-    fmt::print("lost     {}  {}, token {}: {}\n", calendar(number(loss, "when")),
-               text(loss, "owner"), number(loss, "token"), text(loss, "reason"));
+    fmt::print("lost     {}  {}, token {}: {}\n", calendar(number_in(loss, "when")),
+               text_in(loss, "owner"), number_in(loss, "token"), text_in(loss, "reason"));
   }
 }
 
@@ -134,19 +128,19 @@ void print_waiters(const Reply& info, std::string_view field, std::string_view o
   fmt::print(kLine, "place", "since entry", "gives up in", owner);
   for (std::size_t i = 0; i < count; ++i) {
     const Reply& waiter = waiters->items[i];
-    fmt::print(kLine, i + 1, number(waiter, "queued_at"), ms_text(number(waiter, "ttl")),
-               text(waiter, owner));
+    fmt::print(kLine, i + 1, number_in(waiter, "queued_at"), ms_text(number_in(waiter, "ttl")),
+               text_in(waiter, owner));
   }
 }
 
 void print_semaphore(const InspectOptions& options, const Reply& info) {
-  fmt::print("semaphore {}\nlimit    {}, {} held\n", options.name, number(info, "limit"),
-             number(info, "used"));
+  fmt::print("semaphore {}\nlimit    {}, {} held\n", options.name, number_in(info, "limit"),
+             number_in(info, "used"));
   if (const Reply* const holders = find(info, "holders"); holders != nullptr) {
     for (const Reply& holder : holders->items) {
-      fmt::print("holder   {}, {} permits, token {}, since {}, {} left\n", text(holder, "owner"),
-                 number(holder, "permits"), number(holder, "token"),
-                 calendar(number(holder, "since")), ms_text(number(holder, "ttl")));
+      fmt::print("holder   {}, {} permits, token {}, since {}, {} left\n", text_in(holder, "owner"),
+                 number_in(holder, "permits"), number_in(holder, "token"),
+                 calendar(number_in(holder, "since")), ms_text(number_in(holder, "ttl")));
     }
   }
   print_losses(info);
@@ -155,12 +149,12 @@ void print_semaphore(const InspectOptions& options, const Reply& info) {
 
 void print_election(const InspectOptions& options, const Reply& info) {
   fmt::print("election {}\n", options.name);
-  if (number(info, "held") != 0) {
-    fmt::print("leader   {}\nsince    {}\nleft     {}\ntoken    {}\n", text(info, "candidate"),
-               calendar(number(info, "since")), ms_text(number(info, "ttl")),
-               number(info, "token"));
+  if (number_in(info, "held") != 0) {
+    fmt::print("leader   {}\nsince    {}\nleft     {}\ntoken    {}\n", text_in(info, "candidate"),
+               calendar(number_in(info, "since")), ms_text(number_in(info, "ttl")),
+               number_in(info, "token"));
   } else {
-    fmt::print("leader   nobody\ntoken    {} was the last\n", number(info, "last_token"));
+    fmt::print("leader   nobody\ntoken    {} was the last\n", number_in(info, "last_token"));
   }
   print_losses(info);
   print_waiters(info, "candidates", "candidate");
@@ -168,29 +162,29 @@ void print_election(const InspectOptions& options, const Reply& info) {
 
 void print_lock(const InspectOptions& options, const Reply& info) {
   fmt::print("lock     {}\n", options.name);
-  if (number(info, "held") != 0) {
-    fmt::print("holder   {}\n", text(info, "owner"));
-    if (const std::string value = text(info, "value"); !value.empty())
+  if (number_in(info, "held") != 0) {
+    fmt::print("holder   {}\n", text_in(info, "owner"));
+    if (const std::string value = text_in(info, "value"); !value.empty())
       fmt::print("value    {}\n", value);
-    fmt::print("since    {}\n", calendar(number(info, "since")));
-    fmt::print("left     {}\n", ms_text(number(info, "ttl")));
-    fmt::print("token    {}   fence {}\n", number(info, "token"), number(info, "fence"));
+    fmt::print("since    {}\n", calendar(number_in(info, "since")));
+    fmt::print("left     {}\n", ms_text(number_in(info, "ttl")));
+    fmt::print("token    {}   fence {}\n", number_in(info, "token"), number_in(info, "fence"));
   } else {
-    fmt::print("holder   nobody\ntoken    {} was the last\n", number(info, "last_token"));
+    fmt::print("holder   nobody\ntoken    {} was the last\n", number_in(info, "last_token"));
   }
   print_others(info);
   print_losses(info);
   print_waiters(info, "waiters", "owner");
 }
 
-void print_text(const InspectOptions& options, const Reply& info) {
+void print_holders(const InspectOptions& options, const Reply& info) {
   if (options.semaphore) return print_semaphore(options, info);
   if (options.election) return print_election(options, info);
   print_lock(options, info);
 }
 
-int run(const InspectOptions& options) {
-  const auto info = ask(options);
+int inspect(const InspectOptions& options) {
+  const auto info = ask_holders(options);
   if (!info) return complain(info.error().message);
   const bool known = info->kind == Reply::Kind::map;
   if (options.json) {
@@ -198,10 +192,10 @@ int run(const InspectOptions& options) {
                "\n",
                json_text(options.name), json(*info));
   } else if (known) {
-    print_text(options, *info);
+    print_holders(options, *info);
   } else {
-    fmt::print("{:<8} {}\nholder   nobody, and nobody in the last ten minutes\n", noun(options),
-               options.name);
+    fmt::print("{:<8} {}\nholder   nobody, and nobody in the last ten minutes\n",
+               name_of(kind_of(options)), options.name);
   }
   return 0;
 }
@@ -221,7 +215,7 @@ void add_inspect(Tool app, int& exit_code) {
   tool.add_flag(
       "--json", options->json,
       "print JSON: {name, info}, info as LOCK.INFO, SEM.INFO, ELECT.INFO answers or null");
-  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
+  tool.on_chosen([options, &exit_code] { exit_code = inspect(*options); });
 }
 
 }  // namespace holdfast::cli

@@ -25,6 +25,7 @@
 
 #include "cli/access.h"
 #include "cli/command.h"
+#include "cli/held.h"
 #include "cli/json_text.h"
 #include "cli/time_text.h"
 #include "cli/tools.h"
@@ -41,13 +42,10 @@ using Milliseconds = std::chrono::milliseconds;
 
 constexpr int kNotAcquired = 75;  // EX_TEMPFAIL: another time it may be
 constexpr int kLost = 76;
-constexpr int kUsage = 2;
-constexpr Milliseconds kLookAgain{50};  // for who is left of a command that is being killed
-
-enum class What : std::uint8_t { lock, semaphore, election };
+constexpr Milliseconds kLookForRest{50};  // for who is left of a command that is being killed
 
 struct HoldOptions {
-  What what = What::lock;
+  Held kind = Held::lock;
   std::vector<std::string> servers = {"127.0.0.1:7379"};
   Access access;
   std::string name;
@@ -61,11 +59,6 @@ struct HoldOptions {
   bool json = false;
   std::vector<std::string> command;
 };
-
-std::string_view noun(What what) {
-  if (what == What::semaphore) return "semaphore";
-  return what == What::election ? "election" : "lock";
-}
 
 struct Times {
   Milliseconds ttl, wait, grace;
@@ -174,7 +167,7 @@ Outcome<Taken> taken(Outcome<Lock> lock) {
 
 Outcome<Taken> take(const Client& client, const HoldOptions& options, const Times& times, Loss& loss) {
   const auto lost = [&loss](std::string_view reason) { loss.tell(reason); };
-  if (options.what == What::semaphore) {
+  if (options.kind == Held::semaphore) {
     auto permits = Semaphore::acquire(client, options.name, options.limit,
                                       {.permits = options.permits,
                                        .ttl = times.ttl,
@@ -183,7 +176,7 @@ Outcome<Taken> take(const Client& client, const HoldOptions& options, const Time
     if (!permits) return permits.failure();
     return Taken{*std::move(permits)};
   }
-  if (options.what == What::election) {
+  if (options.kind == Held::election) {
     auto office = Election::campaign(client, options.name,
                                      {.ttl = times.ttl, .wait = times.wait, .lost = lost});
     if (!office) return office.failure();
@@ -234,7 +227,7 @@ class Guarded {
 
   void wait_for_something(int signals) {
     Milliseconds patience = std::max(lock_.remaining() - times_.grace, Milliseconds(0));
-    if (terminating_at_) patience = kLookAgain;
+    if (terminating_at_) patience = kLookForRest;
     // Not for longer than a clock that stops while the machine sleeps may be believed.
     patience = std::min(patience + Milliseconds(1), Milliseconds(1000));
     pollfd events[2] = {{signals, POLLIN, 0}, {loss_.descriptor(), POLLIN, 0}};
@@ -267,10 +260,10 @@ class Guarded {
     if (!reason.empty()) return reason;
     if (lock_.remaining().count() == 0) {
       return fmt::format("the {} '{}' was lost: it was not confirmed in time",
-                         noun(options_.what), options_.name);
+                         name_of(options_.kind), options_.name);
     }
     return fmt::format("the {} '{}' could not be renewed and would be lost in {}",
-                       noun(options_.what), options_.name, time_text(lock_.remaining()));
+                       name_of(options_.kind), options_.name, time_text(lock_.remaining()));
   }
 
   // Who was started by the command and has outlived it.
@@ -283,7 +276,7 @@ class Guarded {
       (void)command_.ended();
       const bool late = Clock::now() - *terminating_at_ >= times_.grace;
       if (command_.signal_all(late ? SIGKILL : 0) == 0) return;
-      ::poll(nullptr, 0, static_cast<int>(kLookAgain.count()));
+      ::poll(nullptr, 0, static_cast<int>(kLookForRest.count()));
     }
   }
 
@@ -304,7 +297,7 @@ class Guarded {
   std::optional<Clock::time_point> terminating_at_;
 };
 
-int run(const HoldOptions& options) {
+int hold_and_run(const HoldOptions& options) {
   const auto times = read_times(options);
   if (!times) return complain(times.error().message, kUsage);
   auto client = open_client(options.servers, options.access);
@@ -331,7 +324,8 @@ Tool add_tool(Tool app, const std::shared_ptr<HoldOptions>& options, const std::
       .with_commas()  // or it would take the name for another
       .shows_default();
   add_access(tool, options->access);
-  tool.add_option("name", options->name, fmt::format("of the {}", noun(options->what))).required();
+  tool.add_option("name", options->name, fmt::format("of the {}", name_of(options->kind)))
+      .required();
   tool.add_option("--ttl", options->ttl, "how long it outlives a holder that has died")
       .shows_default();
   tool.add_option("--wait", options->wait, "how long to stand in its queue").shows_default();
@@ -357,12 +351,12 @@ void add_lock(Tool app, int& exit_code) {
       "run; 2 the command line makes no sense. --json prints what happens on stderr, a line each.");
   tool.add_flag("--shared", options->shared, "together with others who share it");
   tool.add_option("--value", options->value, "shown to who inspects the lock, up to 1 KiB");
-  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
+  tool.on_chosen([options, &exit_code] { exit_code = hold_and_run(*options); });
 }
 
 void add_sem(Tool app, int& exit_code) {
   auto options = std::make_shared<HoldOptions>();
-  options->what = What::semaphore;
+  options->kind = Held::semaphore;
   Tool tool = add_tool(app, options, "sem", "Run a command while holding permits");
   tool.footer(
       "holdfast sem uploads --limit 10 --wait 5m -- ./upload big.tar\n\n"
@@ -370,18 +364,18 @@ void add_sem(Tool app, int& exit_code) {
       "first; SEM.LIMIT changes it. Otherwise as holdfast lock, exit codes included.");
   tool.add_option("--limit", options->limit, "how many permits there are").required();
   tool.add_option("--permits", options->permits, "how many to hold").shows_default();
-  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
+  tool.on_chosen([options, &exit_code] { exit_code = hold_and_run(*options); });
 }
 
 void add_elect(Tool app, int& exit_code) {
   auto options = std::make_shared<HoldOptions>();
-  options->what = What::election;
+  options->kind = Held::election;
   Tool tool = add_tool(app, options, "elect", "Run a command while leading");
   tool.footer(
       "holdfast elect scheduler --wait 1000d -- ./scheduler\n\n"
       "Of all who campaign for the name one leads. The command finds HOLDFAST_TOKEN in its\n"
       "environment. Otherwise as holdfast lock, exit codes included.");
-  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
+  tool.on_chosen([options, &exit_code] { exit_code = hold_and_run(*options); });
 }
 
 }  // namespace holdfast::cli

@@ -21,7 +21,7 @@
 namespace holdfast::cli {
 namespace {
 
-constexpr Duration kPatience = seconds(5);
+constexpr Duration kPatienceWithOne = seconds(5);  // others may know as well
 constexpr auto kLookAgain = std::chrono::milliseconds(100);
 
 struct NodesOptions {
@@ -32,13 +32,13 @@ struct NodesOptions {
   std::uint64_t node = 0;
 };
 
-struct Row {
+struct NodeRow {
   std::string node, address, peer_address, state, role, connected;
 };
 
-Result<std::vector<Row>> rows_of(const resp::Reply& reply) {
+Result<std::vector<NodeRow>> rows_of(const resp::Reply& reply) {
   if (reply.is_error()) return Error{reply.text};
-  std::vector<Row> rows;
+  std::vector<NodeRow> rows;
   for (const resp::Reply& item : reply.items) {
     Info fields;
     for (std::size_t i = 0; i + 1 < item.items.size(); i += 2) {
@@ -55,18 +55,18 @@ Result<std::vector<Row>> rows_of(const resp::Reply& reply) {
 Result<client::Connection> reach(const NodesOptions& options) {
   auto address = env::Address::parse(options.server);
   if (!address) return address.error();
-  return log_in(*address, options.access, kPatience);
+  return log_in(*address, options.access, kPatienceWithOne);
 }
 
-Result<std::vector<Row>> gather(client::Connection& server) {
+Result<std::vector<NodeRow>> gather_nodes(client::Connection& server) {
   auto reply = server.ask({"HOLDFAST", "NODES"});
   if (!reply) return reply.error();
   return rows_of(*reply);
 }
 
-void print_json(const std::vector<Row>& rows) {
+void print_nodes_json(const std::vector<NodeRow>& rows) {
   std::string text;
-  for (const Row& row : rows) {
+  for (const NodeRow& row : rows) {
     text += fmt::format(
         R"({}{{"node":{},"address":{},"peer_address":{},"state":{},"role":{},"connected":{}}})",
         text.empty() ? "" : ",", row.node, json_text(row.address), json_text(row.peer_address),
@@ -75,18 +75,18 @@ void print_json(const std::vector<Row>& rows) {
   fmt::print("[{}]\n", text);
 }
 
-int list(const NodesOptions& options) {
+int list_nodes(const NodesOptions& options) {
   auto server = reach(options);
   if (!server) return complain(server.error().message);
-  const auto rows = gather(*server);
+  const auto rows = gather_nodes(*server);
   if (!rows) return complain(rows.error().message);
   if (options.json) {
-    print_json(*rows);
+    print_nodes_json(*rows);
     return 0;
   }
   constexpr auto kLine = "{:<6}{:<24}{:<24}{:<10}{:<9}{}\n";
   fmt::print(kLine, "node", "address", "peers", "state", "role", "connected");
-  for (const Row& row : *rows) {
+  for (const NodeRow& row : *rows) {
     fmt::print(kLine, row.node, row.address, row.peer_address, row.state, row.role,
                row.connected == "1" ? "yes" : "no");
   }
@@ -98,9 +98,9 @@ std::vector<env::Address> others_than(const NodesOptions& options, client::Conne
   std::vector<env::Address> others;
   const auto asked = env::Address::parse(options.server);
   const auto info = server.ask({"INFO", "HOLDFAST"});
-  const auto rows = gather(server);
+  const auto rows = gather_nodes(server);
   if (!asked || !info || !rows) return others;
-  for (const Row& row : *rows) {
+  for (const NodeRow& row : *rows) {
     const auto address = other_server(*asked, parse_info(info->text), row.address);
     if (address && row.node != fmt::to_string(options.node)) others.push_back(*address);
   }
@@ -108,15 +108,15 @@ std::vector<env::Address> others_than(const NodesOptions& options, client::Conne
 }
 
 // The rows as this server has them, or, if it does not answer any more, as one of the others has.
-Result<std::vector<Row>> gather_somewhere(const NodesOptions& options,
-                                          std::optional<client::Connection>& server,
-                                          const std::vector<env::Address>& others) {
-  auto rows = gather(*server);
+Result<std::vector<NodeRow>> gather_somewhere(const NodesOptions& options,
+                                              std::optional<client::Connection>& server,
+                                              const std::vector<env::Address>& others) {
+  auto rows = gather_nodes(*server);
   for (auto other = others.begin(); !rows && other != others.end(); ++other) {
-    auto next = log_in(*other, options.access, kPatience);
+    auto next = log_in(*other, options.access, kPatienceWithOne);
     if (!next) continue;
     server.emplace(*std::move(next));
-    rows = gather(*server);
+    rows = gather_nodes(*server);
   }
   return rows;
 }
@@ -140,7 +140,7 @@ int change(const NodesOptions& options, const std::vector<std::string_view>& wor
           "another one answers any more: {}",
           rows.error().message));
     }
-    const auto row = std::find_if(rows->begin(), rows->end(), [&](const Row& one) {
+    const auto row = std::find_if(rows->begin(), rows->end(), [&](const NodeRow& one) {
       return one.node == fmt::to_string(options.node);
     });
     const bool gone = row == rows->end();
@@ -158,14 +158,14 @@ int change(const NodesOptions& options, const std::vector<std::string_view>& wor
 int transfer(const NodesOptions& options) {
   auto asked = env::Address::parse(options.server);
   if (!asked) return complain(asked.error().message);
-  const auto info = ask_info(*asked, options.access, kPatience);
+  const auto info = ask_info(*asked, options.access, kPatienceWithOne);
   if (!info) return complain(info.error().message);
   const std::string before = field(*info, "holdfast_leader");
   const auto leader = field(*info, "holdfast_role") == "leader"
                           ? asked
                           : other_server(*asked, *info, field(*info, "holdfast_leader_address"));
   if (!leader) return complain("no leader is known; nothing was done");
-  auto server = log_in(*leader, options.access, kPatience);
+  auto server = log_in(*leader, options.access, kPatienceWithOne);
   if (!server) return complain(server.error().message);
   const std::string to = fmt::to_string(options.node);
   std::vector<std::string_view> words = {"HOLDFAST", "TRANSFER"};
@@ -175,7 +175,7 @@ int transfer(const NodesOptions& options) {
   if (reply->is_error()) return complain(reply->text);
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(options.wait_s);
   while (std::chrono::steady_clock::now() < until) {
-    const auto now = ask_info(*leader, options.access, kPatience);
+    const auto now = ask_info(*leader, options.access, kPatienceWithOne);
     const std::string leads = now ? field(*now, "holdfast_leader") : "0";
     if (leads != "0" && (options.node == 0 ? leads != before : leads == to)) {
       fmt::print("node {} leads\n", leads);
@@ -213,7 +213,7 @@ void add_nodes(Tool app, int& exit_code) {
   nodes.add_flag("--json", options->json, "print JSON");
   nodes.at_most_one_tool();
   nodes.on_chosen([nodes, options, &exit_code] {
-    if (!nodes.chosen_a_tool()) exit_code = list(*options);
+    if (!nodes.chosen_a_tool()) exit_code = list_nodes(*options);
   });
 
   Tool hand_over = app.add_tool("transfer", "Hand leadership to another node");

@@ -25,7 +25,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr Duration kPatience = seconds(10);
 constexpr auto kAgain = std::chrono::milliseconds(200);
 // One word of a request; a value that is larger goes in several.
 constexpr std::size_t kWord = 8 << 20;

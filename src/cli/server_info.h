@@ -19,6 +19,11 @@ using client::Info;
 using client::other_server;
 using client::parse_info;
 
+// How long a tool waits for an answer: for one that may itself wait for a leader,
+inline constexpr Duration kPatience = seconds(10);
+// and for one that a node gives at once, if it is there.
+inline constexpr Duration kBriefPatience = seconds(2);
+
 // A connection that is logged in, if there is a password. Blocks, for `patience` at most.
 Result<client::Connection> log_in(const env::Address& server, const Access& access,
                                   Duration patience);

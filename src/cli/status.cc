@@ -20,8 +20,6 @@
 namespace holdfast::cli {
 namespace {
 
-constexpr Duration kPatience = seconds(2);
-
 struct StatusOptions {
   std::string server = "127.0.0.1:7379";
   Access access;
@@ -34,9 +32,9 @@ struct Asked {
   Info info;
 };
 
-Result<Asked> ask(const StatusOptions& options, const Result<env::Address>& server) {
+Result<Asked> ask_node(const StatusOptions& options, const Result<env::Address>& server) {
   if (!server) return server.error();
-  auto info = ask_info(*server, options.access, kPatience);
+  auto info = ask_info(*server, options.access, kBriefPatience);
   if (!info) return info.error();
   return Asked{*server, *std::move(info)};
 }
@@ -56,7 +54,7 @@ Info parse_replica(std::string_view text) {
   return replica;
 }
 
-struct Row {
+struct ReplicaRow {
   std::string node, address, role, epoch, commit, applied, snapshot, lag;
   std::string data = "-";  // whether it holds what the others hold
 };
@@ -68,7 +66,7 @@ std::string data_of(const Info& info) {
   return field(info, "holdfast_disk") == "full" ? difference + ", disk full" : difference;
 }
 
-Row row_of(const Info& info, std::string address, std::string lag) {
+ReplicaRow row_of(const Info& info, std::string address, std::string lag) {
   return {field(info, "holdfast_node"),           std::move(address),
           field(info, "holdfast_role"),           field(info, "holdfast_epoch"),
           field(info, "holdfast_commit_index"),   field(info, "holdfast_applied_index"),
@@ -79,11 +77,11 @@ Row row_of(const Info& info, std::string address, std::string lag) {
 struct Status {
   std::string cluster;
   std::string leader;  // "0": none known
-  std::vector<Row> rows;
+  std::vector<ReplicaRow> rows;
 };
 
-Result<Status> gather(const StatusOptions& options) {
-  auto asked = ask(options, env::Address::parse(options.server));
+Result<Status> gather_status(const StatusOptions& options) {
+  auto asked = ask_node(options, env::Address::parse(options.server));
   if (!asked) return asked.error();
   Asked from = *std::move(asked);
   std::string address = options.server;
@@ -91,7 +89,7 @@ Result<Status> gather(const StatusOptions& options) {
   if (field(from.info, "holdfast_role") != "leader") {
     status.rows.push_back(row_of(from.info, options.server, "-"));
     const std::string there = field(from.info, "holdfast_leader_address");
-    auto told = ask(options, other_server(from.at, from.info, there));
+    auto told = ask_node(options, other_server(from.at, from.info, there));
     if (!told || field(told->info, "holdfast_role") != "leader") return status;
     from = *std::move(told);
     address = there;
@@ -102,7 +100,7 @@ Result<Status> gather(const StatusOptions& options) {
   for (int i = 0; leader.contains(fmt::format("replica{}", i)); ++i) {
     const Info replica = parse_replica(field(leader, fmt::format("replica{}", i)));
     const std::string there = field(replica, "address");
-    auto told = ask(options, other_server(from.at, leader, there));
+    auto told = ask_node(options, other_server(from.at, leader, there));
     if (told) {
       status.rows.push_back(row_of(told->info, there, field(replica, "lag")));
     } else {
@@ -113,21 +111,21 @@ Result<Status> gather(const StatusOptions& options) {
   return status;
 }
 
-void print_text(const Status& status) {
+void print_status(const Status& status) {
   fmt::print("cluster {}   group 0   leader {}\n\n", status.cluster,
              status.leader == "0" ? std::string("unknown") : "node " + status.leader);
   constexpr auto kLine = "{:<6}{:<24}{:<13}{:<9}{:>12}{:>12}{:>12}{:>8}  {}\n";
   fmt::print(kLine, "node", "address", "role", "epoch", "commit", "applied", "snapshot", "lag",
              "data");
-  for (const Row& row : status.rows) {
+  for (const ReplicaRow& row : status.rows) {
     fmt::print(kLine, row.node, row.address, row.role, row.epoch, row.commit, row.applied,
                row.snapshot, row.lag, row.data);
   }
 }
 
-void print_json(const Status& status) {
+void print_status_json(const Status& status) {
   std::string nodes;
-  for (const Row& row : status.rows) {
+  for (const ReplicaRow& row : status.rows) {
     nodes +=
         fmt::format(R"({}{{"node":{},"address":{},"role":{},"epoch":{},"commit":{},"applied":{},)"
                     R"("snapshot":{},"lag":{},"data":{}}})",
@@ -140,16 +138,16 @@ void print_json(const Status& status) {
              json_text(status.cluster), json_text(status.leader), nodes);
 }
 
-int run(const StatusOptions& options) {
-  const auto status = gather(options);
+int show_status(const StatusOptions& options) {
+  const auto status = gather_status(options);
   if (!status) {
     fmt::print(stderr, "holdfast: {}\n", status.error().message);
     return 1;
   }
   if (options.json) {
-    print_json(*status);
+    print_status_json(*status);
   } else {
-    print_text(*status);
+    print_status(*status);
   }
   return 0;
 }
@@ -162,7 +160,7 @@ void add_status(Tool app, int& exit_code) {
   tool.add_option("--server", options->server, "any node's client address").shows_default();
   add_access(tool, options->access);
   tool.add_flag("--json", options->json, "print JSON");
-  tool.on_chosen([options, &exit_code] { exit_code = run(*options); });
+  tool.on_chosen([options, &exit_code] { exit_code = show_status(*options); });
 }
 
 }  // namespace holdfast::cli

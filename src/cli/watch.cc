@@ -49,11 +49,11 @@ Result<WatchOptions> read_flags(const Flags& flags, bool prefix_given) {
   return options;
 }
 
-int run(const Flags& flags, bool prefix_given) {
+int watch(const Flags& flags, bool prefix_given) {
   const auto options = read_flags(flags, prefix_given);
-  if (!options) return complain(options.error().message, kWatchUsage);
+  if (!options) return complain(options.error().message, kUsage);
   auto client = open_client(options->servers, options->access);
-  if (!client) return complain(client.error().message, kWatchUsage);
+  if (!client) return complain(client.error().message, kUsage);
   end_in_order();
   return options->name.empty() ? watch_keys(*options, *client) : watch_holders(*options, *client);
 }
@@ -117,7 +117,7 @@ void add_watch(Tool app, int& exit_code) {
   tool.add_option("--count", options.count, "end after so many lines (0: never)")
       .between(std::int64_t{0}, std::numeric_limits<std::int64_t>::max());
   tool.add_flag("--json", options.json, "print JSON, a line for each change");
-  tool.on_chosen([flags, prefix, &exit_code] { exit_code = run(*flags, prefix.given()); });
+  tool.on_chosen([flags, prefix, &exit_code] { exit_code = watch(*flags, prefix.given()); });
 }
 
 }  // namespace holdfast::cli

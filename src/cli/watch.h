@@ -26,7 +26,6 @@ struct WatchOptions {
 
 // Exit codes.
 inline constexpr int kWatchRefused = 1;       // a server says no, and will go on to
-inline constexpr int kWatchUsage = 2;         // the command line makes no sense
 inline constexpr int kWatchUnreachable = 75;  // no node answered, from the beginning
 inline constexpr int kWatchCompacted = 76;    // what came next has been forgotten
 

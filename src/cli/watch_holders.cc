@@ -101,18 +101,6 @@ class Listener {
   bool pinged_ = false;
 };
 
-std::string_view name_of(Held kind) {
-  switch (kind) {
-    case Held::semaphore:
-      return "semaphore";
-    case Held::election:
-      return "election";
-    case Held::lock:
-      break;
-  }
-  return "lock";
-}
-
 std::string as_json(const WatchOptions& options, const HolderEvent& event) {
   std::string line = fmt::format(R"({{"{}":{},"event":"{}")", name_of(options.kind),
                                  json_text(options.name), event.event);
@@ -230,7 +218,7 @@ int watch_holders(const WatchOptions& options, Client client) {
     auto address = env::Address::parse(server);
     if (!address) {
       watch_says(options, "refused", address.error().message);
-      return kWatchUsage;
+      return kUsage;
     }
     servers.push_back(*std::move(address));
   }

@@ -20,8 +20,6 @@
 namespace holdfast {
 namespace {
 
-constexpr int kUsage = 2;
-
 // What was said about the server on the command line.
 struct ServerFlags {
   server::ConfigLayer settings;
@@ -56,7 +54,7 @@ int server(const ServerFlags& flags) {
     auto layer = file_layer(flags.config_file);
     if (!layer) {
       fmt::print(stderr, "holdfast: {}\n", layer.error().message);
-      return kUsage;
+      return cli::kUsage;
     }
     layers.push_back(*std::move(layer));
   }
@@ -65,7 +63,7 @@ int server(const ServerFlags& flags) {
   auto effective = server::make_config(layers);
   if (!effective) {
     fmt::print(stderr, "holdfast: {}\n", effective.error().message);
-    return kUsage;
+    return cli::kUsage;
   }
   if (flags.print_config) {
     fmt::print("{}", server::print_config(*effective));

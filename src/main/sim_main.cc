@@ -15,6 +15,7 @@
 
 #include "base/mutation.h"
 #include "base/result.h"
+#include "cli/command_line.h"
 #include "main/sim_children.h"
 #include "os/stderr_trace.h"
 #include "sim/run.h"
@@ -27,11 +28,10 @@ namespace holdfast {
 namespace {
 
 constexpr int kViolation = 1;
-constexpr int kUsage = 2;
 
 int misused(const std::string& message) {
   fmt::print(stderr, "holdfast: {}\n", message);
-  return kUsage;
+  return cli::kUsage;
 }
 
 // ---- What is to be run --------------------------------------------------------------------------
