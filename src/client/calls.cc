@@ -122,6 +122,8 @@ Failure failure_of(const Answer& answer, Fate fate) {
   return failure;
 }
 
+Failure refused_options(std::string why) { return {Fate::not_done, "OPTIONS", std::move(why)}; }
+
 Failure strange(std::string_view command, Fate fate) {
   return {fate, "STRANGE",
           fmt::format("the answer to {} is none that this library knows{}. The server may be newer "
@@ -176,7 +178,7 @@ std::string refuse_words(const std::vector<std::string_view>& words) {
 Outcome<Value> call(Link& link, const Setup& setup, const std::vector<std::string_view>& words,
                     Repeat repeat) {
   if (auto refused = refuse_words(words); !refused.empty()) {
-    return Failure{Fate::not_done, "OPTIONS", std::move(refused)};
+    return refused_options(std::move(refused));
   }
   return Call(link, setup, words, repeat).run();
 }

@@ -41,6 +41,8 @@ Failure failure_of(const resp::Reply& error);
 Failure failure_of(const Answer& answer, Fate fate);
 // An answer that makes no sense.
 Failure strange(std::string_view command, Fate fate);
+// Of what is refused here, before anything is sent.
+Failure refused_options(std::string why);
 Value value_of(resp::Reply reply);
 void add_sentence(std::string& text, std::string_view sentence);
 

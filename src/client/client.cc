@@ -11,26 +11,23 @@
 namespace holdfast {
 namespace {
 
-using Milliseconds = std::chrono::milliseconds;
-
 constexpr std::size_t kMostServers = 64;
-constexpr Milliseconds kShortest{10};
-constexpr Milliseconds kLongest{std::chrono::minutes(5)};
+constexpr std::chrono::milliseconds kShortest{10};
+constexpr std::chrono::milliseconds kLongest{std::chrono::minutes(5)};
 
-Failure refuse(std::string message) { return {Fate::not_done, "OPTIONS", std::move(message)}; }
-
-bool in_range(Milliseconds time) { return kShortest <= time && time <= kLongest; }
+bool in_range(std::chrono::milliseconds time) { return kShortest <= time && time <= kLongest; }
 
 Outcome<std::shared_ptr<const os::TlsContext>> load(const TlsOptions& options) {
   const bool named = !options.ca_file.empty() || !options.cert_file.empty() ||
                      !options.key_file.empty() || options.insecure;
   if (!options.on) {
     if (named)
-      return refuse("tls has files or insecure set, but not on: nothing would be encrypted");
+      return client::refused_options(
+          "tls has files or insecure set, but not on: nothing would be encrypted");
     return std::shared_ptr<const os::TlsContext>();
   }
   if (options.cert_file.empty() != options.key_file.empty()) {
-    return refuse("tls.cert_file and tls.key_file belong together: name both");
+    return client::refused_options("tls.cert_file and tls.key_file belong together: name both");
   }
   os::TlsSettings settings;
   settings.cert_file = options.cert_file;
@@ -39,21 +36,21 @@ Outcome<std::shared_ptr<const os::TlsContext>> load(const TlsOptions& options) {
   settings.verify = !options.insecure;
   settings.names = {"tls.cert_file", "tls.key_file", "tls.ca_file", ""};
   auto context = os::TlsContext::load(settings);
-  if (!context) return refuse(context.error().message);
+  if (!context) return client::refused_options(context.error().message);
   return *std::move(context);
 }
 
 Outcome<client::Setup> read(const ClientOptions& options) {
   if (options.servers.empty() || options.servers.size() > kMostServers) {
-    return refuse(fmt::format("servers must name 1 to {} nodes", kMostServers));
+    return client::refused_options(fmt::format("servers must name 1 to {} nodes", kMostServers));
   }
   if (!in_range(options.timeout) || !in_range(options.patience)) {
-    return refuse("timeout and patience must be from 10 ms to 5 min");
+    return client::refused_options("timeout and patience must be from 10 ms to 5 min");
   }
   client::Setup setup;
   for (const std::string& server : options.servers) {
     auto address = env::Address::parse(server);
-    if (!address) return refuse(address.error().message);
+    if (!address) return client::refused_options(address.error().message);
     setup.servers.push_back(*std::move(address));
   }
   auto tls = load(options.tls);
@@ -66,7 +63,7 @@ Outcome<client::Setup> read(const ClientOptions& options) {
   return setup;
 }
 
-Outcome<Value> call(client::Shared& shared, const Words& words, client::Repeat repeat) {
+Outcome<Value> call_shared(client::Shared& shared, const Words& words, client::Repeat repeat) {
   const std::lock_guard guard(shared.mutex);
   return client::call(shared.link, *shared.setup, words, repeat);
 }
@@ -97,11 +94,11 @@ Outcome<Client> Client::open(ClientOptions options) {
 Client::Client(std::shared_ptr<client::Shared> shared) : shared_(std::move(shared)) {}
 
 Outcome<Value> Client::read(const Words& words) {
-  return call(*shared_, words, client::Repeat::freely);
+  return call_shared(*shared_, words, client::Repeat::freely);
 }
 
 Outcome<Value> Client::write(const Words& words) {
-  return call(*shared_, words, client::Repeat::unsent);
+  return call_shared(*shared_, words, client::Repeat::unsent);
 }
 
 Outcome<Value> Client::write_once(const Words& words) {
@@ -110,11 +107,11 @@ Outcome<Value> Client::write_once(const Words& words) {
 
 Outcome<Value> Client::write_once(std::string_view id, const Words& words) {
   if (auto refused = client::refuse_words(words); !refused.empty()) {
-    return refuse(std::move(refused));
+    return client::refused_options(std::move(refused));
   }
   Words wrapped = {"ONCE", id};
   wrapped.insert(wrapped.end(), words.begin(), words.end());
-  return call(*shared_, wrapped, client::Repeat::safely);
+  return call_shared(*shared_, wrapped, client::Repeat::safely);
 }
 
 std::string Client::connected_to() const {

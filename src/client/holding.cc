@@ -5,7 +5,9 @@
 
 #include <utility>
 
+#include "client/calls.h"
 #include "client/keeper.h"
+#include "client/limits.h"
 #include "client/shared.h"
 #include "holdfast/election.h"
 #include "holdfast/mutex.h"
@@ -15,7 +17,6 @@
 namespace holdfast {
 namespace {
 
-using Milliseconds = std::chrono::milliseconds;
 using client::Keeper;
 using client::Kind;
 using client::Wanted;
@@ -23,18 +24,19 @@ using client::Wanted;
 constexpr std::size_t kLongestName = 64 * 1024;
 constexpr std::size_t kLongestOwner = 1024;
 constexpr std::uint64_t kHighestLimit = 1'000'000'000;
-constexpr Milliseconds kShortestTtl{100};
-constexpr Milliseconds kTenYears{std::int64_t{3650} * 24 * 60 * 60 * 1000};
 
 // Before anything is made of them that could overflow.
-std::string refuse(const Wanted& wanted, Milliseconds ttl, Milliseconds wait) {
+std::string refuse_wanted(const Wanted& wanted, std::chrono::milliseconds ttl,
+                          std::chrono::milliseconds wait) {
   if (wanted.name.empty() || wanted.name.size() > kLongestName) {
     return fmt::format("a name of what is held has from 1 to {} bytes", kLongestName);
   }
-  if (ttl < kShortestTtl || ttl > kTenYears) {
-    return fmt::format("ttl must be from {} ms to ten years", kShortestTtl.count());
+  if (ttl < client::kShortestTtl || ttl > client::kTenYears) {
+    return fmt::format("ttl must be from {} ms to ten years", client::kShortestTtl.count());
   }
-  if (wait < Milliseconds(0) || wait > kTenYears) return "wait must be from 0 to ten years";
+  if (wait < std::chrono::milliseconds(0) || wait > client::kTenYears) {
+    return "wait must be from 0 to ten years";
+  }
   if (wanted.owner.size() > kLongestOwner || wanted.value.size() > kLongestOwner) {
     return fmt::format("owner and value have at most {} bytes", kLongestOwner);
   }
@@ -55,11 +57,11 @@ std::string this_owner(client::World& world) {
 }
 
 // Held, and renewed from now on.
-Outcome<std::shared_ptr<Keeper>> keep(const Client& client, Wanted wanted, Milliseconds ttl,
-                                      Milliseconds wait,
+Outcome<std::shared_ptr<Keeper>> keep(const Client& client, Wanted wanted,
+                                      std::chrono::milliseconds ttl, std::chrono::milliseconds wait,
                                       std::function<void(std::string_view)> lost) {
-  if (auto refused = refuse(wanted, ttl, wait); !refused.empty()) {
-    return Failure{Fate::not_done, "OPTIONS", std::move(refused)};
+  if (auto refused = refuse_wanted(wanted, ttl, wait); !refused.empty()) {
+    return client::refused_options(std::move(refused));
   }
   const auto& setup = client.shared()->setup;
   wanted.ttl = holdfast::milliseconds(ttl.count());
@@ -72,7 +74,7 @@ Outcome<std::shared_ptr<Keeper>> keep(const Client& client, Wanted wanted, Milli
                                          *std::move(held), std::move(lost));
   if (const auto failed = keeper->start(); !failed.empty()) {
     (void)keeper->release();
-    return Failure{Fate::not_done, "OPTIONS", "there is no thread to renew it from: " + failed};
+    return client::refused_options("there is no thread to renew it from: " + failed);
   }
   return keeper;
 }
@@ -103,7 +105,9 @@ Holding& Holding::operator=(Holding&& other) noexcept {
 
 bool Holding::held() const { return keeper_->held(); }
 
-Milliseconds Holding::remaining() const { return Milliseconds(keeper_->remaining().ms()); }
+std::chrono::milliseconds Holding::remaining() const {
+  return std::chrono::milliseconds(keeper_->remaining().ms());
+}
 
 std::uint64_t Holding::token() const { return keeper_->token(); }
 

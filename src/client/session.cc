@@ -4,22 +4,18 @@
 
 #include "client/calls.h"
 #include "client/keeper.h"
+#include "client/limits.h"
 #include "client/shared.h"
 
 namespace holdfast {
 namespace {
 
-using Milliseconds = std::chrono::milliseconds;
 using client::Keeper;
 using client::Kind;
 using client::Repeat;
 
-constexpr std::size_t kLongestName = 1024;
+constexpr std::size_t kLongestSessionName = 1024;
 constexpr std::size_t kMostKeys = 1000;
-constexpr Milliseconds kShortestTtl{100};
-constexpr Milliseconds kTenYears{std::int64_t{3650} * 24 * 60 * 60 * 1000};
-
-Failure refuse(std::string message) { return {Fate::not_done, "OPTIONS", std::move(message)}; }
 
 // An id, under ONCE: however often it is asked for, one session is opened.
 Outcome<std::uint64_t> ask_to_open(client::Link& link, const client::Shared& shared,
@@ -61,11 +57,13 @@ Outcome<client::Held> open_one(client::Link& link, client::Shared& shared,
 }  // namespace
 
 Outcome<Session> Session::open(const Client& client, SessionOptions options) {
-  if (options.ttl < kShortestTtl || options.ttl > kTenYears) {
-    return refuse(fmt::format("ttl must be from {} ms to ten years", kShortestTtl.count()));
+  if (options.ttl < client::kShortestTtl || options.ttl > client::kTenYears) {
+    return client::refused_options(
+        fmt::format("ttl must be from {} ms to ten years", client::kShortestTtl.count()));
   }
-  if (options.name.size() > kLongestName) {
-    return refuse(fmt::format("a session's name has at most {} bytes", kLongestName));
+  if (options.name.size() > kLongestSessionName) {
+    return client::refused_options(
+        fmt::format("a session's name has at most {} bytes", kLongestSessionName));
   }
   client::Shared& shared = *client.shared();
   auto link = std::make_unique<client::Link>(shared.setup);
@@ -79,7 +77,7 @@ Outcome<Session> Session::open(const Client& client, SessionOptions options) {
                                          *std::move(held), std::move(options.lost));
   if (const auto failed = keeper->start(); !failed.empty()) {
     (void)keeper->release();
-    return refuse("there is no thread to keep it from: " + failed);
+    return client::refused_options("there is no thread to keep it from: " + failed);
   }
   return Session(client, std::move(keeper));
 }
@@ -105,11 +103,13 @@ std::uint64_t Session::id() const { return keeper_->token(); }
 
 bool Session::alive() const { return keeper_->held(); }
 
-Milliseconds Session::remaining() const { return Milliseconds(keeper_->remaining().ms()); }
+std::chrono::milliseconds Session::remaining() const {
+  return std::chrono::milliseconds(keeper_->remaining().ms());
+}
 
 Outcome<std::uint64_t> Session::bind(const std::vector<std::string_view>& keys) {
   if (keys.empty() || keys.size() > kMostKeys) {
-    return refuse(fmt::format("from 1 to {} keys are bound at a time", kMostKeys));
+    return client::refused_options(fmt::format("from 1 to {} keys are bound at a time", kMostKeys));
   }
   Words words = {"SESSION.BIND", keeper_->name()};
   words.insert(words.end(), keys.begin(), keys.end());
