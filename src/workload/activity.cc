@@ -16,7 +16,7 @@ constexpr std::string_view kFull = "ERR max number of clients";
 constexpr std::string_view kOvertaken = "a later command of this connection was done meanwhile";
 // What an option says that the level of the cluster has not come to.
 constexpr std::string_view kTooNew = "is not supported yet";
-constexpr std::size_t kShown = 120;
+constexpr std::size_t kShownOfReply = 120;
 
 }  // namespace
 
@@ -65,7 +65,8 @@ std::string show(const resp::Reply& reply) {
   if (reply.is_aggregate()) return fmt::format("{} items", reply.items.size());
   if (reply.kind == resp::Reply::Kind::null) return "nothing";
   if (reply.kind == resp::Reply::Kind::integer) return fmt::format("{}", reply.number);
-  return fmt::format("{}'{}'", reply.is_error() ? "the error " : "", reply.text.substr(0, kShown));
+  return fmt::format("{}'{}'", reply.is_error() ? "the error " : "",
+                     reply.text.substr(0, kShownOfReply));
 }
 
 // ---- Journal

@@ -48,6 +48,11 @@ struct Answer {
 
 // How an answer is written in the history; nothing if it is not what the command promises.
 using ReadAnswer = std::optional<std::string> (*)(const resp::Reply& reply);
+// An error is an answer as well, "": -LOST, -FENCED and their like say that it is over.
+template <ReadAnswer kRead>
+std::optional<std::string> read_or_refused(const resp::Reply& reply) {
+  return reply.is_error() ? std::optional<std::string>("") : kRead(reply);
+}
 
 std::optional<std::string> read_ok(const resp::Reply& reply);
 std::optional<std::string> read_text(const resp::Reply& reply);  // "" for null

@@ -36,39 +36,30 @@ std::optional<std::string> read_waiters(const Reply& reply) {
   return waiters ? std::optional<std::string>("0" + *waiters) : std::nullopt;
 }
 
-template <ReadAnswer kRead>
-std::optional<std::string> read_or_lost(const Reply& reply) {
-  return reply.is_error() ? std::optional<std::string>("") : kRead(reply);
-}
-
-// Of SEM.LIMIT. Nobody may have acquired it yet.
-std::optional<std::string> read_limited(const Reply& reply) {
-  return reply.is_error() ? std::optional<std::string>("") : read_ok(reply);
-}
-
 template <Kind kKind>
-ReadAnswer reader_of(Op op) {
+ReadAnswer holding_reader(Op op) {
   switch (op) {
     case Op::take:
       return read_hold<kKind>;
     case Op::keep:
-      return read_or_lost<read_integer>;
+      return read_or_refused<read_integer>;
     case Op::give_back:
-      return read_or_lost<read_one_or_zero>;
+      return read_or_refused<read_one_or_zero>;
     case Op::confirm:
       return read_one_or_zero;
     case Op::look_on:
       return read_waiters<kKind>;
     case Op::set_limit:
-      return read_limited;
+      return read_or_refused<read_ok>;  // nobody may have acquired it yet
     default:
       return read_integer;
   }
 }
 
-ReadAnswer reader_of(Kind kind, Op op) {
-  if (kind == Kind::lock) return reader_of<Kind::lock>(op);
-  return kind == Kind::semaphore ? reader_of<Kind::semaphore>(op) : reader_of<Kind::election>(op);
+ReadAnswer holding_reader(Kind kind, Op op) {
+  if (kind == Kind::lock) return holding_reader<Kind::lock>(op);
+  return kind == Kind::semaphore ? holding_reader<Kind::semaphore>(op)
+                                 : holding_reader<Kind::election>(op);
 }
 
 // "MISMATCH … has the limit 5, not 3 …"
@@ -224,7 +215,7 @@ void HoldingLife::on_answer(const Answer& answer) {
   const std::size_t which = asked_.front();
   asked_.erase(asked_.begin());
   const Op op = journal_.at(which).op;
-  journal_.settle(which, answer, reader_of(plan_.kind, op));
+  journal_.settle(which, answer, holding_reader(plan_.kind, op));
   const Operation& operation = journal_.at(which);
   if (op == Op::take) on_acquired(operation, answer);
   if (op == Op::give_back) given_back_ = operation.ended == Ended::ok || !try_again();

@@ -33,31 +33,25 @@ std::optional<std::string> read_queue(const Reply& reply) {
   return fmt::format("{}{}", *token, *waiters);
 }
 
-// -LOST and -FENCED are answers: the hold is over.
-template <ReadAnswer kRead>
-std::optional<std::string> read_or_denied(const Reply& reply) {
-  return reply.is_error() ? std::optional<std::string>("") : kRead(reply);
-}
-
 std::optional<std::string> read_released(const Reply& reply) {
   const auto one = read_one_or_zero(reply);
   return one == "1" ? one : std::nullopt;
 }
 
-ReadAnswer reader_of(Op op) {
+ReadAnswer lock_reader(Op op) {
   switch (op) {
     case Op::acquire:
       return read_grant;
     case Op::renew:
-      return read_or_denied<read_integer>;
+      return read_or_refused<read_integer>;
     case Op::release:
-      return read_or_denied<read_released>;
+      return read_or_refused<read_released>;
     case Op::check:
       return read_one_or_zero;
     case Op::look:
       return read_queue;
     default:
-      return read_or_denied<read_ok>;
+      return read_or_refused<read_ok>;
   }
 }
 
@@ -151,7 +145,7 @@ void LockLife::use_once(Round& round, Op op) {
 void LockLife::on_answer(const Answer& answer) {
   const std::size_t which = asked_.front();
   asked_.erase(asked_.begin());
-  journal_.settle(which, answer, reader_of(journal_.at(which).op));
+  journal_.settle(which, answer, lock_reader(journal_.at(which).op));
   const Operation& operation = journal_.at(which);
   if (operation.op == Op::acquire) on_acquired(operation, answer);
   if (operation.op == Op::release) on_released(operation);

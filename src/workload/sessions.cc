@@ -11,11 +11,6 @@ namespace {
 
 using resp::Reply;
 
-// -LOST is an answer: the session has ended.
-std::optional<std::string> read_or_lost(const Reply& reply) {
-  return reply.is_error() ? std::optional<std::string>("") : read_integer(reply);
-}
-
 std::optional<std::string> read_id(const Reply& reply) {
   return reply.kind == Reply::Kind::integer && reply.number > 0 ? read_integer(reply) : std::nullopt;
 }
@@ -27,7 +22,7 @@ std::optional<std::string> read_claim(const Reply& reply) {
   return token == nullptr ? std::nullopt : std::optional<std::string>(fmt::format("{}", *token));
 }
 
-ReadAnswer reader_of(Op op) {
+ReadAnswer session_reader(Op op) {
   switch (op) {
     case Op::open_session:
       return read_id;
@@ -42,7 +37,7 @@ ReadAnswer reader_of(Op op) {
     case Op::claim:
       return read_claim;
     default:
-      return read_or_lost;
+      return read_or_refused<read_integer>;
   }
 }
 
@@ -140,7 +135,7 @@ void SessionLife::on_answer(const Answer& answer) {
   const std::size_t which = asked_.front();
   asked_.erase(asked_.begin());
   const Op op = journal_.at(which).op;
-  journal_.settle(which, answer, reader_of(op));
+  journal_.settle(which, answer, session_reader(op));
   const Operation& operation = journal_.at(which);
   if (on_claim(op)) {
     on_claimed(operation);

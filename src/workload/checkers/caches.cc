@@ -36,9 +36,9 @@ std::string_view value_stored(const Operation& change) {
 
 bool certain(const Operation& change) { return change.ended == Ended::ok; }
 
-class Judge {
+class CacheJudge {
  public:
-  Judge(const History& history, const CheckOptions& options, const Cache& cache)
+  CacheJudge(const History& history, const CheckOptions& options, const Cache& cache)
       : history_(history), options_(options), cache_(cache) {}
 
   Verdict judge() const {
@@ -197,7 +197,7 @@ Verdict check_caches(const History& history, const CheckOptions& options) {
     }
   }
   for (const auto& [key, cache] : caches) {
-    Verdict verdict = Judge(history, options, cache).judge();
+    Verdict verdict = CacheJudge(history, options, cache).judge();
     if (!verdict.ok) return verdict;
   }
   return {};

@@ -29,9 +29,9 @@ struct Claim {
   std::int64_t given_back_ns = INT64_MAX;  // when it was first asked to be released
 };
 
-class Judge {
+class ClaimJudge {
  public:
-  Judge(const History& history, const CheckOptions& options)
+  ClaimJudge(const History& history, const CheckOptions& options)
       : history_(history), options_(options) {
     for (std::size_t i = 0; i < history.size(); ++i) {
       if (history[i].ended == Ended::failed) continue;
@@ -164,7 +164,7 @@ class Judge {
 }  // namespace
 
 Verdict check_claims(const History& history, const CheckOptions& options) {
-  return Judge(history, options).judge();
+  return ClaimJudge(history, options).judge();
 }
 
 }  // namespace holdfast::workload

@@ -12,17 +12,17 @@
 namespace holdfast::workload {
 namespace {
 
-struct Key {
+struct WrittenKey {
   bool collects = false;
   std::vector<std::size_t> operations;  // that may have changed it
 };
 
-std::map<std::string, Key, std::less<>> keys_of(const History& history) {
-  std::map<std::string, Key, std::less<>> keys;
+std::map<std::string, WrittenKey, std::less<>> keys_of(const History& history) {
+  std::map<std::string, WrittenKey, std::less<>> keys;
   for (std::size_t i = 0; i < history.size(); ++i) {
     const Operation& operation = history[i];
     if (on_holding(operation.op) || judged_apart(operation.op)) continue;
-    Key& key = keys[std::string(key_written(operation))];
+    WrittenKey& key = keys[std::string(key_written(operation))];
     key.collects |= operation.op == Op::insert || operation.op == Op::read_all;
     if (only_looks(operation.op) || operation.ended == Ended::failed) continue;
     const bool without_effect = operation.op != Op::erase && operation.ended == Ended::ok &&
@@ -32,13 +32,13 @@ std::map<std::string, Key, std::less<>> keys_of(const History& history) {
   return keys;
 }
 
-class Judge {
+class DurabilityJudge {
  public:
-  Judge(const History& history, const std::vector<Window>& windows, std::string_view key,
-        std::string_view value, std::size_t replica)
+  DurabilityJudge(const History& history, const std::vector<Window>& windows, std::string_view key,
+                  std::string_view value, std::size_t replica)
       : history_(history), windows_(windows), key_(key), value_(value), replica_(replica) {}
 
-  Verdict set(const Key& key) const {
+  Verdict set(const WrittenKey& key) const {
     std::set<std::string_view> there;
     for (std::string_view rest = value_; !rest.empty();) {
       const std::string_view element = field(rest, 0);
@@ -53,7 +53,7 @@ class Judge {
     return objection(fmt::format("holds {}, which nobody inserted", *there.begin()), {});
   }
 
-  Verdict reg(const Key& key) const {
+  Verdict reg(const WrittenKey& key) const {
     std::size_t writer = SIZE_MAX;
     for (const std::size_t i : key.operations) {
       if (counts(history_[i].op)) return {};  // the counters' checker knows more of these
@@ -76,7 +76,7 @@ class Judge {
   static bool counts(Op op) { return op == Op::add || op == Op::once_add; }
 
   // Whether what that operation wrote may have been erased, or have ended by itself since.
-  bool ended(const Key& key, std::size_t which) const {
+  bool ended(const WrittenKey& key, std::size_t which) const {
     return std::any_of(key.operations.begin(), key.operations.end(), [&](std::size_t i) {
       const bool ends = history_[i].op == Op::erase || history_[i].op == Op::write_ttl;
       return ends && windows_[i].latest >= windows_[which].earliest;
@@ -112,7 +112,7 @@ Verdict check_durability(const History& history, const std::vector<Finals>& fina
       return {false, fmt::format("durability: {} is '{}' on replica 0 and '{}' on replica {}", name,
                                  value, value_of(finals[i], name), i)};
     }
-    const Judge judge(history, windows, name, value, 0);
+    const DurabilityJudge judge(history, windows, name, value, 0);
     Verdict verdict = key.collects ? judge.set(key) : judge.reg(key);
     if (!verdict.ok) return verdict;
   }

@@ -12,17 +12,17 @@
 namespace holdfast::workload {
 namespace {
 
-struct Key {
+struct TimedKey {
   std::vector<std::size_t> writes;  // of any kind, erasing included
   std::vector<std::size_t> reads;
 };
 
-class Judge {
+class ExpiryJudge {
  public:
-  Judge(const History& history, const CheckOptions& options)
+  ExpiryJudge(const History& history, const CheckOptions& options)
       : history_(history), windows_(windows_of(history)), options_(options) {}
 
-  Verdict judge(const Key& key) const {
+  Verdict judge(const TimedKey& key) const {
     for (const std::size_t write : key.writes) {
       if (history_[write].op != Op::write_ttl) continue;
       for (const std::size_t read : key.reads) {
@@ -41,7 +41,7 @@ class Judge {
  private:
   // Written for certain before the read, its time not over for certain at its end, and nothing in
   // between that may have taken it away.
-  bool must_see(const Key& key, std::size_t write, std::size_t read) const {
+  bool must_see(const TimedKey& key, std::size_t write, std::size_t read) const {
     if (!windows_[write].certain || windows_[write].latest > windows_[read].earliest) return false;
     const auto ttl_ms = number_field(history_[write].arg, 1);
     const std::int64_t sure = windows_[write].earliest + options_.surely_ns(ttl_ms);
@@ -67,7 +67,7 @@ class Judge {
 }  // namespace
 
 Verdict check_expiry(const History& history, const CheckOptions& options) {
-  std::map<std::string_view, Key> keys;
+  std::map<std::string_view, TimedKey> keys;
   for (const Operation& operation : history) {
     if (operation.op == Op::write_ttl) keys.try_emplace(operation.key);
   }
@@ -82,7 +82,7 @@ Verdict check_expiry(const History& history, const CheckOptions& options) {
       key->second.reads.push_back(i);
     }
   }
-  const Judge judge(history, options);
+  const ExpiryJudge judge(history, options);
   for (const auto& [name, key] : keys) {
     Verdict verdict = judge.judge(key);
     if (!verdict.ok) return verdict;

@@ -57,10 +57,10 @@ struct Held {
   }
 };
 
-class Judge {
+class HoldingJudge {
  public:
-  Judge(const History& history, const History& translated, std::string_view name,
-        const LockStory& story, const CheckOptions& options)
+  HoldingJudge(const History& history, const History& translated, std::string_view name,
+               const LockStory& story, const CheckOptions& options)
       : history_(history), translated_(translated), name_(name), options_(options) {
     for (std::size_t i = 0; i < history.size(); ++i) {
       if (history[i].key != name || history[i].ended == Ended::failed) continue;
@@ -72,8 +72,8 @@ class Judge {
   }
 
   Verdict judge() const {
-    for (const auto check :
-         {&Judge::grants, &Judge::together, &Judge::permits, &Judge::answers, &Judge::delays}) {
+    for (const auto check : {&HoldingJudge::grants, &HoldingJudge::together, &HoldingJudge::permits,
+                             &HoldingJudge::answers, &HoldingJudge::delays}) {
       Verdict verdict = (this->*check)();
       if (!verdict.ok) return verdict;
     }
@@ -304,7 +304,7 @@ Verdict check_holdings(const History& history, const CheckOptions& options) {
   const History translated = as_locks(history);
   const auto audible = audible_from(translated);
   for (const auto& [name, story] : lock_stories(translated, options)) {
-    const Judge judge(history, translated, name, story, options);
+    const HoldingJudge judge(history, translated, name, story, options);
     Verdict verdict = judge.judge();
     CheckOptions queueing = options;
     if (!judge.open_to_all()) queueing.calm_from = Instant::never();

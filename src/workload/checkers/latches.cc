@@ -24,9 +24,9 @@ struct Latch {
   std::vector<std::size_t> waits;
 };
 
-class Judge {
+class LatchJudge {
  public:
-  Judge(const History& history, const CheckOptions& options, const Latch& latch)
+  LatchJudge(const History& history, const CheckOptions& options, const Latch& latch)
       : history_(history), options_(options), latch_(latch) {}
 
   Verdict judge() const {
@@ -99,7 +99,7 @@ Verdict check_latches(const History& history, const CheckOptions& options) {
     }
   }
   for (const auto& [name, latch] : latches) {
-    Verdict verdict = Judge(history, options, latch).judge();
+    Verdict verdict = LatchJudge(history, options, latch).judge();
     if (!verdict.ok) return verdict;
   }
   return {};

@@ -56,9 +56,9 @@ class KnownTokens {
   std::vector<Known> known_;
 };
 
-class Judge {
+class LockJudge {
  public:
-  Judge(const History& history, std::string_view name, const LockStory& story)
+  LockJudge(const History& history, std::string_view name, const LockStory& story)
       : history_(history), name_(name), story_(story) {
     for (const auto& [token, hold] : story.holds) known_.learn(hold.known_ns, token, hold.granted);
     for (const std::size_t i : story.operations) {
@@ -71,7 +71,8 @@ class Judge {
   }
 
   Verdict judge() const {
-    for (const auto check : {&Judge::grants, &Judge::fences, &Judge::exclusion, &Judge::refusals}) {
+    for (const auto check :
+         {&LockJudge::grants, &LockJudge::fences, &LockJudge::exclusion, &LockJudge::refusals}) {
       Verdict verdict = (this->*check)();
       if (!verdict.ok) return verdict;
     }
@@ -220,7 +221,7 @@ Verdict check_guarded(const History& history) {
 Verdict check_locks(const History& history, const CheckOptions& options) {
   const auto audible = audible_from(history);
   for (const auto& [name, story] : lock_stories(history, options)) {
-    Verdict verdict = Judge(history, name, story).judge();
+    Verdict verdict = LockJudge(history, name, story).judge();
     if (verdict.ok) verdict = check_queue(history, audible, name, story, options);
     if (!verdict.ok) return verdict;
   }
