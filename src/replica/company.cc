@@ -11,7 +11,7 @@ namespace {
 // Waited for while those who are missing are more than one in so many of those who are there.
 constexpr std::size_t kWorthwhile = 8;
 // As many answers are remembered when it is asked whether people come back.
-constexpr std::uint64_t kRemembered = 1024;
+constexpr std::uint64_t kAnswersRemembered = 1024;
 
 }  // namespace
 
@@ -28,7 +28,7 @@ void Company::give_up_late(Instant now) {
   if (std::exchange(leaving_, leaving_ && now == heard_)) heard_ = now;
   if (now - heard_ < kLull) return;
   missed_ += std::exchange(owed_, 0);
-  if (returned_ + missed_ > kRemembered) {
+  if (returned_ + missed_ > kAnswersRemembered) {
     returned_ /= 2;
     missed_ /= 2;
   }

@@ -15,7 +15,7 @@ constexpr Duration kTendEvery = milliseconds(100);
 // While answers are awaited.
 constexpr Duration kTendSoon = milliseconds(5);
 // Records may be refused or lost with leadership: they are written again.
-constexpr Duration kAgain = seconds(1);
+constexpr Duration kRosterAgain = seconds(1);
 // Links to somebody who has left are kept for so long: he may have commands under way, and has to
 // hear that he is out.
 constexpr Duration kFarewell = seconds(3);
@@ -89,7 +89,7 @@ bool Replica::State::tend_roster(const commands::Roster& roster, const consensus
     record = own_record(own_origin(), {"_NODES.GONE", fmt::to_string(one.node.value)});
   }
   if (!record) return false;
-  roster_again = now + kAgain;
+  roster_again = now + kRosterAgain;
   ++own_records;
   proposals.add_write(*record);
   return true;

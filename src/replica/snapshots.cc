@@ -9,7 +9,7 @@ namespace holdfast::replica {
 namespace {
 
 // Work per turn: small enough that no client notices, large enough to get done.
-constexpr std::size_t kBytesPerTurn = 256 << 10;
+constexpr std::size_t kWalkedPerTurn = 256 << 10;
 // So much memory of a chunk is kept for the next one. A single value may be much larger.
 constexpr std::size_t kRoomKept = 4 << 20;
 // After a chunk that the log's syncs had to share the disk with: so many times as long as it took, but no
@@ -51,7 +51,7 @@ void Snapshots::advance(keyspace::Keyspace& keyspace, const Pace& pace, Instant 
   if (now < rest_until_ && !pace.hurry) return;
   const bool free = chunk_ != nullptr && chunk_.use_count() == 1 && chunk_->capacity() <= kRoomKept;
   if (!free) chunk_ = std::make_shared<std::string>();
-  *chunk_ = keyspace.next_chunk(kBytesPerTurn, std::move(*chunk_));
+  *chunk_ = keyspace.next_chunk(kWalkedPerTurn, std::move(*chunk_));
   if (!chunk_->empty()) {
     chunk_given_ = true;
     chunk_began_ = now;
