@@ -37,7 +37,17 @@ class Groups(unittest.TestCase):
         self.assertEqual(unite.groups(sources), [0, 0, 1, 0])
 
     def test_a_group_is_full_at_last(self):
-        self.assertEqual(unite.groups([("x", "")] * (unite.SIZE + 1)), [0] * unite.SIZE + [1])
+        self.assertEqual(unite.groups([("x", "")] * (2 * unite.SIZE)),
+                         [0] * unite.SIZE + [1] * unite.SIZE)
+
+    def test_nothing_is_left_over_for_a_group_of_its_own(self):
+        self.assertEqual(unite.groups([("x", "")] * (unite.SIZE + 1)), [0] * (unite.SIZE + 1))
+        self.assertEqual(unite.groups([("x", "")] * (2 * unite.SIZE + 1)),
+                         [0] * (unite.SIZE + 1) + [1] * unite.SIZE)
+
+    def test_who_clashes_with_all_goes_to_a_group_of_its_own(self):
+        sources = [("a", "int f() {"), ("b", "int f() {"), ("c", "int f() {"), ("d", "int g() {")]
+        self.assertEqual(unite.groups(sources), [0, 1, 2, 0])
 
 
 if __name__ == "__main__":
