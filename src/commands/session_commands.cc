@@ -274,19 +274,25 @@ void session_list(ReadContext& context, Args args) {
   }
 }
 
-constexpr CommandSpec writing(std::string_view name, int arity, std::uint32_t flags,
-                              WriteHandler write, std::string_view summary,
-                              std::string_view complexity) {
+constexpr CommandSpec session_row(std::string_view name, int arity, std::uint32_t flags,
+                                  std::string_view summary, std::string_view complexity) {
   CommandSpec spec;
   spec.name = name;
   spec.arity = arity;
-  spec.flags = kWrite | flags;
-  spec.write = write;
+  spec.flags = flags;
   spec.group = "session";
   spec.since = kSince;
-  spec.categories = (flags & kFast) != 0 ? "@write @fast" : "@write @slow";
   spec.summary = summary;
   spec.complexity = complexity;
+  return spec;
+}
+
+constexpr CommandSpec writing(std::string_view name, int arity, std::uint32_t flags,
+                              WriteHandler write, std::string_view summary,
+                              std::string_view complexity) {
+  CommandSpec spec = session_row(name, arity, kWrite | flags, summary, complexity);
+  spec.write = write;
+  spec.categories = (flags & kFast) != 0 ? "@write @fast" : "@write @slow";
   spec.semantics = Levels::kCoordination;
   return spec;
 }
@@ -294,16 +300,9 @@ constexpr CommandSpec writing(std::string_view name, int arity, std::uint32_t fl
 constexpr CommandSpec reading(std::string_view name, int arity, std::uint32_t flags,
                               ReadHandler read, std::string_view summary,
                               std::string_view complexity) {
-  CommandSpec spec;
-  spec.name = name;
-  spec.arity = arity;
-  spec.flags = kRead | flags;
+  CommandSpec spec = session_row(name, arity, kRead | flags, summary, complexity);
   spec.read = read;
-  spec.group = "session";
-  spec.since = kSince;
   spec.categories = (flags & kFast) != 0 ? "@read @fast" : "@read @slow";
-  spec.summary = summary;
-  spec.complexity = complexity;
   return spec;
 }
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "workload/fake_replies.h"
-
 namespace holdfast::workload {
 
 using resp::Reply;
@@ -130,17 +128,6 @@ void FakeCaches::drop(Ticket ticket) {
     if (key.lease != 0 && key.holder == ticket) key.lease = 0;
     settle(key);
   }
-}
-
-Reply FakeCaches::record(const std::vector<std::pair<std::string, Reply>>& fields) const {
-  std::vector<Reply> items;
-  for (const auto& [name, value] : fields) {
-    if (maps_) items.push_back(fake_bulk(name));
-    items.push_back(value);
-  }
-  Reply reply = fake_array(std::move(items));
-  if (maps_) reply.kind = Reply::Kind::map;
-  return reply;
 }
 
 }  // namespace holdfast::workload

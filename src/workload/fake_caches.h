@@ -12,6 +12,7 @@
 
 #include "base/time.h"
 #include "resp/reply_parser.h"
+#include "workload/fake_replies.h"
 
 namespace holdfast::workload {
 
@@ -55,7 +56,7 @@ class FakeCaches {
   resp::Reply lease(Key& key, std::int64_t lease_ms, Ticket holder, const std::string& stale);
   void change(Key& key, std::string text);
   void settle(Key& key);
-  resp::Reply record(const std::vector<std::pair<std::string, resp::Reply>>& fields) const;
+  resp::Reply record(const FakeFields& fields) const { return fake_record(maps_, fields); }
 
   bool maps_;
   std::int64_t& revision_;

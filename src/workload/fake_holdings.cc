@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "workload/fake_replies.h"
 #include "workload/fake_store.h"
 
 namespace holdfast::workload {
@@ -269,17 +268,6 @@ Reply FakeHoldings::look(const Thing& thing) const {
                  {"value", fake_bulk("")},
                  {"last_token", fake_integer(thing.last)},
                  {"waiters", queue}});
-}
-
-Reply FakeHoldings::record(const std::vector<std::pair<std::string, Reply>>& fields) const {
-  std::vector<Reply> items;
-  for (const auto& [name, value] : fields) {
-    if (maps_) items.push_back(fake_bulk(name));
-    items.push_back(value);
-  }
-  Reply reply = fake_array(std::move(items));
-  if (maps_) reply.kind = Reply::Kind::map;
-  return reply;
 }
 
 }  // namespace holdfast::workload

@@ -12,6 +12,7 @@
 
 #include "base/time.h"
 #include "resp/reply_parser.h"
+#include "workload/fake_replies.h"
 
 namespace holdfast::workload {
 
@@ -78,7 +79,7 @@ class FakeHoldings {
   void end(Thing& thing, std::size_t which, bool failed);
   resp::Reply granted(const Thing& thing, const Held& held) const;
   resp::Reply look(const Thing& thing) const;
-  resp::Reply record(const std::vector<std::pair<std::string, resp::Reply>>& fields) const;
+  resp::Reply record(const FakeFields& fields) const { return fake_record(maps_, fields); }
 
   bool maps_;
   std::int64_t& revision_;

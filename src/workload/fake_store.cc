@@ -6,45 +6,8 @@
 #include <utility>
 
 namespace holdfast::workload {
-namespace {
 
 using resp::Reply;
-
-Reply simple(std::string text) {
-  Reply reply;
-  reply.kind = Reply::Kind::simple;
-  reply.text = std::move(text);
-  return reply;
-}
-Reply integer(std::int64_t number) {
-  Reply reply;
-  reply.kind = Reply::Kind::integer;
-  reply.number = number;
-  return reply;
-}
-Reply bulk(std::string text) {
-  Reply reply;
-  reply.kind = Reply::Kind::bulk;
-  reply.text = std::move(text);
-  return reply;
-}
-Reply array(std::vector<Reply> items) {
-  Reply reply;
-  reply.kind = Reply::Kind::array;
-  reply.items = std::move(items);
-  return reply;
-}
-
-std::int64_t number(const std::string& text) { return std::stoll("0" + text); }
-
-}  // namespace
-
-Reply fake_error(std::string text) {
-  Reply reply;
-  reply.kind = Reply::Kind::error;
-  reply.text = std::move(text);
-  return reply;
-}
 
 // ---- time
 
@@ -73,7 +36,7 @@ void FakeStore::advance(Instant now) {
   for (auto& [name, latch] : latches_) {
     std::erase_if(latch.queue, [&](const Waiter& waiter) {
       if (waiter.ends >= now_) return false;
-      completed_.emplace_back(waiter.ticket, integer(0));
+      completed_.emplace_back(waiter.ticket, fake_integer(0));
       return true;
     });
   }
@@ -112,19 +75,19 @@ std::optional<Reply> FakeStore::run(Session& session, const Words& words, Ticket
   if (name == "EXEC") return exec(session);
   if (session.in_transaction) {
     session.queue.push_back(words);
-    return simple("QUEUED");
+    return fake_simple("QUEUED");
   }
   if (name == "MULTI") {
     session.in_transaction = true;
-    return simple("OK");
+    return fake_simple("OK");
   }
   if (name == "WATCH") {
     session.watched.emplace(words[1], revisions_[words[1]]);
-    return simple("OK");
+    return fake_simple("OK");
   }
   if (name == "UNWATCH") {
     session.watched.clear();
-    return simple("OK");
+    return fake_simple("OK");
   }
   if (FakeHoldings::knows(words)) {
     const auto by = std::find(words.begin(), words.end(), "SESSION");
@@ -149,29 +112,29 @@ Reply FakeStore::exec(Session& session) {
   }
   for (std::size_t i = before; i < feed_.size(); ++i) feed_[i].group = revision_;
   session = Session();
-  return changed ? Reply{} : array(std::move(answers));
+  return changed ? Reply{} : fake_array(std::move(answers));
 }
 
 Reply FakeStore::run_plain(const Words& words) {
   const std::string& name = words[0];
-  if (name == "GET") return get(words[1]).empty() ? Reply{} : bulk(get(words[1]));
+  if (name == "GET") return get(words[1]).empty() ? Reply{} : fake_bulk(get(words[1]));
   if (name == "DEL") {
     const bool there = !get(words[1]).empty();
     if (there) set(words[1], "");
-    return integer(there ? 1 : 0);
+    return fake_integer(there ? 1 : 0);
   }
   if (name == "INCRBY") {
-    set(words[1], fmt::format("{}", number(get(words[1])) + number(words[2])));
-    return integer(number(get(words[1])));
+    set(words[1], fmt::format("{}", fake_number(get(words[1])) + fake_number(words[2])));
+    return fake_integer(fake_number(get(words[1])));
   }
   if (name == "APPEND") {
     set(words[1], get(words[1]) + words[2]);
-    return integer(static_cast<std::int64_t>(get(words[1]).size()));
+    return fake_integer(static_cast<std::int64_t>(get(words[1]).size()));
   }
   if (name == "SET") {
     const bool ends = words.size() == 5;
-    set(words[1], words[2], ends ? now_ + milliseconds(number(words[4])) : Instant::never());
-    return simple("OK");
+    set(words[1], words[2], ends ? now_ + milliseconds(fake_number(words[4])) : Instant::never());
+    return fake_simple("OK");
   }
   if (name == "ONCE") {
     const auto known = once_.find(words[1]);
@@ -180,26 +143,27 @@ Reply FakeStore::run_plain(const Words& words) {
   }
   if (name == "REV") {
     const auto modified = get(words[1]).empty() ? 0 : revisions_[words[1]];
-    return record({{"created", integer(0)}, {"modified", integer(static_cast<std::int64_t>(modified))}});
+    return record({{"created", fake_integer(0)},
+                   {"modified", fake_integer(static_cast<std::int64_t>(modified))}});
   }
   if (name == "IFREV") {
     const auto modified = get(words[1]).empty() ? 0 : revisions_[words[1]];
-    if (static_cast<std::int64_t>(modified) != number(words[2])) return fake_error("CHANGED");
+    if (static_cast<std::int64_t>(modified) != fake_number(words[2])) return fake_error("CHANGED");
     return run_plain({words.begin() + 3, words.end()});
   }
   if (name == "CL.THROTTLE") return throttle(words);
   if (name == "FEED.READ") return read_feed(words);
   if (name == "FEED.DECLARE") {
     feed_declared_ = true;
-    return simple("OK");
+    return fake_simple("OK");
   }
   if (name == "LATCH.SET") {
-    latches_[words[1]] = {number(words[2]), {}, {}};
-    return integer(1);
+    latches_[words[1]] = {fake_number(words[2]), {}, {}};
+    return fake_integer(1);
   }
   if (name == "GUARD") {
     const Lock& lock = locks_[words[1]];
-    if (lock.owner.empty() || lock.token != number(words[2])) return fake_error("FENCED");
+    if (lock.owner.empty() || lock.token != fake_number(words[2])) return fake_error("FENCED");
     return run_plain({words.begin() + 3, words.end()});
   }
   return fake_error("ERR unknown command " + name);
@@ -237,31 +201,34 @@ void FakeStore::end(const std::string& id) {
 Reply FakeStore::run_session(Session& session, const Words& words) {
   const std::string& name = words[0];
   if (name == "SESSION.OPEN") {
-    const std::int64_t ttl_ms = number(words[2]);
+    const std::int64_t ttl_ms = fake_number(words[2]);
     tenancies_[fmt::format("{}", ++revision_)] = {ttl_ms, now_ + milliseconds(ttl_ms), {}};
-    return integer(revision_);
+    return fake_integer(revision_);
   }
   const std::string& id = words[1];
   const auto found = tenancies_.find(id);
   const bool there = found != tenancies_.end();
-  if (name == "SESSION.DETACH") return integer(session.attached.erase(id) != 0 ? 1 : 0);
+  if (name == "SESSION.DETACH") return fake_integer(session.attached.erase(id) != 0 ? 1 : 0);
   if (name == "SESSION.CLOSE") {
     if (there) end(id);
-    return integer(there ? 1 : 0);
+    return fake_integer(there ? 1 : 0);
   }
   if (!there) return fake_error("LOST");
-  if (name == "SESSION.BIND") return integer(found->second.keys.insert(words[2]).second ? 1 : 0);
+  if (name == "SESSION.BIND") {
+    return fake_integer(found->second.keys.insert(words[2]).second ? 1 : 0);
+  }
   if (name == "SESSION.ATTACH") session.attached.insert(id);
   found->second.ends = now_ + milliseconds(found->second.ttl_ms);
-  return integer(found->second.ttl_ms);
+  return fake_integer(found->second.ttl_ms);
 }
 
 // ---- limits and latches
 
 Reply FakeStore::throttle(const Words& words) {
-  const std::int64_t limit = number(words[2]) + 1;
-  const std::int64_t interval = (number(words[4]) * 1'000'000'000 - 1) / number(words[3]) + 1;
-  const std::int64_t quantity = number(words[5]);
+  const std::int64_t limit = fake_number(words[2]) + 1;
+  const std::int64_t interval =
+      (fake_number(words[4]) * 1'000'000'000 - 1) / fake_number(words[3]) + 1;
+  const std::int64_t quantity = fake_number(words[5]);
   Instant& full_at = full_at_[words[1]];
   const Instant after = std::max(full_at, now_) + nanoseconds(interval * quantity);
   const std::int64_t ahead = (after - now_).ns - interval * limit;
@@ -269,15 +236,16 @@ Reply FakeStore::throttle(const Words& words) {
   if (!limited) full_at = after;
   const std::int64_t full_after = std::max<std::int64_t>(0, (full_at - now_).ns);
   const auto seconds_up = [](std::int64_t ns) { return (ns + 999'999'999) / 1'000'000'000; };
-  return array({integer(limited ? 1 : 0), integer(limit),
-                integer(std::max<std::int64_t>(0, limit - (full_after + interval - 1) / interval)),
-                integer(limited && quantity <= limit ? seconds_up(ahead) : -1),
-                integer(seconds_up(full_after))});
+  return fake_array(
+      {fake_integer(limited ? 1 : 0), fake_integer(limit),
+       fake_integer(std::max<std::int64_t>(0, limit - (full_after + interval - 1) / interval)),
+       fake_integer(limited && quantity <= limit ? seconds_up(ahead) : -1),
+       fake_integer(seconds_up(full_after))});
 }
 
 Reply FakeStore::read_feed(const Words& words) const {
-  const std::int64_t after = words[1] == "0" ? 0 : number(words[1].substr(1));
-  const auto count = static_cast<std::size_t>(number(words[5]));
+  const std::int64_t after = words[1] == "0" ? 0 : fake_number(words[1].substr(1));
+  const auto count = static_cast<std::size_t>(fake_number(words[5]));
   std::vector<Reply> changes;
   std::int64_t position = revision_;
   for (std::size_t i = 0; i < feed_.size(); ++i) {
@@ -288,28 +256,30 @@ Reply FakeStore::read_feed(const Words& words) const {
       position = feed_[i - 1].group;
       break;
     }
-    changes.push_back(record({{"key", bulk(change.key)},
-                              {"operation", bulk(change.operation)},
-                              {"value", change.value.empty() ? Reply{} : bulk(change.value)},
-                              {"revision", integer(change.revision)}}));
+    changes.push_back(record({{"key", fake_bulk(change.key)},
+                              {"operation", fake_bulk(change.operation)},
+                              {"value", change.value.empty() ? Reply{} : fake_bulk(change.value)},
+                              {"revision", fake_integer(change.revision)}}));
   }
-  return record({{"position", bulk(fmt::format("r{}", position))},
-                 {"changes", array(std::move(changes))}});
+  return record({{"position", fake_bulk(fmt::format("r{}", position))},
+                 {"changes", fake_array(std::move(changes))}});
 }
 
 std::optional<Reply> FakeStore::run_latch(const Words& words, Ticket ticket) {
   Latch& latch = latches_[words[1]];
   if (words[0] == "LATCH.WAIT") {
-    if (latch.left == 0) return integer(1);
-    latch.queue.push_back({"", 0, 0, now_ + milliseconds(number(words[3])), ticket});
+    if (latch.left == 0) return fake_integer(1);
+    latch.queue.push_back({"", 0, 0, now_ + milliseconds(fake_number(words[3])), ticket});
     return std::nullopt;
   }
   if (latch.left > 0 && latch.owners.insert(words[3]).second) --latch.left;
   if (latch.left == 0) {
-    for (const Waiter& waiter : latch.queue) completed_.emplace_back(waiter.ticket, integer(1));
+    for (const Waiter& waiter : latch.queue) {
+      completed_.emplace_back(waiter.ticket, fake_integer(1));
+    }
     latch.queue.clear();
   }
-  return integer(latch.left);
+  return fake_integer(latch.left);
 }
 
 // ---- locks
@@ -319,36 +289,36 @@ std::optional<Reply> FakeStore::run_lock(const Words& words, Ticket ticket) {
   Lock& lock = locks_[words[1]];
   if (name == "LOCK.ACQUIRE") return acquire(lock, words, ticket);
   if (name == "LOCK.INFO") return look(lock);
-  const std::int64_t token = number(words[2]);
+  const std::int64_t token = fake_number(words[2]);
   const bool current = !lock.owner.empty() && lock.token == token;
-  if (name == "LOCK.CHECK") return integer(current ? 1 : 0);
+  if (name == "LOCK.CHECK") return fake_integer(current ? 1 : 0);
   if (name == "LOCK.RENEW" && current) {
-    lock.ends = now_ + milliseconds(number(words[4]));
+    lock.ends = now_ + milliseconds(fake_number(words[4]));
     lock.told = 0;
-    return integer(number(words[4]));
+    return fake_integer(fake_number(words[4]));
   }
   if (name == "LOCK.RELEASE" && current) {
     lock.released = token;
     hand_over(lock);
-    return integer(1);
+    return fake_integer(1);
   }
-  if (name == "LOCK.RELEASE" && token == lock.released) return integer(1);
+  if (name == "LOCK.RELEASE" && token == lock.released) return fake_integer(1);
   return fake_error("LOST");
 }
 
 std::optional<Reply> FakeStore::acquire(Lock& lock, const Words& words, Ticket ticket) {
   const std::string& owner = words[2];
-  if (lock.owner.empty()) grant(lock, owner, number(words[4]));
+  if (lock.owner.empty()) grant(lock, owner, fake_number(words[4]));
   if (lock.owner == owner) {
     lock.told = 0;
     return granted(lock);
   }
   if (words.size() < 7) return Reply{};
-  const Instant ends = now_ + milliseconds(number(words[6]));
+  const Instant ends = now_ + milliseconds(fake_number(words[6]));
   const auto place = std::find_if(lock.queue.begin(), lock.queue.end(),
                                   [&](const Waiter& waiter) { return waiter.owner == owner; });
   if (place == lock.queue.end()) {
-    lock.queue.push_back({owner, number(words[4]), ++revision_, ends, ticket});
+    lock.queue.push_back({owner, fake_number(words[4]), ++revision_, ends, ticket});
   } else {
     completed_.emplace_back(place->ticket, Reply{});
     place->ends = ends;
@@ -387,41 +357,30 @@ void FakeStore::drop(Ticket ticket) {
 }
 
 Reply FakeStore::granted(const Lock& lock) const {
-  return record({{"token", integer(lock.token)},
-                 {"ttl", integer((lock.ends - now_).ms())},
-                 {"fence", integer(lock.token)},
-                 {"mode", bulk("exclusive")}});
+  return record({{"token", fake_integer(lock.token)},
+                 {"ttl", fake_integer((lock.ends - now_).ms())},
+                 {"fence", fake_integer(lock.token)},
+                 {"mode", fake_bulk("exclusive")}});
 }
 
 Reply FakeStore::look(const Lock& lock) const {
   const bool held = !lock.owner.empty();
   std::vector<Reply> waiters;
   for (const Waiter& waiter : lock.queue) {
-    waiters.push_back(record({{"owner", bulk(waiter.owner)},
-                              {"queued_at", integer(waiter.queued_at)},
-                              {"ttl", integer((waiter.ends - now_).ms())}}));
+    waiters.push_back(record({{"owner", fake_bulk(waiter.owner)},
+                              {"queued_at", fake_integer(waiter.queued_at)},
+                              {"ttl", fake_integer((waiter.ends - now_).ms())}}));
   }
   if (!held && lock.token == 0) return Reply{};
-  return record({{"held", integer(held ? 1 : 0)},
-                 {"owner", bulk(lock.owner)},
-                 {"token", integer(held ? lock.token : 0)},
-                 {"fence", integer(held ? lock.token : 0)},
-                 {"ttl", integer(held ? (lock.ends - now_).ms() : 0)},
-                 {"since", integer(0)},
-                 {"value", bulk("")},
-                 {"last_token", integer(lock.token)},
-                 {"waiters", array(std::move(waiters))}});
-}
-
-Reply FakeStore::record(const std::vector<std::pair<std::string, Reply>>& fields) const {
-  std::vector<Reply> items;
-  for (const auto& [name, value] : fields) {
-    if (maps_) items.push_back(bulk(name));
-    items.push_back(value);
-  }
-  Reply reply = array(std::move(items));
-  if (maps_) reply.kind = Reply::Kind::map;
-  return reply;
+  return record({{"held", fake_integer(held ? 1 : 0)},
+                 {"owner", fake_bulk(lock.owner)},
+                 {"token", fake_integer(held ? lock.token : 0)},
+                 {"fence", fake_integer(held ? lock.token : 0)},
+                 {"ttl", fake_integer(held ? (lock.ends - now_).ms() : 0)},
+                 {"since", fake_integer(0)},
+                 {"value", fake_bulk("")},
+                 {"last_token", fake_integer(lock.token)},
+                 {"waiters", fake_array(std::move(waiters))}});
 }
 
 }  // namespace holdfast::workload

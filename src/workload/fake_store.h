@@ -16,12 +16,11 @@
 #include "resp/reply_parser.h"
 #include "workload/fake_caches.h"
 #include "workload/fake_holdings.h"
+#include "workload/fake_replies.h"
 
 namespace holdfast::workload {
 
 using Words = std::vector<std::string>;
-
-resp::Reply fake_error(std::string text);
 
 class FakeStore {
  public:
@@ -104,7 +103,7 @@ class FakeStore {
   std::optional<resp::Reply> acquire(Lock& lock, const Words& words, Ticket ticket);
   resp::Reply look(const Lock& lock) const;
   resp::Reply exec(Session& session);
-  resp::Reply record(const std::vector<std::pair<std::string, resp::Reply>>& fields) const;
+  resp::Reply record(const FakeFields& fields) const { return fake_record(maps_, fields); }
   resp::Reply granted(const Lock& lock) const;
   void grant(Lock& lock, std::string owner, std::int64_t ttl_ms);
   void hand_over(Lock& lock);
