@@ -190,6 +190,8 @@ constexpr MutationInfo kAll[] = {
     {guard_ignores_grant, "guard_ignores_grant",
      "GUARD lets holders write whose time is up, until a newer one has written"},
     {deadline_ties_open, "deadline_ties_open", "deadlines less than 64 ms apart are in no order"},
+    {slots_unmarked, "slots_unmarked",
+     "it is not noted in which slots something is, and who walks over all data passes them by"},
     {sessions_timed_from_opening, "sessions_timed_from_opening",
      "a new leader counts the time of a session from its opening, whenever it was kept since"},
     {keeping_forgotten, "keeping_forgotten", "who keeps a session is told so, and it ends all the same"},

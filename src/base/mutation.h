@@ -137,6 +137,7 @@ enum class Mutation : std::uint8_t {
   waiter_forgotten,
   guard_ignores_grant,
   deadline_ties_open,
+  slots_unmarked,
   // sessions
   sessions_timed_from_opening,
   keeping_forgotten,

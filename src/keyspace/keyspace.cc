@@ -99,7 +99,7 @@ bool Core::caching() const {
 SlotState& Core::change(Slot slot) {
   CHECK(slot.value < kSlotCount);
   if (walk != nullptr && !mutated(Mutation::pre_images_skipped)) walk->before_change(*this, slot);
-  used.set(slot.value);
+  if (!mutated(Mutation::slots_unmarked)) used.set(slot.value);
   return slots[slot.value];
 }
 
