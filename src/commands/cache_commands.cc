@@ -51,6 +51,11 @@ std::optional<std::string> read_get(Args args, keyspace::CacheGetRequest& reques
   return lease ? std::nullopt : std::optional<std::string>(kSyntaxError);
 }
 
+std::int64_t cache_wait_ms(Args args) {
+  keyspace::CacheGetRequest request;
+  return args.size() < 4 || read_get(args, request) ? 0 : request.wait_ms;
+}
+
 void answer_bulk(resp::ReplyWriter& reply, const ValueView& value) {
   std::string scratch;
   reply.bulk(value.text(scratch));
@@ -179,7 +184,7 @@ constexpr CommandSpec kCacheRows[] = {
     {"cache.get", -4, kWrite | kFast | kBlocking, 1, 1, 1, nullptr, cache_get, nullptr, "cache",
      kSince, "@write @fast @blocking",
      "The value of a key, or the lease to fetch it; or wait while another fetches it.", "O(1)",
-     kUpdates, "", Levels::kCoordination},
+     kUpdates, "", Levels::kCoordination, cache_wait_ms},
     {"cache.info", 2, kRead, 1, 1, 1, cache_info, nullptr, nullptr, "cache", kSince, "@read @slow",
      "Whether a key is being fetched, what is kept of it, and who waits.", "O(N) for N waiters",
      "RO access", "", Levels::kCoordination},
@@ -192,11 +197,6 @@ constexpr CommandSpec kCacheRows[] = {
 }  // namespace
 
 std::span<const CommandSpec> cache_rows() { return kCacheRows; }
-
-std::int64_t cache_wait_of(Args args) {
-  keyspace::CacheGetRequest request;
-  return args.size() < 4 || read_get(args, request) ? 0 : request.wait_ms;
-}
 
 void answer_cache_wait(const keyspace::WaiterEvent& event, resp::ReplyWriter& reply) {
   if (!event.granted) return reply.null();

@@ -52,71 +52,76 @@ class Name {
   std::size_t size_ = 0;
 };
 
-// A name of at most eight letters, which nearly all are that are in a hurry, as a number, whatever their
-// case. Two such names have the same number only if they are the same, and what has something else in it
-// has the number of none.
-struct ShortName {
-  static constexpr std::size_t kLongest = 8;
+// A word of at most sixteen bytes, which nearly all names are that are in a hurry, as two numbers that may
+// overlap: the bytes in front and those at the end.
+struct ShortWord {
+  static constexpr std::size_t kLongest = 16;
   static constexpr int kPlaceBits = 9;
 
-  explicit ShortName(std::string_view word) : size(word.size()) {
-    constexpr std::uint64_t kLowerCase = 0x2020202020202020;
-    std::uint32_t head = 0;
-    std::uint32_t tail = 0;
-    if (size >= sizeof(head)) {
-      std::memcpy(&head, word.data(), sizeof(head));
-      std::memcpy(&tail, word.data() + size - sizeof(tail), sizeof(tail));
+  explicit ShortWord(std::string_view word) : size(word.size()) {
+    if (size >= sizeof(std::uint64_t)) {
+      take<std::uint64_t>(word);
+    } else if (size >= sizeof(std::uint32_t)) {
+      take<std::uint32_t>(word);
     } else {
       for (const char c : word) head = head << 8 | static_cast<std::uint8_t>(c);
     }
-    letters = (std::uint64_t{head} << 32 | tail) | kLowerCase;
   }
-  static bool suits(std::string_view name) {
-    return !name.empty() && name.size() <= kLongest &&
-           std::all_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-  }
+  // Where it is looked for first, whatever the case of its letters.
   std::size_t place() const {
-    return static_cast<std::size_t>(((letters + size) * 0x9e3779b97f4a7c15) >> (64 - kPlaceBits));
+    constexpr std::uint64_t kAnyCase = 0x2020202020202020;
+    const std::uint64_t mixed = (head | kAnyCase) + ((tail | kAnyCase) << 1) + size;
+    return static_cast<std::size_t>((mixed * 0x9e3779b97f4a7c15) >> (64 - kPlaceBits));
   }
-  bool operator==(const ShortName&) const = default;
 
-  std::uint64_t letters = 0;
+  template <class T>
+  void take(std::string_view word) {
+    T front;
+    T back;
+    std::memcpy(&front, word.data(), sizeof(T));
+    std::memcpy(&back, word.data() + word.size() - sizeof(T), sizeof(T));
+    head = front;
+    tail = back;
+  }
+
+  std::uint64_t head = 0;
+  std::uint64_t tail = 0;
   std::size_t size = 0;
+};
+
+// Such a name: a word is it if it has the same bits where they count, and in a letter the bit of the case
+// does not.
+struct ShortName {
+  ShortWord name{{}};
+  ShortWord counts{{}};
+  const CommandSpec* spec = nullptr;
+
+  ShortName() = default;
+  explicit ShortName(const CommandSpec& row) : name(row.name), spec(&row) {
+    std::string bits;
+    for (const char c : row.name) bits += c >= 'a' && c <= 'z' ? '\xdf' : '\xff';
+    counts = ShortWord(bits);
+  }
+  // '|' in a client's word would name a subcommand without its container.
+  static bool suits(std::string_view name) {
+    return name.size() <= ShortWord::kLongest && name.find('|') == std::string_view::npos;
+  }
+  bool is(const ShortWord& word) const {
+    return (((name.head ^ word.head) & counts.head) | ((name.tail ^ word.tail) & counts.tail) |
+            (name.size ^ word.size)) == 0;
+  }
 };
 
 struct Table {
   std::vector<CommandSpec> rows;
   std::array<const CommandSpec*, 1 << kPlaceBits> by_name = {};  // linear probing; null: free
-  struct Short {
-    ShortName name{{}};
-    const CommandSpec* spec = nullptr;
-  };
-  std::array<Short, 1 << ShortName::kPlaceBits> by_short_name = {};  // likewise
+  std::array<ShortName, 1 << ShortWord::kPlaceBits> by_short_name = {};  // likewise
 
-  Table() {
-    for (const auto family : {string_rows(), number_rows(), key_rows(), expire_rows(),
-                              connection_rows(), lock_rows(), wrapper_rows(), node_rows(),
-                              restore_rows(), level_rows(), session_rows(), throttle_rows(),
-                              latch_rows(), feed_rows(), semaphore_rows(), election_rows(),
-                              cache_rows()}) {
-      rows.insert(rows.end(), family.begin(), family.end());
-    }
-    std::sort(rows.begin(), rows.end(),
-              [](const CommandSpec& a, const CommandSpec& b) { return a.name < b.name; });
-    CHECK(rows.size() < by_name.size() / 2);
-    for (CommandSpec& row : rows) {
-      row.row = static_cast<std::uint16_t>(&row - rows.data());
-      Name name;
-      CHECK(name.add(row.name), "{} is too long", row.name);
-      CHECK(find(name) == nullptr, "{} twice", row.name);
-      by_name[place(name)] = &row;
-      if (ShortName::suits(row.name)) add_short(row);
-    }
-  }
+  Table();
   const CommandSpec* find(const Name& name) const { return by_name[place(name)]; }
-  const CommandSpec* find(const ShortName& name) const {
-    std::size_t place = name.place();
-    while (by_short_name[place].spec != nullptr && by_short_name[place].name != name) {
+  const CommandSpec* find(const ShortWord& word) const {
+    std::size_t place = word.place();
+    while (by_short_name[place].spec != nullptr && !by_short_name[place].is(word)) {
       place = (place + 1) % by_short_name.size();
     }
     return by_short_name[place].spec;
@@ -124,10 +129,9 @@ struct Table {
 
  private:
   void add_short(const CommandSpec& row) {
-    const ShortName name(row.name);
-    std::size_t place = name.place();
+    std::size_t place = ShortWord(row.name).place();
     while (by_short_name[place].spec != nullptr) place = (place + 1) % by_short_name.size();
-    by_short_name[place] = {name, &row};
+    by_short_name[place] = ShortName(row);
   }
   // Of the name, or the free one where it would be.
   std::size_t place(const Name& name) const {
@@ -139,7 +143,29 @@ struct Table {
   }
 };
 
-const Table& table() {
+Table::Table() {
+  for (const auto family : {string_rows(), number_rows(), key_rows(), expire_rows(),
+                            connection_rows(), lock_rows(), wrapper_rows(), node_rows(),
+                            restore_rows(), level_rows(), session_rows(), throttle_rows(),
+                            latch_rows(), feed_rows(), semaphore_rows(), election_rows(),
+                            cache_rows()}) {
+    rows.insert(rows.end(), family.begin(), family.end());
+  }
+  std::sort(rows.begin(), rows.end(),
+            [](const CommandSpec& a, const CommandSpec& b) { return a.name < b.name; });
+  CHECK(rows.size() < by_name.size() / 2);
+  for (CommandSpec& row : rows) {
+    row.row = static_cast<std::uint16_t>(&row - rows.data());
+    Name name;
+    CHECK(name.add(row.name), "{} is too long", row.name);
+    CHECK(find(name) == nullptr, "{} twice", row.name);
+    by_name[place(name)] = &row;
+    if (ShortName::suits(row.name)) add_short(row);
+  }
+}
+
+// Asked for by every command, and more than once: where it is called, that is two instructions.
+[[gnu::always_inline]] inline const Table& table() {
   static const Table built;  // never changes, so that one for all threads is safe
   return built;
 }
@@ -166,12 +192,11 @@ std::string unknown_subcommand(Args args) {
   return "ERR unknown subcommand '" + shown(args[1]) + "'. Try " + container + " HELP.";
 }
 
-// Of any length, subcommands as well.
-const CommandSpec* find_by_letters(Args args) {
+// Of any length, subcommands as well. Apart, so that finding a short word needs no room for letters.
+[[gnu::noinline]] const CommandSpec* find_by_letters(Args args) {
   Name name;
   if (!name.add(args[0])) return nullptr;
   const CommandSpec* const spec = table().find(name);
-  // '|' in a client's word would name a subcommand without its container.
   if (spec == nullptr || args[0].find('|') != std::string_view::npos) return nullptr;
   if (!spec->is(kSubcommands) || args.size() == 1) return spec;
   return name.add("|") && name.add(args[1]) ? table().find(name) : nullptr;
@@ -195,8 +220,8 @@ const std::vector<CommandSpec>& all_commands() { return table().rows; }
 
 const CommandSpec* find_command(Args args) {
   if (args.empty()) return nullptr;
-  if (args[0].size() <= ShortName::kLongest) {
-    const CommandSpec* const spec = table().find(ShortName(args[0]));
+  if (args[0].size() <= ShortWord::kLongest) {
+    const CommandSpec* const spec = table().find(ShortWord(args[0]));
     if (spec != nullptr && !spec->is(kSubcommands)) return spec;
   }
   return find_by_letters(args);
@@ -246,6 +271,13 @@ bool needs_log(const CommandSpec& spec, Args args) {
   if (inner.empty()) return true;  // ONCE over a whole transaction
   const CommandSpec* const inside = find_command(inner);
   return inside != nullptr && needs_log(*inside, inner);
+}
+
+bool may_wait(const CommandSpec& spec, Args args) {
+  if (!spec.is(kWrapper)) return spec.find_wait != nullptr && spec.find_wait(args) > 0;
+  const Args inner = inner_words(args);
+  const CommandSpec* const inside = inner.empty() ? nullptr : find_command(inner);
+  return inside != nullptr && may_wait(*inside, inner);
 }
 
 void run_read(const CommandSpec& spec, ReadContext& context, Args args) {

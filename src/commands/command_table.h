@@ -42,6 +42,8 @@ using ReadHandler = void (*)(ReadContext&, Args);
 using WriteHandler = void (*)(WriteContext&, Args);
 // Positions of the keys in args, for commands whose keys are not first/last/step.
 using KeyFinder = std::vector<std::size_t> (*)(Args);
+// For how many milliseconds these words are ready to wait for others' doings; 0 if they make no sense.
+using WaitFinder = std::int64_t (*)(Args);
 
 // Since when there are the words that are ours, not Redis'.
 inline constexpr std::string_view kSince = "holdfast 0.1";
@@ -67,6 +69,7 @@ struct CommandSpec {
   std::string_view tips = {};  // for clients of clusters, by ' '
   // The level that a cluster must have (commands/levels.h) before the command may enter its log.
   std::uint16_t semantics = 0;
+  WaitFinder find_wait = nullptr;  // of LOCK.ACQUIRE … WAIT and its like
   // Its place among all_commands(): of the rows that are found, not of those that are written down.
   std::uint16_t row = 0;
 
@@ -96,6 +99,9 @@ bool is_http(Args args);
 std::vector<std::size_t> key_positions(const CommandSpec& spec, Args args);
 // Whether these words change state and so need the log: a wrapper does if its inside does.
 bool needs_log(const CommandSpec& spec, Args args);
+// Whether their answer may come much later, since they wait for others' doings; a wrapper's does if
+// its inside's does.
+bool may_wait(const CommandSpec& spec, Args args);
 
 // Runs one command. REQUIRES: refuse_words(args) gave nothing, and the matching handler exists.
 void run_read(const CommandSpec& spec, ReadContext& context, Args args);

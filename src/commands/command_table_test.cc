@@ -69,6 +69,9 @@ TEST(CommandTable, IsSortedAndEachRowCanBeRun) {
     if (spec.write != nullptr) {
       EXPECT_FALSE(spec.is(kRead)) << spec.name;
     }
+    if (spec.find_wait != nullptr) {
+      EXPECT_TRUE(spec.is(kBlocking)) << spec.name;
+    }
   }
 }
 
@@ -132,6 +135,26 @@ TEST(CommandTable, KnowsWhatNeedsTheLog) {
   EXPECT_TRUE(logged({"GETEX", "a"}));
   EXPECT_FALSE(logged({"GET", "a"}));
   EXPECT_FALSE(logged({"PING"}));
+}
+
+TEST(CommandTable, KnowsWhatMayWait) {
+  const auto waits = [](const Words& words) { return may_wait(*find_command(words), words); };
+  EXPECT_TRUE(waits({"LOCK.ACQUIRE", "a", "me", "TTL", "10", "Wait", "1"}));
+  EXPECT_TRUE(waits({"SEM.ACQUIRE", "a", "me", "LIMIT", "1", "WAIT", "1", "TTL", "10"}));
+  EXPECT_TRUE(waits({"ELECT.CAMPAIGN", "a", "me", "TTL", "10", "WAIT", "1"}));
+  EXPECT_TRUE(waits({"LATCH.WAIT", "a", "WAIT", "1"}));
+  EXPECT_TRUE(waits({"CACHE.GET", "a", "LEASE", "10", "WAIT", "1"}));
+  EXPECT_TRUE(waits({"ONCE", "i", "GUARD", "a", "1", "LOCK.ACQUIRE", "b", "me", "TTL", "10", "WAIT", "1"}));
+  EXPECT_FALSE(waits({"LOCK.ACQUIRE", "a", "me", "TTL", "10"}));
+  EXPECT_FALSE(waits({"LOCK.ACQUIRE", "a", "me", "TTL", "10", "WAIT", "0"}));
+  EXPECT_FALSE(waits({"LOCK.ACQUIRE", "wait", "me", "TTL", "10", "VALUE", "wait"}));
+  EXPECT_FALSE(waits({"LOCK.ACQUIRE", "a", "me", "TTL", "10", "WAIT"}));
+  EXPECT_FALSE(waits({"SEM.ACQUIRE", "a", "me", "WAIT", "1", "TTL", "10"}));
+  EXPECT_FALSE(waits({"LATCH.WAIT", "a", "WAIT", "0"}));
+  EXPECT_FALSE(waits({"LATCH.WAIT", "a"}));
+  EXPECT_FALSE(waits({"ONCE", "i", "SET", "b", "WAIT"}));
+  EXPECT_FALSE(waits({"ONCE", "i"}));
+  EXPECT_FALSE(waits({"GET", "wait"}));
 }
 
 // ---- COMMAND INFO against recorded facts

@@ -14,6 +14,8 @@ void elect_campaign(WriteContext& context, Args args) {
   answer_acquired(kElection, context, args, acquire_holding(kElection, context, args, {}));
 }
 
+std::int64_t elect_wait_ms(Args args) { return wait_of(kElection, args); }
+
 void elect_renew(WriteContext& context, Args args) { renew_holding(kElection, context, args); }
 void elect_resign(WriteContext& context, Args args) { release_holding(kElection, context, args); }
 void elect_force(WriteContext& context, Args args) { force_holding(kElection, context, args); }
@@ -60,7 +62,7 @@ constexpr CommandSpec kElectionRows[] = {
     {"elect.campaign", -5, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, elect_campaign,
      nullptr, kElectionGroup, kSince, "@write @fast @blocking",
      "Lead for a time, or wait until it is one's turn; returns token, ttl and candidate.", "O(1)",
-     kUpdates, "", Levels::kCoordination},
+     kUpdates, "", Levels::kCoordination, elect_wait_ms},
     {"elect.force", 2, kWrite | kAdmin, 1, 1, 1, nullptr, elect_force, nullptr, kElectionGroup,
      kSince, "@admin @write @slow", "Depose whoever leads; returns how many those were.", "O(1)",
      kUpdates, "", Levels::kCoordination},

@@ -140,14 +140,14 @@ std::string lost(HoldingKind kind, std::string_view name, std::uint64_t token) {
 // Why an acquire was refused, beyond that somebody else has it.
 std::string refusal(HoldingKind kind, Args args, const AcquireRequest& request,
                     const keyspace::AcquireResult& result) {
-  const std::string name = the(kind, args[1]);
+  const auto name = [&] { return the(kind, args[1]); };
   const keyspace::Grant& grant = result.grant;
   switch (result.outcome) {
     case AcquireOutcome::too_many_waiters:
-      return fmt::format("LIMIT {} has {} waiters already ({}-waiters)", name,
+      return fmt::format("LIMIT {} has {} waiters already ({}-waiters)", name(),
                          HoldingTable::kMaxWaiters, nouns(kind).limits);
     case AcquireOutcome::too_many_holds:
-      return fmt::format("LIMIT {} has {} holds of this owner already (lock-holds)", name,
+      return fmt::format("LIMIT {} has {} holds of this owner already (lock-holds)", name(),
                          HoldingTable::kMaxHolds);
     case AcquireOutcome::too_many_of_session:
       return fmt::format(
@@ -156,25 +156,25 @@ std::string refusal(HoldingKind kind, Args args, const AcquireRequest& request,
           HoldingTable::kMaxOfSession, request.session);
     case AcquireOutcome::other_limit:
       return fmt::format(
-          "MISMATCH nothing was done: {} has the limit {}, not {}; SEM.LIMIT changes it", name,
+          "MISMATCH nothing was done: {} has the limit {}, not {}; SEM.LIMIT changes it", name(),
           result.limit, request.limit);
     case AcquireOutcome::other_terms:
       if (result.session != request.session) {
         return fmt::format(
             "MISMATCH nothing was done: this {} has {} already, {}, with token {}; {} it to have it "
             "otherwise",
-            nouns(kind).owner, name, term_of(result.session), grant.token, nouns(kind).give_back);
+            nouns(kind).owner, name(), term_of(result.session), grant.token, nouns(kind).give_back);
       }
       if (kind == HoldingKind::semaphore) {
         return fmt::format(
             "MISMATCH nothing was done: this owner has {} permits of {} already, with token {}; "
             "release them to have {}",
-            grant.permits, name, grant.token, request.permits);
+            grant.permits, name(), grant.token, request.permits);
       }
       return fmt::format(
           "MISMATCH nothing was done: this owner holds {} already, {}, with token {}; release it "
           "to have it otherwise",
-          name, grant.mode == GrantMode::shared ? "shared" : "exclusively", grant.token);
+          name(), grant.mode == GrantMode::shared ? "shared" : "exclusively", grant.token);
     default:
       return {};
   }
@@ -310,10 +310,11 @@ std::optional<HoldingKind> acquires(Args args) {
   return std::nullopt;
 }
 
-std::int64_t wait_of(Args args) {
-  const auto kind = acquires(args);
+std::int64_t wait_of(HoldingKind kind, Args args) {
+  const auto is_wait = [](std::string_view word) { return is_word(word, "wait"); };
+  if (std::none_of(args.begin(), args.end(), is_wait)) return 0;
   AcquireRequest request;
-  if (!kind || args.size() < 3 || read_acquire(*kind, args, UINT16_MAX, request)) return 0;
+  if (args.size() < 3 || read_acquire(kind, args, UINT16_MAX, request)) return 0;
   return request.wait_ms;
 }
 

@@ -58,8 +58,8 @@ std::int64_t ttl_of(const keyspace::Grant& grant, ClusterTime now);
 
 // Which kind of thing these words acquire; nothing if they are another command's.
 std::optional<keyspace::HoldingKind> acquires(Args args);
-// The WAIT of such words, 0 if there is none or it makes no sense.
-std::int64_t wait_of(Args args);
+// The WAIT of words that acquire such a thing, 0 if there is none or it makes no sense.
+std::int64_t wait_of(keyspace::HoldingKind kind, Args args);
 // The word by which nodes say that somebody who waited for such a thing is gone.
 std::string_view drop_word(keyspace::HoldingKind kind);
 

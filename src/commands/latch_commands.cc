@@ -1,5 +1,4 @@
-#include "commands/latch_commands.h"
-
+// LATCH.*: counts that go down, and who waits until one is zero (keyspace/latch.h).
 #include <fmt/format.h>
 
 #include <optional>
@@ -103,6 +102,11 @@ std::optional<std::string> read_wait(Args args, std::int64_t& wait_ms) {
   return read_milliseconds("WAIT", args[3], {0, kTenYearsMs}, wait_ms);
 }
 
+std::int64_t latch_wait_ms(Args args) {
+  std::int64_t wait_ms = 0;
+  return args.size() != 4 || read_wait(args, wait_ms) ? 0 : wait_ms;
+}
+
 void latch_wait(WriteContext& context, Args args) {
   keyspace::LatchWaitRequest request;
   if (const auto refused = read_wait(args, request.wait_ms)) return context.reply.error(*refused);
@@ -180,16 +184,11 @@ constexpr CommandSpec kLatchRows[] = {
      kUpdates, "", Levels::kCoordination},
     {"latch.wait", 4, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, latch_wait, nullptr,
      "latch", kSince, "@write @fast @blocking", "Wait until a latch is open: 1, or 0 if it is not.",
-     "O(1)", kUpdates, "", Levels::kCoordination},
+     "O(1)", kUpdates, "", Levels::kCoordination, latch_wait_ms},
 };
 
 }  // namespace
 
 std::span<const CommandSpec> latch_rows() { return kLatchRows; }
-
-std::int64_t latch_wait_of(Args args) {
-  std::int64_t wait_ms = 0;
-  return args.size() != 4 || read_wait(args, wait_ms) ? 0 : wait_ms;
-}
 
 }  // namespace holdfast::commands

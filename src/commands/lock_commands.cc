@@ -23,6 +23,8 @@ void lock_acquire(WriteContext& context, Args args) {
   answer_acquired(kLock, context, args, acquire_holding(kLock, context, args, {}));
 }
 
+std::int64_t lock_wait_ms(Args args) { return wait_of(kLock, args); }
+
 void lock_renew(WriteContext& context, Args args) { renew_holding(kLock, context, args); }
 
 // What stands behind the token below that level.
@@ -155,7 +157,7 @@ constexpr CommandSpec kLockRows[] = {
     {"lock.acquire", -5, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, lock_acquire,
      nullptr, "lock", kSince, "@write @fast @blocking",
      "Take a lock for a time, or wait for it; returns token, ttl, fence and mode.", "O(1)",
-     kUpdates, ""},
+     kUpdates, "", 0, lock_wait_ms},
     {"lock.check", 3, kRead | kFast, 1, 1, 1, lock_check, nullptr, nullptr, "lock", kSince,
      "@read @fast", "Whether a token holds a lock.", "O(1)", "RO access", ""},
     {"lock.force", 2, kWrite | kAdmin, 1, 1, 1, nullptr, lock_force, nullptr, "lock", kSince,

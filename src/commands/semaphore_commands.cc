@@ -17,6 +17,8 @@ void sem_acquire(WriteContext& context, Args args) {
   answer_acquired(kSemaphore, context, args, acquire_holding(kSemaphore, context, args, {}));
 }
 
+std::int64_t sem_wait_ms(Args args) { return wait_of(kSemaphore, args); }
+
 void sem_renew(WriteContext& context, Args args) { renew_holding(kSemaphore, context, args); }
 void sem_release(WriteContext& context, Args args) { release_holding(kSemaphore, context, args); }
 void sem_force(WriteContext& context, Args args) { force_holding(kSemaphore, context, args); }
@@ -70,7 +72,7 @@ constexpr CommandSpec kSemaphoreRows[] = {
     {"sem.acquire", -7, kWrite | kDenyOom | kFast | kBlocking, 1, 1, 1, nullptr, sem_acquire,
      nullptr, kSemaphoreGroup, kSince, "@write @fast @blocking",
      "Take permits of a semaphore for a time, or wait for them; returns token, ttl and permits.",
-     "O(1)", kUpdates, "", Levels::kCoordination},
+     "O(1)", kUpdates, "", Levels::kCoordination, sem_wait_ms},
     {"sem.force", 2, kWrite | kAdmin, 1, 1, 1, nullptr, sem_force, nullptr, kSemaphoreGroup, kSince,
      "@admin @write @slow",
      "Take all permits of a semaphore away from whoever has them; returns how many those were.",

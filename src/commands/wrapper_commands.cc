@@ -268,7 +268,7 @@ void once_acquire(WriteContext& context, const OnceScope& scope, Args inner) {
       break;
     case keyspace::AcquireOutcome::queued:
       fresh.state = OnceState::waiting;
-      store_record(context, scope, std::move(fresh), wait_of(acquire));
+      store_record(context, scope, std::move(fresh), wait_of(HoldingKind::lock, acquire));
       break;
     default:
       // Inside MULTI nobody waits, but the wait that was joined goes on.

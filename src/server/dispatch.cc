@@ -280,7 +280,7 @@ void Dispatch::run_data(Connection& connection, const commands::CommandSpec& spe
   const bool write =
       wrapper ? commands::needs_log(spec, words) : spec.is(commands::kWrite);
   Request& request = requests.begin(&spec, write, silent);
-  request.may_wait = (wrapper || spec.is(commands::kBlocking)) && may_wait(words);
+  request.may_wait = (wrapper || spec.find_wait != nullptr) && commands::may_wait(spec, words);
   bool waits = request.may_wait;
   if (const std::int64_t ms = block_of(spec, words); ms > 0) {
     requests.read_until_changed(request, table_.now() + milliseconds(ms));
