@@ -1,54 +1,52 @@
 #include "routing/slot.h"
 
-#include <array>
 #include <cstddef>
+#include <cstring>
 
 namespace holdfast::routing {
 namespace {
 
-using Table = std::array<std::uint16_t, 256>;
+constexpr std::size_t kBlock = 8;
 
-// Eight bytes at a time ("slicing-by-8": Kounavis, Berry, "A Systematic Approach to Building High
-// Performance Software-Based CRC Generators", ISCC 2005): table n is what a byte does to the sum
-// when n more bytes follow it.
-constexpr std::size_t kSlice = 8;
-
-constexpr std::array<Table, kSlice> make_tables() {
-  std::array<Table, kSlice> tables{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t crc = byte << 8;
-    for (int bit = 0; bit < 8; ++bit) {
-      crc = (crc & 0x8000) != 0 ? (crc << 1) ^ 0x1021 : crc << 1;
-    }
-    tables[0][byte] = static_cast<std::uint16_t>(crc & 0xffff);
-  }
-  for (std::size_t n = 1; n < kSlice; ++n) {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const std::uint32_t before = tables[n - 1][byte];
-      tables[n][byte] =
-          static_cast<std::uint16_t>(((before << 8) & 0xffff) ^ tables[0][before >> 8]);
-    }
-  }
-  return tables;
+// A block as the polynomial that it is: the first byte has the highest powers.
+std::uint64_t block_at(const char* bytes) {
+  std::uint64_t block;
+  std::memcpy(&block, bytes, kBlock);
+  return __builtin_bswap64(block);
 }
 
-constexpr auto kTables = make_tables();
+// The fewer than eight bytes that do not fill a block, as one with zeros in front.
+std::uint64_t odd_bytes(std::string_view bytes) {
+  const std::size_t odd = bytes.size() % kBlock;
+  if (odd == 0) return 0;
+  if (bytes.size() >= kBlock) return block_at(bytes.data()) >> (64 - 8 * odd);
+  std::uint64_t block = 0;
+  for (const char c : bytes) block = block << 8 | static_cast<std::uint8_t>(c);
+  return block;
+}
 
 }  // namespace
 
+// The rest of the bytes, times x^16, when divided by P = x^16 + x^12 + x^5 + 1, in shifts and sums alone: no
+// table is to be in the caches. Over GF(2) the square of a sum has the squares of its terms, so P^4 is
+// x^64 + x^48 + x^20 + 1, and a rest by P^4, which is one word, has the same rest by P.
+//
+// The quotient q of s * x^64 by P^4 is s and what the lower terms of q * P^4 carry beyond x^64:
+// q = s + (q >> 16) + (q >> 44). That is solved by applying 1 + a, 1 + a^2 and so on to s, where a is both
+// shifts, until a power shifts all bits out.
 std::uint16_t crc16(std::string_view bytes) {
-  std::uint32_t crc = 0;
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
-  for (; bytes.size() >= kSlice; bytes.remove_prefix(kSlice)) {
-    // Written out, since the compiler leaves it a loop, which takes twice as long.
-    const std::uint32_t head = kTables[7][byte(0) ^ (crc >> 8)] ^ kTables[6][byte(1) ^ (crc & 0xff)];
-    const std::uint32_t middle = kTables[5][byte(2)] ^ kTables[4][byte(3)] ^ kTables[3][byte(4)];
-    crc = head ^ middle ^ kTables[2][byte(5)] ^ kTables[1][byte(6)] ^ kTables[0][byte(7)];
+  std::uint64_t rest = odd_bytes(bytes);
+  for (std::size_t at = bytes.size() % kBlock; at < bytes.size(); at += kBlock) {
+    std::uint64_t quotient = rest ^ rest >> 16 ^ rest >> 44;
+    quotient ^= quotient >> 32;
+    rest = quotient << 48 ^ quotient << 20 ^ quotient ^ block_at(bytes.data() + at);
   }
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    crc = ((crc << 8) & 0xffff) ^ kTables[0][(crc >> 8) ^ byte(i)];
-  }
-  return static_cast<std::uint16_t>(crc);
+  // Likewise that of rest * x^16 by P.
+  std::uint64_t quotient = rest ^ rest >> 4 ^ rest >> 11 ^ rest >> 16;
+  quotient ^= quotient >> 8 ^ quotient >> 22 ^ quotient >> 32;
+  quotient ^= quotient >> 16 ^ quotient >> 44;
+  quotient ^= quotient >> 32;
+  return static_cast<std::uint16_t>(quotient << 12 ^ quotient << 5 ^ quotient);
 }
 
 Slot slot_of(std::string_view key) {
