@@ -97,7 +97,7 @@ class ConnectionTable {
   // ---- questions
   Instant now() const { return services.now(); }
   bool paused(bool write) const {
-    return pause.until > services.now() && (write || !pause.writes_only);
+    return pause.until != Instant{} && pause.until > services.now() && (write || !pause.writes_only);
   }
   bool password_set() const { return !services.setting(kPasswordSetting).empty(); }
   static constexpr std::string_view kPasswordSetting = "requirepass-hash";

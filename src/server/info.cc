@@ -204,11 +204,10 @@ void commandstats(const View& view, Lines& lines) {
   std::sort(rows.begin(), rows.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [name, count] : rows) {
-    const double each = count.calls == 0 ? 0
-                                         : static_cast<double>(count.usec) /
-                                               static_cast<double>(count.calls);
+    const auto calls = static_cast<double>(count.calls());
+    const double each = calls == 0 ? 0 : static_cast<double>(count.took.sum_us()) / calls;
     lines.line("cmdstat_{}:calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}",
-               name, count.calls, count.usec, each, count.rejected, count.failed);
+               name, count.calls(), count.took.sum_us(), each, count.rejected, count.failed);
   }
 }
 

@@ -21,20 +21,15 @@ void Metrics::count_answer(const commands::CommandSpec* spec, Duration took,
   ++commands;
   if (spec == nullptr) return;
   CommandCount& count = count_of(*spec);
-  ++count.calls;
-  count.usec += static_cast<std::uint64_t>(took.us());
   count.took.add(took);
   if (failed) ++count.failed;
 }
 
 CommandCount& Metrics::count_of(const commands::CommandSpec& spec) {
-  if (places_.empty()) places_.resize(commands::all_commands().size());
-  std::uint32_t& place = places_[spec.row];
-  if (place == 0) {
-    by_command_.emplace_back(&spec, CommandCount{});
-    place = static_cast<std::uint32_t>(by_command_.size());
-  }
-  return by_command_[place - 1].second;
+  if (by_row_.empty()) by_row_.resize(commands::all_commands().size());
+  CommandCount*& count = by_row_[spec.row];
+  if (count == nullptr) count = &by_command_.emplace_back(&spec, CommandCount{}).second;
+  return *count;
 }
 
 void Metrics::count_error(std::string_view reply) {

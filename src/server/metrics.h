@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,11 +22,11 @@
 namespace holdfast::server {
 
 struct CommandCount {
-  std::uint64_t calls = 0;
-  std::uint64_t usec = 0;
   std::uint64_t rejected = 0;  // refused before it ran
   std::uint64_t failed = 0;    // ran and answered an error
-  Histogram took;              // of the calls
+  Histogram took;              // of those that were answered
+
+  std::uint64_t calls() const { return took.count(); }
 };
 
 class Metrics {
@@ -56,7 +57,7 @@ class Metrics {
   double output_kbps() const;
   void reset();
 
-  using CommandCounts = std::vector<std::pair<const commands::CommandSpec*, CommandCount>>;
+  using CommandCounts = std::deque<std::pair<const commands::CommandSpec*, CommandCount>>;
   // Of those that were counted, in the order in which they first were.
   const CommandCounts& by_command() const { return by_command_; }
   // By the first word of the error.
@@ -78,7 +79,7 @@ class Metrics {
   std::array<Sample, kSamples> samples_{};
   std::size_t newest_ = 0;
   CommandCounts by_command_;
-  std::vector<std::uint32_t> places_;  // by the command's row: where by_command_ has it, from 1
+  std::vector<CommandCount*> by_row_;  // by the command's row: what by_command_ has of it, or null
   std::map<std::string, std::uint64_t, std::less<>> by_error_;
 };
 

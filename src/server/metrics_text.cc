@@ -98,7 +98,7 @@ void commands(const Metrics& metrics, Exposition& out) {
     }
   };
   out.family("holdfast_commands_total", "counter", "Commands of clients that were answered.");
-  each([](const CommandCount& count) { return count.calls; });
+  each([](const CommandCount& count) { return count.calls(); });
   out.family("holdfast_commands_failed_total", "counter",
              "Commands that ran and were answered with an error.");
   each([](const CommandCount& count) { return count.failed; });

@@ -52,20 +52,26 @@ struct Request {
   Instant held_since;      // when it was first without a leader to go to
   std::string record;      // encoded; kept until answered, so that it can be routed again
   std::string reply;       // once answered
-  // WAIT: how many are wanted, until when, when to ask again, how many were seen. FEED.READ: until
-  // when, when to look again, up to which revision nothing had changed.
+  Instant ask_at;          // not to be routed before
+  std::size_t counted = 0;  // bytes that are counted as held
+
+  // Of what is not plain:
+  //
+  // WAIT: how many are wanted, until when, how many were seen. FEED.READ: until when, up to which revision
+  // nothing had changed.
   std::int64_t wanted = 0;
   std::int64_t seen = 0;
   Instant deadline;
-  Instant ask_at;
   // WATCH: the names, and which watching they belong to.
   std::vector<std::string> names;
   std::uint64_t generation = 0;
   // EXEC with commands that this node answers: the whole queue.
   std::shared_ptr<const std::vector<QueuedCommand>> queue;
-  std::size_t counted = 0;  // bytes that are counted as held
 
   void reset();
+
+ private:
+  void forget_question();
 };
 
 // What a connection's request is called on the way: its position and how often it was routed, so
@@ -91,13 +97,13 @@ class RequestRing {
   // REQUIRES: contains(position).
   Request& at(std::uint64_t position) {
     CHECK(contains(position));
-    return slots_[position & (slots_.size() - 1)];
+    return slot(position);
   }
   Request& front() { return at(begin_); }
   // A fresh request at position end(). Invalidates references if the ring has to grow.
   Request& push() {
-    if (size() == slots_.size()) grow();
-    return slots_[end_++ & (slots_.size() - 1)];
+    if (size() == slots_) grow();
+    return slot(end_++);
   }
   // REQUIRES: !empty().
   void pop() {
@@ -108,15 +114,18 @@ class RequestRing {
  private:
   static constexpr std::size_t kSmallest = 4;
 
+  Request& slot(std::uint64_t position) { return requests_[position & (slots_ - 1)]; }
   void grow() {
-    std::vector<Request> larger(slots_.empty() ? kSmallest : slots_.size() * 2);
-    for (std::uint64_t i = begin_; i < end_; ++i) {
-      larger[i & (larger.size() - 1)] = std::move(slots_[i & (slots_.size() - 1)]);
-    }
-    slots_ = std::move(larger);
+    const std::size_t more = slots_ == 0 ? kSmallest : slots_ * 2;
+    auto larger = std::make_unique<Request[]>(more);
+    for (std::uint64_t i = begin_; i < end_; ++i) larger[i & (more - 1)] = std::move(slot(i));
+    requests_ = std::move(larger);
+    slots_ = more;
   }
 
-  std::vector<Request> slots_;  // a power of two
+  // Not a vector, which knows its size only by a division.
+  std::unique_ptr<Request[]> requests_;
+  std::size_t slots_ = 0;  // a power of two
   std::uint64_t begin_ = 1;
   std::uint64_t end_ = 1;
 };
@@ -124,14 +133,12 @@ class RequestRing {
 inline void Request::reset() {
   // Small strings stay for the next request of this slot; what a big one needed is given back.
   constexpr std::size_t kKept = 1024;
+  if (kind != Kind::plain) forget_question();
   state = State::held;
-  kind = Kind::plain;
   write = silent = may_wait = sent = false;
   attempt = 0;
   spec = nullptr;
-  arrived = routed_at = held_since = deadline = ask_at = Instant{};
-  wanted = seen = 0;
-  generation = 0;
+  arrived = routed_at = held_since = ask_at = Instant{};
   counted = 0;
   for (std::string* text : {&record, &reply}) {
     if (text->capacity() > kKept) {
@@ -140,7 +147,14 @@ inline void Request::reset() {
       text->clear();
     }
   }
-  if (!names.empty()) std::vector<std::string>().swap(names);
+}
+
+inline void Request::forget_question() {
+  kind = Kind::plain;
+  wanted = seen = 0;
+  deadline = Instant{};
+  std::vector<std::string>().swap(names);
+  generation = 0;
   queue.reset();
 }
 

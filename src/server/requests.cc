@@ -409,6 +409,7 @@ void Requests::set_state(std::uint64_t position, Request::State state) {
 }
 
 void Requests::uncount(Request& request) {
+  if (request.counted == 0) return;
   table_.held_bytes -= request.counted;
   request.counted = 0;
 }
