@@ -276,8 +276,7 @@ bool Replica::State::settle_early_reads(consensus::ReadTicket ticket, bool right
 
 // Somebody else's wait has ended: told by the leader to whoever it is, and by each replica to the
 // connections of its own node.
-void Replica::State::deliver_events() {
-  if (!machine.keyspace().anything_to_tell()) return;
+void Replica::State::tell_events() {
   note_sessions();
   for (const auto& event : machine.take_events()) {
     if (!leading() && !ours(event.origin)) continue;

@@ -86,7 +86,10 @@ struct Replica::State final : DurabilityView {
   void run_reads_in_entry();
   bool run_turn_reads(Turn& turn);
   void deliver(const Origin& origin, std::string_view reply, Index index);
-  void deliver_events();
+  void deliver_events() {
+    if (machine.keyspace().anything_to_tell()) tell_events();
+  }
+  void tell_events();
   void deliver_notices(const consensus::Entry& entry);
 
   // ---- snapshots
