@@ -265,7 +265,7 @@ Acquired acquire_holding(HoldingKind kind, WriteContext& context, Args args,
   request.resp3 = context.resp3;
   request.once_id = once_id;
   acquired.result = table_of(context.keyspace, kind)
-                        .acquire(key_of(args[1]), request, context.now.cluster, context.index);
+                        .acquire(context.key(args[1]), request, context.now.cluster, context.index);
   acquired.error = refusal(kind, args, request, acquired.result);
   return acquired;
 }
@@ -333,7 +333,7 @@ void renew_holding(HoldingKind kind, WriteContext& context, Args args) {
   std::int64_t ttl_ms = 0;
   if (const auto refused = read_ttl(args[4], ttl_ms)) return context.reply.error(*refused);
   const auto left = table_of(context.keyspace, kind)
-                        .renew(key_of(args[1]), *token, ttl_ms, context.now.cluster);
+                        .renew(context.key(args[1]), *token, ttl_ms, context.now.cluster);
   if (!left) return context.reply.error(lost(kind, args[1], *token));
   context.reply.integer(*left);
 }
@@ -343,7 +343,7 @@ void release_holding(HoldingKind kind, WriteContext& context, Args args,
   const auto token = parse_token(args[2]);
   if (!token) return context.reply.error(kBadToken);
   const auto outcome = table_of(context.keyspace, kind)
-                           .release(key_of(args[1]), *token, context.now.cluster, hold);
+                           .release(context.key(args[1]), *token, context.now.cluster, hold);
   if (outcome == keyspace::ReleaseOutcome::lost) {
     return context.reply.error(lost(kind, args[1], *token));
   }

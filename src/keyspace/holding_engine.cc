@@ -1,6 +1,7 @@
 #include "keyspace/holding_engine.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -303,7 +304,7 @@ Hold& grant_to(Core& core, Holding& holding, Terms terms, ClusterTime now) {
                      !mutated(Mutation::shared_fences_differ);
   const bool restart = mutated(Mutation::tokens_restart);
   const bool alone = holding.holds.empty();
-  Hold& hold = add_hold(core, holding, [&](Hold& fresh) {
+  const auto fill = [&](Hold& fresh) {
     fresh.owner = std::move(terms.owner);
     fresh.value = std::move(terms.value);
     Grant& grant = fresh.grant;
@@ -320,7 +321,8 @@ Hold& grant_to(Core& core, Holding& holding, Terms terms, ClusterTime now) {
     fresh.delay_ms = terms.delay_ms;
     fresh.unnamed = terms.hold.empty();
     if (!fresh.unnamed) fresh.names.push_back(std::move(terms.hold));
-  });
+  };
+  Hold& hold = add_hold(core, holding, std::ref(fill));  // by reference: a copy would need memory
   const Grant& grant = hold.grant;
   CHECK(grant.token > holding.last_token && grant.token < kRevisionLimit);
   holding.last_token = grant.token;
