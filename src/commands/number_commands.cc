@@ -28,7 +28,7 @@ void add_integer(WriteContext& context, std::string_view name, std::int64_t amou
     }
   }
   if (__builtin_add_overflow(value, amount, &value)) return context.reply.error(kOverflow);
-  context.keyspace.put_integer(key, value);
+  context.keyspace.put_integer(key, value, object);
   context.happened(KeyEvents::string, "incrby", name);
   context.reply.integer(value);
 }

@@ -191,8 +191,16 @@ const Object& Keyspace::put_text(const Key& key, std::string_view text) {
   return store(state_->core, key, ValueView::string(text), nullptr);
 }
 
-const Object& Keyspace::put_integer(const Key& key, std::int64_t number) {
-  return store(state_->core, key, ValueView::integer(number), nullptr);
+const Object& Keyspace::put_integer(const Key& key, std::int64_t number, const Object* there) {
+  Core& core = state_->core;
+  const ValueView value = ValueView::integer(number);
+  if (there == nullptr) return store(core, key, value, nullptr);
+  core.change(key.slot);
+  Object& object = const_cast<Object&>(*there);  // it lies in a table of ours
+  if (!object.overwrite(value)) return store(core, key, value, nullptr);
+  object.touch(core.next_revision());
+  note_written(core, key.slot, object);
+  return object;
 }
 
 void Keyspace::edit_text(Key key, const std::function<void(std::string&)>& edit) {

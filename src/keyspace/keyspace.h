@@ -109,7 +109,8 @@ class Keyspace {
   // put(key, Value::string(text)) and put(key, Value::integer(number)), but overwriting reuses the memory
   // that is there.
   const Object& put_text(const Key& key, std::string_view text);
-  const Object& put_integer(const Key& key, std::int64_t number);
+  // `there`: what find() has just told of the key, so that it is not looked for again; null: nothing.
+  const Object& put_integer(const Key& key, std::int64_t number, const Object* there = nullptr);
   // Edits the text of a key's string in place; the value becomes raw. REQUIRES: it exists.
   // `edit` must not touch the keyspace. Counts one revision.
   void edit_text(Key key, const std::function<void(std::string&)>& edit);
