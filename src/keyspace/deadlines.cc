@@ -9,8 +9,8 @@ namespace holdfast::keyspace {
 
 bool Deadline::before(const Deadline& other) const {
   if (mutated(Mutation::deadline_ties_open)) return when.ms / 64 < other.when.ms / 64;
-  return std::tie(when, slot, created, kind) <
-         std::tie(other.when, other.slot, other.created, other.kind);
+  if (when != other.when) return when < other.when;
+  return std::tie(slot, created, kind) < std::tie(other.slot, other.created, other.kind);
 }
 
 void Deadlines::schedule(const Deadline& deadline) {
@@ -44,26 +44,27 @@ const Deadline* Deadlines::first() const {
   return keys_.front().before(others_.front()) ? &keys_.front() : &others_.front();
 }
 
-void Deadlines::place(Heap& heap, std::size_t at, const Deadline& deadline) {
-  heap[at] = deadline;
-  deadline.item->heap_index = static_cast<std::uint32_t>(at);
-}
-
 // Puts the deadline where it belongs, starting from the hole at `at`.
 void Deadlines::settle(Heap& heap, std::size_t at, const Deadline& deadline) {
-  while (at > 0 && deadline.before(heap[(at - 1) / 2])) {
-    place(heap, at, heap[(at - 1) / 2]);
+  Deadline* const places = heap.data();
+  const std::size_t size = heap.size();
+  const auto place = [places](std::size_t where, const Deadline& what) {
+    places[where] = what;
+    what.item->heap_index = static_cast<std::uint32_t>(where);
+  };
+  while (at > 0 && deadline.before(places[(at - 1) / 2])) {
+    place(at, places[(at - 1) / 2]);
     at = (at - 1) / 2;
   }
   for (;;) {
     std::size_t child = 2 * at + 1;
-    if (child >= heap.size()) break;
-    if (child + 1 < heap.size() && heap[child + 1].before(heap[child])) ++child;
-    if (!heap[child].before(deadline)) break;
-    place(heap, at, heap[child]);
+    if (child >= size) break;
+    if (child + 1 < size && places[child + 1].before(places[child])) ++child;
+    if (!places[child].before(deadline)) break;
+    place(at, places[child]);
     at = child;
   }
-  place(heap, at, deadline);
+  place(at, deadline);
 }
 
 }  // namespace holdfast::keyspace

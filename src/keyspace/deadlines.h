@@ -59,7 +59,6 @@ class Deadlines {
   using Heap = std::vector<Deadline>;
 
   Heap& heap_of(DeadlineKind kind) { return kind == DeadlineKind::key ? keys_ : others_; }
-  static void place(Heap& heap, std::size_t at, const Deadline& deadline);
   static void settle(Heap& heap, std::size_t at, const Deadline& deadline);
 
   Heap keys_;
