@@ -12,6 +12,7 @@ Only processes started here are signalled, each by its own handle.
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import random
 import re
@@ -47,13 +48,34 @@ def _port_is_free(port):
             return False
 
 
+# Files locked for as long as this process lives, one for each port that is its own. A node listens at some of
+# its ports only when it has found its cluster, and until then another test must not take them.
+_own_ports = []
+
+
+def _make_own(ports):
+    folder = os.path.join(tempfile.gettempdir(), f"holdfast-ports-{os.getuid()}")
+    os.makedirs(folder, exist_ok=True)
+    locked = []
+    try:
+        for port in ports:
+            locked.append(open(os.path.join(folder, str(port)), "w"))
+            fcntl.flock(locked[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        for file in locked:
+            file.close()
+        return False
+    _own_ports.extend(locked)
+    return True
+
+
 def free_ports(count):
     """Ports for clients of `count` nodes; all lie below the range that Linux hands out by itself."""
     chosen = []
     while len(chosen) < count:
         port = random.randrange(10200, 11900)
-        clashes = any(abs(port - other) in (0, 1000) for other in chosen)
-        if not clashes and all(_port_is_free(port + offset) for offset in PORT_OFFSETS):
+        ports = [port + offset for offset in PORT_OFFSETS]
+        if all(map(_port_is_free, ports)) and _make_own(ports):
             chosen.append(port)
     return chosen
 

@@ -80,6 +80,8 @@ class Upgrades(unittest.TestCase):
             self.go_back_in_vain(cluster, old)
 
     def upgrade(self, cluster, old):
+        # A new cluster rises to its level when all have told theirs.
+        self.wait(lambda: self.levels(cluster) == {str(OLD)})
         self.restart(cluster, 0, NEXT)
         self.assertEqual(self.levels(cluster), {str(OLD)})
         self.assertEqual(cluster.info(0)["holdfast_newest_level"], str(NEW))
