@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -20,9 +21,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Below the range that Linux hands out by itself, and so are the peers' ports.
+// Fewer than the smallest offset, so that no node's port for clients is another's for HTTP; and all that go
+// with them lie below the range that Linux hands out by itself.
 constexpr int kFirstPort = 12000;
-constexpr int kLastPort = 13999;
+constexpr int kLastPort = 12699;
+static_assert(kLastPort - kFirstPort < server::kHttpPortOffset);
+constexpr std::array<int, 4> kOffsets = {0, server::kHttpPortOffset, server::kPeerPortOffset,
+                                         2 * server::kPeerPortOffset};
 constexpr std::size_t kLastWords = 1500;
 
 bool is_free(int port) {
@@ -37,21 +42,6 @@ bool is_free(int port) {
   const bool bound = ::bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   ::close(probe);
   return bound;
-}
-
-Result<std::vector<env::Address>> find_ports(std::uint32_t count, Prng& prng) {
-  std::vector<env::Address> found;
-  for (int tries = 0; found.size() < count && tries < 10'000; ++tries) {
-    const auto port = static_cast<std::uint16_t>(prng.between(kFirstPort, kLastPort));
-    const env::Address address{"127.0.0.1", port};
-    if (std::find(found.begin(), found.end(), address) != found.end()) continue;
-    if (is_free(port) && is_free(port + server::kPeerPortOffset)) found.push_back(address);
-  }
-  if (found.size() == count) return found;
-  return Error{fmt::format(
-      "cannot find {} free ports between {} and {} on 127.0.0.1. Stop what listens there (ss -ltnp "
-      "shows it), or start fewer nodes.",
-      count, kFirstPort, kLastPort)};
 }
 
 Result<std::string> make_folder(const std::string& wanted) {
@@ -75,6 +65,22 @@ Result<std::string> make_folder(const std::string& wanted) {
 }
 
 }  // namespace
+
+Result<std::vector<env::Address>> find_ports(std::uint32_t count, Prng& prng) {
+  std::vector<env::Address> found;
+  for (int tries = 0; found.size() < count && tries < 10'000; ++tries) {
+    const auto port = static_cast<std::uint16_t>(prng.between(kFirstPort, kLastPort));
+    const env::Address address{"127.0.0.1", port};
+    if (std::find(found.begin(), found.end(), address) != found.end()) continue;
+    const auto free = [port](int offset) { return is_free(port + offset); };
+    if (std::all_of(kOffsets.begin(), kOffsets.end(), free)) found.push_back(address);
+  }
+  if (found.size() == count) return found;
+  return Error{fmt::format(
+      "cannot find {} free ports between {} and {} on 127.0.0.1. Stop what listens there (ss -ltnp "
+      "shows it), or start fewer nodes.",
+      count, kFirstPort, kLastPort)};
+}
 
 Result<std::unique_ptr<BenchNodes>> BenchNodes::start(std::uint32_t count,
                                                       const std::string& folder, Prng prng) {

@@ -16,6 +16,10 @@
 
 namespace holdfast::cli {
 
+// Clients' ports on 127.0.0.1 of `count` nodes, for which all the ports that go with them are free: none of
+// them is another's. An error if there are not so many.
+Result<std::vector<env::Address>> find_ports(std::uint32_t count, Prng& prng);
+
 class BenchNodes {
  public:
   // `folder`: missing or empty; "": a temporary one, which is removed in the end. The nodes are
