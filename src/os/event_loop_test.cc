@@ -22,7 +22,8 @@ TEST(EventLoop, RunsPostsInOrderAndThenEndsTheTurn) {
   EXPECT_EQ(test.turns, 1);
 }
 
-TEST(EventLoop, BoundsTheWorkOfATurn) {
+// How many of `count` posts a turn did at most.
+int most_in_a_turn(int count, const std::function<void()>& work) {
   TestLoop test;
   int done = 0;
   int most = 0;
@@ -31,28 +32,23 @@ TEST(EventLoop, BoundsTheWorkOfATurn) {
     most = std::max(most, done - before);
     before = done;
   };
-  for (int i = 0; i < 3 * EventLoop::kTurnWork; ++i) test.loop().post([&done] { ++done; });
-  EXPECT_TRUE(test.run_until([&] { return done == 3 * EventLoop::kTurnWork; }));
-  EXPECT_LE(most, EventLoop::kTurnWork);
-}
-
-TEST(EventLoop, BoundsTheTimeOfATurn) {
-  TestLoop test;
-  int done = 0;
-  int most = 0;
-  int before = 0;
-  test.at_turn_end = [&] {
-    most = std::max(most, done - before);
-    before = done;
-  };
-  for (int i = 0; i < 30; ++i) {
-    test.loop().post([&done] {
-      work_a_millisecond();
+  for (int i = 0; i < count; ++i) {
+    test.loop().post([&] {
+      work();
       ++done;
     });
   }
-  EXPECT_TRUE(test.run_until([&] { return done == 30; }));
-  EXPECT_LE(most, EventLoop::kTurnTime.ms() + 1) << "none begins after that time";
+  EXPECT_TRUE(test.run_until([&] { return done == count; }));
+  return most;
+}
+
+TEST(EventLoop, BoundsTheWorkOfATurn) {
+  EXPECT_LE(most_in_a_turn(3 * EventLoop::kTurnWork, [] {}), EventLoop::kTurnWork);
+}
+
+TEST(EventLoop, BoundsTheTimeOfATurn) {
+  EXPECT_LE(most_in_a_turn(30, work_a_millisecond), EventLoop::kTurnTime.ms() + 1)
+      << "none begins after that time";
 }
 
 TEST(EventLoop, AFloodDoesNotPutOffTheEndOfTheTurn) {
