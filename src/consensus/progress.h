@@ -104,6 +104,8 @@ class Progress {
 
   // The newest read round that the peer has confirmed.
   std::uint64_t read_round = 0;
+  // It was among the first who confirmed the last round that was waited for, and has not left since.
+  bool prompt = true;
   // Until then, on the host's clock here, the peer elects nobody else: counted from when it was
   // asked, and less than what it promised (leases.h).
   Instant elects_nobody_until;

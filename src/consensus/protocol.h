@@ -362,6 +362,9 @@ struct ProtocolOptions {
   // While a read round is under way another one begins only so much later than it, unless the first has
   // been confirmed by then; 0: every turn with reads begins one.
   Duration read_round_pause = {};
+  // A read round asks no more voters than it needs, those that were the first to confirm the last one;
+  // if they are silent for so long, everybody. 0: everybody at once.
+  Duration read_round_patience = {};
 };
 
 // What was found on disk. An empty log of a new replica has mark {0, {}, membership}.

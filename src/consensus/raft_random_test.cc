@@ -74,6 +74,7 @@ class World {
     const auto pause = [&random] { return milliseconds(static_cast<std::int64_t>(random.below(60))); };
     if (random.below(2) == 0) options.protocol.commit_notice = pause();
     if (random.below(2) == 0) options.protocol.read_round_pause = pause();
+    if (random.below(2) == 0) options.protocol.read_round_patience = pause();
     return options;
   }
 

@@ -25,11 +25,13 @@ std::uint64_t Reads::begin_round() {
   return newest_round_;
 }
 
-void Reads::confirm(std::uint64_t round, std::vector<Readable>& out) {
+bool Reads::confirm(std::uint64_t round, std::vector<Readable>& out) {
+  const std::size_t before = out.size();
   while (!begun_.empty() && begun_.front().round <= round) {
     out.push_back(begun_.front().answer);
     begun_.pop_front();
   }
+  return out.size() > before;
 }
 
 void Reads::refuse_all(std::vector<ReadTicket>& out) {

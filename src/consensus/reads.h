@@ -26,8 +26,8 @@ class Reads {
   void gather_postponed(Index commit);
   // What was gathered belongs to a new round, whose number is returned.
   std::uint64_t begin_round();
-  // Takes out what round `round` and those before it confirm.
-  void confirm(std::uint64_t round, std::vector<Readable>& out);
+  // Takes out what round `round` and those before it confirm; whether that was anything.
+  bool confirm(std::uint64_t round, std::vector<Readable>& out);
   // Leadership is lost: takes out everything.
   void refuse_all(std::vector<ReadTicket>& out);
 

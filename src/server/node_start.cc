@@ -18,6 +18,8 @@ constexpr Duration kSayAgain = seconds(30);
 // Less than a client notices, and more than lies between two entries under load.
 constexpr Duration kCommitNotice = milliseconds(1);
 constexpr Duration kReadRoundPause = microseconds(200);
+// A follower at work answers within this, on a network of one place.
+constexpr Duration kReadRoundPatience = milliseconds(2);
 // The end of the log that memory holds, too: whoever is further behind is sent a snapshot.
 constexpr std::uint64_t kLogInMemory = 64 << 20;
 
@@ -370,6 +372,7 @@ replica::ReplicaOptions Node::replica_options() const {
   options.protocol.uncommitted_bytes = options_.pending_bytes;
   options.protocol.commit_notice = kCommitNotice;
   options.protocol.read_round_pause = kReadRoundPause;
+  options.protocol.read_round_patience = kReadRoundPatience;
   options.incarnation = identity_.incarnation;
   options.snapshot_after_bytes = static_cast<std::uint64_t>(config.snapshot_after_bytes);
   options.snapshot_after_most_bytes = static_cast<std::uint64_t>(config.snapshot_after_max_bytes);

@@ -144,6 +144,7 @@ void Raft::become_follower(Epoch epoch, NodeId leader) {
     uncommitted_bytes_ = 0;
     transfer_to_ = {};
     lease_until_ = {};
+    ask_everybody_at_ = Instant::never();
   }
   const bool waited_already = role_ == Role::follower || role_ == Role::learner;
   role_ = idle_role();
@@ -195,6 +196,7 @@ void Raft::on(PeerLiveness input) {
     if (peer->state() == Progress::State::replicate) peer->become_probe();
     if (!input.alive) {
       peer->forget_match();
+      peer->prompt = false;
       if (transfer_to_ != input.node) return;
       transfer_to_ = {};
       return continue_change();

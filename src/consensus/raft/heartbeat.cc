@@ -13,7 +13,7 @@ namespace holdfast::consensus {
 void Raft::send_heartbeats() {
   heartbeat_deadline_ = elapsed_ + options_.heartbeat_interval;
   if (reads_.any_gathered() || reads_.round_under_way() || lease_wanted()) {
-    return start_read_round();
+    return start_read_round(Asked::everybody);
   }
   for (const Progress& peer : peers_) send_heartbeat(peer);
 }
@@ -65,7 +65,7 @@ void Raft::on(ReadRequest input) {
   // others came after it had begun, so they share another, which the turn's Tick starts. Rounds that
   // follow one another closely cost their messages and tell little: see read_round_pause.
   const bool began_this_turn = reads_.round_under_way() && read_round_began_at_ == now_;
-  if (!began_this_turn && now_ >= next_read_round()) start_read_round();
+  if (!began_this_turn && now_ >= next_read_round()) start_read_round(Asked::few);
 }
 
 // When what was gathered may have a round, if nobody confirms the one under way before.
@@ -73,12 +73,40 @@ Instant Raft::next_read_round() const {
   return reads_.round_under_way() ? read_round_began_at_ + options_.read_round_pause : now_;
 }
 
-void Raft::start_read_round() {
+void Raft::start_read_round(Asked asked) {
+  const bool waited_for = reads_.round_under_way();
+  const bool silence = waited_for && ask_everybody_at_ == Instant::never();
+  const bool few = asked == Asked::few && !silence && !lease_wanted() && few_suffice();
+  if (!few) {
+    ask_everybody_at_ = Instant::never();
+  } else if (!waited_for) {
+    ask_everybody_at_ = end_of_patience();
+  }
   reads_.begin_round();
   read_round_began_at_ = now_;
   if (lease_wanted()) round_times_.add(reads_.newest_round(), lease_clock(), options_.election_timeout);
-  for (const Progress& peer : peers_) send_heartbeat(peer);
+  for (const Progress& peer : peers_) {
+    if (!few || is_asked_first(peer)) send_heartbeat(peer);
+  }
   confirm_reads();
+}
+
+Instant Raft::end_of_patience() const {
+  const Duration patience = options_.read_round_patience;
+  return patience == Duration{} ? Instant::never() : now_ + patience;
+}
+
+// Each one who is asked costs two messages, and wakes somebody twice. Who is the quickest shows anew at
+// each heartbeat under reads, which asks everybody.
+bool Raft::few_suffice() const {
+  if (options_.read_round_patience == Duration{}) return false;
+  const auto vote_of = [this](NodeId node) -> std::optional<bool> {
+    if (node == options_.self) return true;
+    const auto is_node = [node](const Progress& peer) { return peer.node() == node; };
+    const auto peer = std::find_if(peers_.begin(), peers_.end(), is_node);
+    return peer != peers_.end() && is_asked_first(*peer);
+  };
+  return count_votes(membership(), vote_of) == VoteResult::won;
 }
 
 void Raft::confirm_reads() {
@@ -87,7 +115,10 @@ void Raft::confirm_reads() {
     const Progress* peer = find_peer(node);
     return peer == nullptr ? 0 : peer->read_round;
   };
-  reads_.confirm(quorum_reached(membership(), round_of), out_->readable);
+  const std::uint64_t confirmed = quorum_reached(membership(), round_of);
+  if (!reads_.confirm(confirmed, out_->readable)) return;
+  for (Progress& peer : peers_) peer.prompt = peer.read_round >= confirmed;
+  ask_everybody_at_ = reads_.round_under_way() ? end_of_patience() : Instant::never();
 }
 
 void Raft::note_answer(Progress& peer, const Message& message) {
@@ -98,7 +129,7 @@ void Raft::note_answer(Progress& peer, const Message& message) {
   peer.read_round = message.read_round;
   if (reads_.round_under_way()) {
     confirm_reads();
-    if (!reads_.round_under_way() && reads_.any_gathered()) start_read_round();
+    if (!reads_.round_under_way() && reads_.any_gathered()) start_read_round(Asked::few);
   }
 }
 

@@ -121,8 +121,10 @@ void Raft::on(Tick) {
     }
     forget_departed();
     send_heartbeats();
+  } else if (now_ >= ask_everybody_at_) {
+    start_read_round(Asked::everybody);
   } else if (reads_.any_gathered() && now_ >= next_read_round()) {
-    start_read_round();
+    start_read_round(Asked::few);
   }
   if (elapsed_ >= commit_notice_at_) tell_commit();
 }
@@ -285,8 +287,9 @@ Instant Raft::wake_at() const {
   // Not later than a heartbeat interval, for the sake of max_advance().
   const Duration wait = std::max(Duration{}, deadline - elapsed_);
   const Instant wake = now_ + std::min(wait, options_.heartbeat_interval);
-  const bool reads = role_ == Role::leader && reads_.any_gathered();
-  return reads ? std::min(wake, std::max(now_, next_read_round())) : wake;
+  if (role_ != Role::leader) return wake;
+  const Instant next = reads_.any_gathered() ? next_read_round() : Instant::never();
+  return std::min(wake, std::max(now_, std::min(next, ask_everybody_at_)));
 }
 
 Status Raft::status() const {

@@ -128,8 +128,13 @@ class Raft final : public Protocol {
   void send_heartbeats();
   void send_heartbeat(const Progress& peer);
   bool quorum_is_active() const;
-  void start_read_round();
+  // `few`: of those who were the first to answer, if they are a quorum (decision 0035).
+  enum class Asked { few, everybody };
+  void start_read_round(Asked asked);
   Instant next_read_round() const;
+  bool few_suffice() const;
+  static bool is_asked_first(const Progress& peer) { return peer.voter() && peer.prompt; }
+  Instant end_of_patience() const;
   void confirm_reads();
   void on_heartbeat(const Message& message);
   void on_heartbeat_reply(const Message& message);
@@ -252,7 +257,10 @@ class Raft final : public Protocol {
   Index waited_for_;  // the newest entry that somebody at another node waits for
   Reads reads_;
   Instant read_round_began_at_;  // on the host's clock
-  NodeId transfer_to_;           // 0: none under way
+  // Rounds are under way of which not everybody has been asked, and nobody has answered lately: then
+  // everybody is, on the host's clock. Never: there are none.
+  Instant ask_everybody_at_ = Instant::never();
+  NodeId transfer_to_;  // 0: none under way
   Instant transfer_deadline_;
   // Leases (lease.cc).
   Instant lease_wanted_until_;  // they are asked for until then

@@ -40,7 +40,7 @@ void Raft::check_invariants() const {
   } else {
     CHECK(peers_.empty() && uncommitted_bytes_ == 0 && !transfer_to_);
     CHECK(!reads_.any_gathered() && !reads_.round_under_way());
-    CHECK(lease_until_ == Instant{});
+    CHECK(lease_until_ == Instant{} && ask_everybody_at_ == Instant::never());
   }
 }
 
@@ -63,6 +63,9 @@ void Raft::check_leader() const {
     if (peer.state() != Progress::State::replicate) CHECK(peer.window().empty());
     CHECK(peer.read_round <= reads_.newest_round());
   }
+
+  // Somebody waits, or there is nothing to be impatient about.
+  CHECK(reads_.round_under_way() || ask_everybody_at_ == Instant::never());
 
   // Every member is known as what it is, and nobody else except who has just left.
   for (const NodeId node : membership().everyone()) {
