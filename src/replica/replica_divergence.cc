@@ -167,10 +167,10 @@ void Replica::State::begin_rebuild(Index check, NodeId right) {
       "a copy of theirs. Its log is not in doubt. If this happens again, test this machine's "
       "memory",
       {{"group", fmt::format("{}", options.protocol.group)}, {"index", fmt::format("{}", check)}});
-  const Index stored = snapshots.newest() ? snapshots.newest()->index : Index();
+  const Index on_disk = snapshots.newest() ? snapshots.newest()->index : Index();
   const Index unfinished =
       snapshots.finishing() != Index() ? snapshots.finishing().next() : Index();
-  rebuild = {.at_least = std::max({check, stored, unfinished, engine->log().before()}),
+  rebuild = {.at_least = std::max({check, on_disk, unfinished, engine->log().before()}),
              .right = right,
              .again = now};
   snapshots.abandon(machine.keyspace());

@@ -2,6 +2,7 @@
 #include "replica/replica.h"
 
 #include "replica/company.h"
+#include "replica/proposals.h"
 #include "replica/test_stage.h"
 
 namespace holdfast::replica {
