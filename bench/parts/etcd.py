@@ -53,13 +53,13 @@ def run(bench):
              "answer. etcd: puts of the same sizes over gRPC, "
              "calls spread over its three nodes (`holdfast_load etcd`)" + ("." if bench.quick else
              "; and its own `check perf`, with keys of 276 bytes and values of 1024."))
-    page.say("What is judged is our 50 commands at once beside the best of etcd's, which has 1,000; the last two "
-             "columns are ours with as many as etcd has in that row.")
+    page.say("What is judged is our 50 commands at once beside the best of etcd's, which has 1,000; the last "
+             "two columns are ours with as many as etcd has in that row.")
     own = rounds.median("SET", JUDGED)
-    page.say(table(["writes a second", "", "three nodes, so many times", "ours, as many at once", "so many times"],
-                   [[OURS, number(own), "", "", ""]] + [
-                       [names[side], number(rate), ratio(own / rate), *as_many(rounds, side, rate)]
-                       for side, rate in found.items()]))
+    head = ["writes a second", "", "three nodes, so many times", "ours, as many at once", "so many times"]
+    page.say(table(head, [[OURS, number(own), "", "", ""]] + [
+        [names[side], number(rate), ratio(own / rate), *as_many(rounds, side, rate)]
+        for side, rate in found.items()]))
     page.judge("three/etcd", own / best if best else None)
     return page
 
