@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """What a fence is for: a holder that sleeps through its TTL, wakes up and writes.
 
-Each holder is a process. It asks whether it still holds the lock, is told that it does, and is stopped
-before it writes (SIGSTOP), for three times its TTL. Meanwhile another takes the lock and writes. Then
-the first goes on. Under GUARD its write must be refused, every time; under plain SET it is not, and
-destroys what the present holder wrote: both are shown, side by side.
+Each holder is in a process of its own. It asks whether it still holds the lock, is told that it does,
+and is stopped before it writes (SIGSTOP), for three times its TTL. Meanwhile another takes the lock and
+writes. Then the first goes on. Under GUARD its write must be refused, every time; under plain SET it is
+not, and destroys what the present holder wrote: both are shown, side by side.
 
     test_fenced.py [--rounds 200]
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -44,6 +45,27 @@ def hold(host, port, name):
     print("wrote", guarded, plain, flush=True)
 
 
+def serve():
+    """What a process of holders does: one life for each line HOST PORT NAME."""
+    while line := sys.stdin.readline():
+        hold(*line.rstrip("\n").split(" ", 2))
+
+
+@contextlib.contextmanager
+def sleeper():
+    """A process that holds for one round after the other: a Python of its own for each of them was most of
+    what this test took."""
+    process = subprocess.Popen([sys.executable, __file__, "--serve"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True, preexec_fn=nodes.die_with_parent)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
 class Round:
     """One holder that is stopped, and one that comes after."""
 
@@ -52,24 +74,17 @@ class Round:
         self.name = f"door {number}"
         self.leader = number % 3
 
-    def run(self):
+    def run(self, holder):
         host, port = self.cluster.endpoints()[self.leader].split(":")
-        holder = subprocess.Popen([sys.executable, __file__, "--hold", host, port, self.name],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                  preexec_fn=nodes.die_with_parent)
-        try:
-            return self.past(holder)
-        finally:
-            holder.kill()
-            holder.wait()
-            holder.stdin.close()
-            holder.stdout.close()
+        holder.stdin.write(f"{host} {port} {self.name}\n")
+        holder.stdin.flush()
+        return self.past(holder)
 
     def past(self, holder):
         said = holder.stdout.readline().split()
-        holder.send_signal(signal.SIGSTOP)
         if said[0] != "holds":
             return None  # the machine was too slow for this TTL: no round
+        holder.send_signal(signal.SIGSTOP)
         holder.stdin.write("go on\n")  # which it reads when it wakes
         holder.stdin.flush()
         time.sleep(3 * TTL_MS / 1000)
@@ -97,9 +112,13 @@ class Fenced(unittest.TestCase):
             done = threading.Event()
 
             def work():
+                with sleeper() as holder:
+                    rounds(holder)
+
+            def rounds(holder):
                 while not done.is_set():
                     try:
-                        result = Round(cluster, next(numbers)).run()
+                        result = Round(cluster, next(numbers)).run(holder)
                     except Exception as error:  # noqa: BLE001: told below, and the test fails
                         broken.append(repr(error))
                         return
@@ -121,8 +140,8 @@ class Fenced(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if "--hold" in sys.argv:
-        hold(*sys.argv[2:])
+    if "--serve" in sys.argv:
+        serve()
         sys.exit(0)
     if "--rounds" in sys.argv:
         at = sys.argv.index("--rounds")
