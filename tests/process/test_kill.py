@@ -173,7 +173,7 @@ def main():
     options = parser.parse_args()
     options.kills = options.kills or (1 if options.stop else 5)
 
-    with Cluster(3) as cluster:
+    with Cluster(3, log_as_shipped=True) as cluster:
         load = Load(cluster, options.clients)
         outages = []
         try:

@@ -60,7 +60,7 @@ def main():
         print("SKIP: process.loops: redis-benchmark is not installed")
         return 0
 
-    with Cluster(3, flags=["--loops", str(options.loops)]) as cluster:
+    with Cluster(3, flags=["--loops", str(options.loops)], log_as_shipped=True) as cluster:
         load = Load(cluster, 8, begin=False)
         leader = cluster.wait_for_leader()
         load.begin()

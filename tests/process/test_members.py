@@ -132,7 +132,7 @@ def main():
     parser.add_argument("--replace", type=int, default=5)
     parser.add_argument("--restart", type=int, default=5)
     options = parser.parse_args()
-    with Cluster(5 + options.replace, founders=1) as cluster:
+    with Cluster(5 + options.replace, founders=1, log_as_shipped=True) as cluster:
         members = Members(cluster, options.clients)
         try:
             run(members, options)

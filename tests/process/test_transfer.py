@@ -45,7 +45,7 @@ def main():
     parser.add_argument("--transfers", type=int, default=20)
     parser.add_argument("--clients", type=int, default=8)
     options = parser.parse_args()
-    with Cluster(3) as cluster:
+    with Cluster(3, log_as_shipped=True) as cluster:
         load = Load(cluster, options.clients, begin=False)
         stalls, moved = [], 0
         try:
