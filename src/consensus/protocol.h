@@ -116,6 +116,7 @@ enum class ReadMode : std::uint8_t {
 struct ReadRequest {
   ReadTicket ticket = 0;
   ReadMode mode = ReadMode::quorum;
+  bool of_everybody = false;  // the round that it needs asks every peer, not as few as are a quorum
 };
 
 // Change the membership to this; `outgoing` is empty. Answered in the same step by
@@ -296,7 +297,7 @@ struct Status {
   // Recovering: who has not yet said what he has promised, and who has said that he recovers too.
   std::vector<NodeId> unheard;
   std::vector<NodeId> recovering_too;
-  // Rounds of messages to everybody, numbered: this is the newest one. A ReadRequest needs a later one.
+  // Rounds of messages, numbered: this is the newest one. A ReadRequest needs a later one.
   std::uint64_t round = 0;
   // On a leader: until then it answers reads without asking, on the host's clock; {}: it has no lease.
   Instant lease_until = {};
@@ -363,7 +364,7 @@ struct ProtocolOptions {
   // been confirmed by then; 0: every turn with reads begins one.
   Duration read_round_pause = {};
   // A read round asks no more voters than it needs, those that were the first to confirm the last one;
-  // if they are silent for so long, everybody. 0: everybody at once.
+  // if they are silent for so long, and after each heartbeat, everybody. 0: everybody at once.
   Duration read_round_patience = {};
 };
 

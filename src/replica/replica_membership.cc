@@ -62,7 +62,8 @@ bool Replica::State::may_change_to(const consensus::Membership& target,
   if (mutated(Mutation::change_unconfirmed)) return true;
   if (!intended || intended->target != target) {
     intended = {target, status.round + 1};
-    step(consensus::ReadRequest{++last_ticket});  // nobody waits for this read; it makes a round
+    // Nobody waits for this read; it makes a round.
+    step(consensus::ReadRequest{.ticket = ++last_ticket, .of_everybody = true});
   }
   if (have_answered(target.voters, options.protocol.self, intended->round, status.peers)) return true;
   tend_at = now + kTendSoon;

@@ -18,8 +18,8 @@ constexpr Duration kSayAgain = seconds(30);
 // Less than a client notices, and more than lies between two entries under load.
 constexpr Duration kCommitNotice = milliseconds(1);
 constexpr Duration kReadRoundPause = microseconds(200);
-// A follower at work answers within this, on a network of one place.
-constexpr Duration kReadRoundPatience = milliseconds(2);
+// More than a turn of a follower at work, so that load alone does not ask more of everybody.
+constexpr Duration kReadRoundPatience = milliseconds(5);
 // The end of the log that memory holds, too: whoever is further behind is sent a snapshot.
 constexpr std::uint64_t kLogInMemory = 64 << 20;
 

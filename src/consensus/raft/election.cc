@@ -145,6 +145,7 @@ void Raft::become_follower(Epoch epoch, NodeId leader) {
     transfer_to_ = {};
     lease_until_ = {};
     ask_everybody_at_ = Instant::never();
+    everybody_next_ = true;
   }
   const bool waited_already = role_ == Role::follower || role_ == Role::learner;
   role_ = idle_role();
@@ -197,6 +198,7 @@ void Raft::on(PeerLiveness input) {
     if (!input.alive) {
       peer->forget_match();
       peer->prompt = false;
+      if (ask_everybody_at_ != Instant::never()) ask_everybody_at_ = now_;
       if (transfer_to_ != input.node) return;
       transfer_to_ = {};
       return continue_change();

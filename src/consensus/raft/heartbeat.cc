@@ -12,8 +12,9 @@ namespace holdfast::consensus {
 
 void Raft::send_heartbeats() {
   heartbeat_deadline_ = elapsed_ + options_.heartbeat_interval;
+  everybody_next_ = true;  // so it shows anew who is the quickest
   if (reads_.any_gathered() || reads_.round_under_way() || lease_wanted()) {
-    return start_read_round(Asked::everybody);
+    return start_read_round();
   }
   for (const Progress& peer : peers_) send_heartbeat(peer);
 }
@@ -52,6 +53,7 @@ void Raft::on(ReadRequest input) {
   if (mutated(Mutation::read_without_round)) {
     return out_->readable.push_back({input.ticket, commit_});
   }
+  if (input.of_everybody) everybody_next_ = true;
   const bool knows_commit = commit_ >= own_first_ || mutated(Mutation::read_before_own_commit);
   if (input.mode == ReadMode::lease) {
     lease_wanted_until_ = elapsed_ + options_.election_timeout * kLeasesOutliveReads;
@@ -65,7 +67,7 @@ void Raft::on(ReadRequest input) {
   // others came after it had begun, so they share another, which the turn's Tick starts. Rounds that
   // follow one another closely cost their messages and tell little: see read_round_pause.
   const bool began_this_turn = reads_.round_under_way() && read_round_began_at_ == now_;
-  if (!began_this_turn && now_ >= next_read_round()) start_read_round(Asked::few);
+  if (!began_this_turn && now_ >= next_read_round()) start_read_round();
 }
 
 // When what was gathered may have a round, if nobody confirms the one under way before.
@@ -73,31 +75,27 @@ Instant Raft::next_read_round() const {
   return reads_.round_under_way() ? read_round_began_at_ + options_.read_round_pause : now_;
 }
 
-void Raft::start_read_round(Asked asked) {
-  const bool waited_for = reads_.round_under_way();
-  const bool silence = waited_for && ask_everybody_at_ == Instant::never();
-  const bool few = asked == Asked::few && !silence && !lease_wanted() && few_suffice();
-  if (!few) {
-    ask_everybody_at_ = Instant::never();
-  } else if (!waited_for) {
-    ask_everybody_at_ = end_of_patience();
+void Raft::start_read_round() {
+  const bool everybody =
+      everybody_next_ || now_ >= ask_everybody_at_ || lease_wanted() || !few_suffice();
+  if (everybody) {
+    everybody_next_ = false;
+    ask_everybody_at_ = Instant::never();  // about the newest round, which confirms those before it
+  } else {
+    ask_everybody_at_ = std::min(ask_everybody_at_, end_of_patience());
   }
   reads_.begin_round();
   read_round_began_at_ = now_;
   if (lease_wanted()) round_times_.add(reads_.newest_round(), lease_clock(), options_.election_timeout);
   for (const Progress& peer : peers_) {
-    if (!few || is_asked_first(peer)) send_heartbeat(peer);
+    if (everybody || is_asked_first(peer)) send_heartbeat(peer);
   }
   confirm_reads();
 }
 
-Instant Raft::end_of_patience() const {
-  const Duration patience = options_.read_round_patience;
-  return patience == Duration{} ? Instant::never() : now_ + patience;
-}
+Instant Raft::end_of_patience() const { return now_ + options_.read_round_patience; }
 
-// Each one who is asked costs two messages, and wakes somebody twice. Who is the quickest shows anew at
-// each heartbeat under reads, which asks everybody.
+// Each one who is asked costs two messages, and wakes somebody twice.
 bool Raft::few_suffice() const {
   if (options_.read_round_patience == Duration{}) return false;
   const auto vote_of = [this](NodeId node) -> std::optional<bool> {
@@ -118,6 +116,7 @@ void Raft::confirm_reads() {
   const std::uint64_t confirmed = quorum_reached(membership(), round_of);
   if (!reads_.confirm(confirmed, out_->readable)) return;
   for (Progress& peer : peers_) peer.prompt = peer.read_round >= confirmed;
+  if (ask_everybody_at_ == Instant::never()) return;
   ask_everybody_at_ = reads_.round_under_way() ? end_of_patience() : Instant::never();
 }
 
@@ -129,7 +128,7 @@ void Raft::note_answer(Progress& peer, const Message& message) {
   peer.read_round = message.read_round;
   if (reads_.round_under_way()) {
     confirm_reads();
-    if (!reads_.round_under_way() && reads_.any_gathered()) start_read_round(Asked::few);
+    if (!reads_.round_under_way() && reads_.any_gathered()) start_read_round();
   }
 }
 
@@ -139,7 +138,10 @@ void Raft::on_heartbeat_reply(const Message& message) {
   if (peer == nullptr) return;
   note_answer(*peer, message);
   note_lease(*peer, message);
-  if (message.refused) peer->note_recovering();
+  if (message.refused) {
+    peer->note_recovering();
+    peer->prompt = false;  // it confirms nothing
+  }
   // The peer is there. If it does not have everything, the appends that would tell it, or their
   // answers, may be lost, or only slow.
   if (peer->state() == Progress::State::snapshot) return;

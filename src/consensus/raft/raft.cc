@@ -121,10 +121,8 @@ void Raft::on(Tick) {
     }
     forget_departed();
     send_heartbeats();
-  } else if (now_ >= ask_everybody_at_) {
-    start_read_round(Asked::everybody);
-  } else if (reads_.any_gathered() && now_ >= next_read_round()) {
-    start_read_round(Asked::few);
+  } else if (now_ >= ask_everybody_at_ || (reads_.any_gathered() && now_ >= next_read_round())) {
+    start_read_round();
   }
   if (elapsed_ >= commit_notice_at_) tell_commit();
 }

@@ -128,9 +128,7 @@ class Raft final : public Protocol {
   void send_heartbeats();
   void send_heartbeat(const Progress& peer);
   bool quorum_is_active() const;
-  // `few`: of those who were the first to answer, if they are a quorum (decision 0035).
-  enum class Asked { few, everybody };
-  void start_read_round(Asked asked);
+  void start_read_round();
   Instant next_read_round() const;
   bool few_suffice() const;
   static bool is_asked_first(const Progress& peer) { return peer.voter() && peer.prompt; }
@@ -257,8 +255,10 @@ class Raft final : public Protocol {
   Index waited_for_;  // the newest entry that somebody at another node waits for
   Reads reads_;
   Instant read_round_began_at_;  // on the host's clock
-  // Rounds are under way of which not everybody has been asked, and nobody has answered lately: then
-  // everybody is, on the host's clock. Never: there are none.
+  // Whom a round asks (decision 0035): everybody the next time; or everybody about the newest once nobody
+  // has confirmed anything until then, on the host's clock. Never: it has been asked of everybody, or
+  // there is none.
+  bool everybody_next_ = true;
   Instant ask_everybody_at_ = Instant::never();
   NodeId transfer_to_;  // 0: none under way
   Instant transfer_deadline_;

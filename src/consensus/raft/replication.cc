@@ -148,7 +148,7 @@ void Raft::update_commit() {
   commit_to(reached);
   if (first_of_epoch) {
     reads_.gather_postponed(commit_);
-    if (reads_.any_gathered()) start_read_round(Asked::few);
+    if (reads_.any_gathered()) start_read_round();
   }
   // Whoever waits for this at another node waits for the news of it: not until a heartbeat. But
   // where entries follow each other closely the next ones bring it.
