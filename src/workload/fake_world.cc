@@ -60,10 +60,10 @@ class World {
       plan_.after(delay(5000), [this, one = client.get()] { ask(*one); });
     }
     while (!done()) {
-      const Instant due = store_.next_due();
+      const Instant due = next_due();
       if (due < plan_.next()) {
         plan_.skip_to(due);
-        store_.advance(due);
+        store().advance(due);
         deliver_completed();
       } else {
         plan_.step();
@@ -91,6 +91,16 @@ class World {
     bool refusing = false;  // since an UNKNOWN in this pipeline
     bool done = false;
   };
+
+  // To ask the store for the next moment at which it does something is to look through all that it holds.
+  FakeStore& store() {
+    due_.reset();
+    return store_;
+  }
+  Instant next_due() {
+    if (!due_) due_ = store_.next_due();
+    return *due_;
+  }
 
   bool done() const {
     const auto idle = [](const auto& client) { return client->done; };
@@ -128,7 +138,7 @@ class World {
 
   void carry_out(Client& client, const std::shared_ptr<FakeStore::Session>& session,
                  const Words& words, std::uint64_t ticket) {
-    store_.advance(plan_.now());
+    store().advance(plan_.now());
     deliver_completed();
     const bool queued = session->in_transaction && words[0] != "EXEC";
     const bool local = queued || words[0] == "MULTI" || words[0] == "UNWATCH";
@@ -139,17 +149,17 @@ class World {
     if (!local && changes_something(words) && client.session == session && fault(10'000)) {
       client.refusing = true;
       const bool done = prng_.below(2) == 0 && words[0] != "LOCK.ACQUIRE";
-      if (done) store_.run(*session, words, ticket);
+      if (done) store().run(*session, words, ticket);
       if (words[0] == "EXEC") *session = {};
       put(client, ticket, fake_error("UNKNOWN may have been done"));
       return deliver_completed();
     }
-    if (auto reply = store_.run(*session, words, ticket)) {
+    if (auto reply = store().run(*session, words, ticket)) {
       put(client, ticket, std::move(*reply));
     } else {
       for (Slot& slot : client.slots) slot.waits |= slot.ticket == ticket;
       // It arrived when nobody listened any more.
-      if (client.session != session) plan_.after(seconds(1), [=, this] { store_.drop(ticket); });
+      if (client.session != session) plan_.after(seconds(1), [=, this] { store().drop(ticket); });
     }
     deliver_completed();
   }
@@ -186,8 +196,8 @@ class World {
     for (const Slot& slot : client.slots) {
       if (!slot.waits) continue;
       plan_.after(seconds(1), [this, ticket = slot.ticket] {
-        store_.advance(plan_.now());
-        store_.drop(ticket);
+        store().advance(plan_.now());
+        store().drop(ticket);
         deliver_completed();
       });
     }
@@ -201,7 +211,8 @@ class World {
   FakeRun run_;
   Prng prng_;
   Plan plan_;
-  FakeStore store_;
+  FakeStore store_;             // to change it: store()
+  std::optional<Instant> due_;  // of the store as it is
   std::vector<std::unique_ptr<Client>> clients_;
   std::uint64_t last_ticket_ = 0;
   FakeOutcome outcome_;
