@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from nodes import Cluster, free_ports
+from nodes import SMALL_SEGMENTS, Cluster, free_ports
 from server import Server, folder
 
 # How many times slower than shipped the program under test may be: sanitizers cost that.
@@ -22,7 +22,7 @@ class Manners(unittest.TestCase):
         self.addCleanup(context.__exit__, None, None, None)
         self.port = free_ports(1)[0]
         self.server = Server("--listen", f"127.0.0.1:{self.port}", "--data",
-                             os.path.join(parent, "data"))
+                             os.path.join(parent, "data"), *SMALL_SEGMENTS)
         self.addCleanup(self.server.kill)
         self.server.wait_until_ready()
         self.witness = self.server.connect(timeout=5)

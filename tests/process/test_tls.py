@@ -15,7 +15,7 @@ import unittest
 
 import wire
 from certificates import Authority
-from nodes import Cluster, free_ports
+from nodes import SMALL_SEGMENTS, Cluster, free_ports
 from server import Server, folder, refused, run
 
 PATIENCE = 20
@@ -48,7 +48,8 @@ class Case(unittest.TestCase):
     def flags(self, **changed):
         values = {"listen": f"127.0.0.1:{self.port}", "data": os.path.join(self.parent, "data"),
                   "tls-port": self.tls_port, "tls-cert-file": self.own.cert,
-                  "tls-key-file": self.own.key, "tls-ca-cert-file": self.authority.cert}
+                  "tls-key-file": self.own.key, "tls-ca-cert-file": self.authority.cert,
+                  "segment-bytes": SMALL_SEGMENTS[1]}
         values.update({name.replace("_", "-"): value for name, value in changed.items()})
         return [word for name, value in values.items() if value is not None
                 for word in (f"--{name}", str(value))]
