@@ -194,6 +194,14 @@ int operand(int n); int time(int stamp); int x = entry.time(0) + operand(1'000'0
             self.assertEqual([(row.path, row.line) for row in rows], [("src/base/a_test.cc", 1)], text)
         self.assert_clean(tree(src__base__a_test_dot_cc='int f() { GTEST_SKIP() << "no disk"; }\n'))
 
+    def test_a_source_that_is_not_optimized(self):
+        library = "holdfast_library(SOURCES a.cc TESTS a_test.cc)\n"
+        for option in ("COMPILE_OPTIONS -O0", "COMPILE_OPTIONS -Og", 'COMPILE_OPTIONS "-O1;-g"'):
+            text = f"{library}set_source_files_properties(a.cc PROPERTIES\n  {option})\n"
+            files = tree(src__base__CMakeLists_dot_txt=text)
+            self.assert_caught(files, "src/base/CMakeLists.txt", 3, "the optimizer is set for all of src/")
+        self.assert_clean(tree(src__base__CMakeLists_dot_txt=f"# Not with -O0.\n{library}"))
+
     # --- words and white space
 
     def test_a_header_without_pragma_once(self):
@@ -225,7 +233,7 @@ int operand(int n); int time(int stamp); int x = entry.time(0) + operand(1'000'0
     # --- the tree itself
 
     def test_every_rule_has_been_seen_to_bite(self):
-        self.assertEqual(len(tidy.RULES), 12, "a new rule: seed a violation here, then raise this")
+        self.assertEqual(len(tidy.RULES), 13, "a new rule: seed a violation here, then raise this")
 
     def test_it_is_quick(self):
         began = time.process_time()  # other tests have the machine, too
