@@ -121,10 +121,13 @@ class Standstills(unittest.TestCase):
         windows.found[snapshot.WITH] = [still, crawled, ran, unknown]
         self.assertEqual(windows.counted(snapshot.WITH), [ran, unknown])
 
-    def test_unless_there_are_no_others(self):
+    def test_unless_they_are_more_than_half(self):
         windows = snapshot.Windows(None, 0, 0, 0)
-        windows.found[snapshot.WITHOUT] = [{"standstills": {"still": [0.1], "memory": []}}]
+        still, ran = ({"standstills": {"still": one, "memory": []}} for one in ([0.1], []))
+        windows.found[snapshot.WITHOUT] = [still]
         self.assertEqual(len(windows.counted(snapshot.WITHOUT)), 1)
+        windows.found[snapshot.WITH] = [still, ran, still]
+        self.assertEqual(len(windows.counted(snapshot.WITH)), 3)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,10 @@ class Windows:
         self.found[side].append(window)
 
     def counted(self, side):
-        """Those in which the machine ran, if there are any."""
-        return [one for one in self.found[side] if ran(one)] or self.found[side]
+        """Those in which the machine ran, if they are half of all: what happens most of the time may be no
+        accident of the machine's, but what is measured."""
+        those = [one for one in self.found[side] if ran(one)]
+        return those if 2 * len(those) >= len(self.found[side]) else self.found[side]
 
 
 def ran(window):
@@ -129,7 +131,7 @@ def report(bytes_wanted, windows, taken):
         "bytes here and there of memory that it alone uses; all such times together are shown "
         "(bench/standstills.py). What a window measured then is the host. Windows with more than "
         f"{STANDSTILL * 1000:.0f} ms of the first or {CRAWL * 1000:.0f} ms of the second are shown and do "
-        "not count, unless a side has no other.")
+        "not count, unless they are more than half of a side's: then all of them do.")
     with_one, without = windows.counted(WITH), windows.counted(WITHOUT)
     turn = longest(with_one, "turn_us")
     if turn is None:
