@@ -37,10 +37,8 @@ bool Raft::quorum_is_active() const {
   const Duration patience = options_.election_timeout * 2;
   const auto vote_of = [this, patience](NodeId node) -> std::optional<bool> {
     if (node == options_.self) return true;
-    for (const Progress& peer : peers_) {
-      if (peer.node() == node) return !peer.recovers() && elapsed_ - peer.heard_at() < patience;
-    }
-    return false;
+    const Progress* peer = find_peer(node);
+    return peer != nullptr && !peer->recovers() && elapsed_ - peer->heard_at() < patience;
   };
   return count_votes(membership(), vote_of) == VoteResult::won;
 }
@@ -100,9 +98,8 @@ bool Raft::few_suffice() const {
   if (options_.read_round_patience == Duration{}) return false;
   const auto vote_of = [this](NodeId node) -> std::optional<bool> {
     if (node == options_.self) return true;
-    const auto is_node = [node](const Progress& peer) { return peer.node() == node; };
-    const auto peer = std::find_if(peers_.begin(), peers_.end(), is_node);
-    return peer != peers_.end() && is_asked_first(*peer);
+    const Progress* peer = find_peer(node);
+    return peer != nullptr && is_asked_first(*peer);
   };
   return count_votes(membership(), vote_of) == VoteResult::won;
 }

@@ -115,6 +115,7 @@ class Raft final : public Protocol {
   void update_commit();
   void tell_commit();
   void commit_to(Index index);
+  const Progress* find_peer(NodeId node) const;
   Progress* find_peer(NodeId node);
   void on_append(Message&& message);
   bool verify_entries(const Message& message) const;

@@ -69,8 +69,7 @@ void Raft::check_leader() const {
 
   // Every member is known as what it is, and nobody else except who has just left.
   for (const NodeId node : membership().everyone()) {
-    const auto is_node = [node](const Progress& peer) { return peer.node() == node; };
-    const bool known = std::any_of(peers_.begin(), peers_.end(), is_node);
+    const bool known = find_peer(node) != nullptr;
     CHECK(known != (node == options_.self), "{} is a member", node);
   }
   for (const Progress& peer : peers_) {
@@ -85,10 +84,8 @@ void Raft::check_leader() const {
   }
   const auto match_of = [this](NodeId node) -> std::uint64_t {
     if (node == options_.self) return writes_.durable_last().value;
-    for (const Progress& peer : peers_) {
-      if (peer.node() == node) return peer.match().value;
-    }
-    return 0;
+    const Progress* peer = find_peer(node);
+    return peer == nullptr ? 0 : peer->match().value;
   };
   const Index reached(quorum_reached(membership(), match_of));
   if (reached >= own_first_) CHECK(commit_ >= reached, "{} < {}", commit_, reached);

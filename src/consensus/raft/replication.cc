@@ -81,11 +81,15 @@ void Raft::send_append(Progress& peer, Epoch previous_epoch, std::vector<Entry>&
   send_now(std::move(message));
 }
 
-Progress* Raft::find_peer(NodeId node) {
-  for (Progress& peer : peers_) {
+const Progress* Raft::find_peer(NodeId node) const {
+  for (const Progress& peer : peers_) {
     if (peer.node() == node) return &peer;
   }
   return nullptr;
+}
+
+Progress* Raft::find_peer(NodeId node) {
+  return const_cast<Progress*>(std::as_const(*this).find_peer(node));
 }
 
 // ---- The leader: acknowledgements and commitment ------------------------------------------------
