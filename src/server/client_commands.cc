@@ -51,7 +51,7 @@ std::string flags_of(const Connection& client) {
   std::string flags;
   if (client.session.subscriptions.count() != 0) flags += 'P';
   if (client.session.transaction.open) flags += 'x';
-  if (client.requests.blocked()) flags += 'b';
+  if (client.requests.blocked() || client.requests.paused()) flags += 'b';
   if (client.session.no_evict) flags += 'e';
   if (client.session.no_touch) flags += 'T';
   return flags.empty() ? "N" : flags;

@@ -91,7 +91,7 @@ void clients(const View& view, Lines& lines) {
   std::size_t input = 0;
   std::size_t output = 0;
   view.table.for_each([&](Connection& client) {
-    if (client.requests.blocked()) ++blocked;
+    if (client.requests.blocked() || client.requests.paused()) ++blocked;
     input = std::max(input, client.buffered_input());
     output = std::max(output, client.buffered_output());
   });

@@ -99,6 +99,10 @@ class RequestRing {
     CHECK(contains(position));
     return slot(position);
   }
+  const Request& at(std::uint64_t position) const {
+    CHECK(contains(position));
+    return slot(position);
+  }
   Request& front() { return at(begin_); }
   // A fresh request at position end(). Invalidates references if the ring has to grow.
   Request& push() {
@@ -114,7 +118,7 @@ class RequestRing {
  private:
   static constexpr std::size_t kSmallest = 4;
 
-  Request& slot(std::uint64_t position) { return requests_[position & (slots_ - 1)]; }
+  Request& slot(std::uint64_t position) const { return requests_[position & (slots_ - 1)]; }
   void grow() {
     const std::size_t more = slots_ == 0 ? kSmallest : slots_ * 2;
     auto larger = std::make_unique<Request[]>(more);

@@ -503,7 +503,7 @@ void Requests::expire_held() {
   const std::int64_t leader_wait = services.left() ? 0 : services.config().leader_wait_ms;
   // Behind commands that a living leader will judge, waiting is not for want of a leader.
   const bool hopeless = !services.leader() || under_way_ == 0;
-  const bool paused = table_.paused(ring_.at(first_held_).write);
+  const bool in_pause = paused();
   for (std::uint64_t i = first_held_; i < ring_.end() && held_ != 0; ++i) {
     if (!ring_.contains(i) || ring_.at(i).state != Request::State::held) continue;
     Request& request = ring_.at(i);
@@ -511,13 +511,17 @@ void Requests::expire_held() {
       settle(i, fmt::format(":{}\r\n", request.seen));
     } else if (request.held_since == Instant{}) {
       continue;
-    } else if (paused) {
+    } else if (in_pause) {
       request.held_since = now;  // a pause is no lack of a leader
     } else if (hopeless && now - request.held_since >= milliseconds(leader_wait) &&
                (request.kind != Request::Kind::wait || request.deadline == Instant::never())) {
       settle_error(i, services.left() ? std::string(kLeft) : no_leader_for(leader_wait));
     }
   }
+}
+
+bool Requests::paused() const {
+  return held_ != 0 && table_.paused(ring_.at(first_held_).write);
 }
 
 bool Requests::unblock(std::string_view reply) {

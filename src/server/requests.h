@@ -102,7 +102,10 @@ class Requests {
   std::size_t size() const { return ring_.size(); }
   // Of records kept and of replies that wait for their turn.
   std::size_t bytes() const { return bytes_; }
+  // Whether one waits for somebody's release.
   bool blocked() const { return blocked_ != 0; }
+  // Whether CLIENT PAUSE holds the next one back.
+  bool paused() const;
   // Adds those that wait for a lock.
   void add_waits(std::vector<LockWait>& waits);
   // Whether the request of this number was answered to the client.

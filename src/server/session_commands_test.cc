@@ -184,6 +184,8 @@ TEST_F(SessionTest, ClientPauseHoldsDataCommandsUntilItsEnd) {
   EXPECT_EQ(ask(client, "CLIENT PAUSE 5000 WRITE"), "+OK\r\n");
   other.say("GET a\r\nSET a 1\r\nGET a\r\nPING");
   EXPECT_EQ(texts(), (Texts{"GET a"}));
+  EXPECT_NE(ask(client, "INFO clients").find("blocked_clients:1\r\n"), std::string::npos);
+  EXPECT_NE(ask(client, "CLIENT LIST ID 2").find(" flags=b "), std::string::npos);
   for (int i = 0; i < 49; ++i) pass(milliseconds(100));
   EXPECT_EQ(node.routed.size(), 1u);
   answer(0, "$-1\r\n");
@@ -191,6 +193,7 @@ TEST_F(SessionTest, ClientPauseHoldsDataCommandsUntilItsEnd) {
   EXPECT_LE(clients.wake_at(), node.time + milliseconds(100));
   pass(milliseconds(100));
   EXPECT_EQ(texts(1), (Texts{"SET a 1", "GET a"}));
+  EXPECT_NE(ask(client, "INFO clients").find("blocked_clients:0\r\n"), std::string::npos);
   ask(client, "CLIENT PAUSE 5000");
   client.say("GET b");
   EXPECT_EQ(node.routed.size(), 3u);
