@@ -91,6 +91,7 @@ class OpenLoad {
 
  private:
   void turn();
+  bool over(Instant time) const;
   void ask_what_is_due(Instant time);
   Line* line_for(std::uint64_t number);
   void read(Line& line);
@@ -98,7 +99,7 @@ class OpenLoad {
   void dial(Line& line, Instant time);
   void spread();
   void hang_up(Line& line, Instant time);
-  void begin_counting(Instant time);
+  void begin_counting();
   Instant due(std::uint64_t number) const;
   std::string report() const;
 
@@ -110,9 +111,9 @@ class OpenLoad {
   Marks marks_;
   Instant began_;
   Instant counted_from_;
+  Instant ends_ = Instant::never();  // what is due from here on is not asked any more
   Instant tend_at_;
   std::uint64_t next_ = 0;  // number of the next command
-  bool over_ = false;
 
   std::uint64_t sent_ = 0;
   std::uint64_t answered_ = 0;
@@ -133,14 +134,15 @@ OpenLoad::OpenLoad(const OpenPlan& plan)
 std::string OpenLoad::run() {
   began_ = now();
   counted_from_ = began_ + plan_.warm_up;
+  if (!plan_.marks) ends_ = counted_from_ + plan_.length;
   bool warm = plan_.warm_up > Duration{};
-  while (!over_) {
+  while (true) {
     const Instant time = now();
+    if (over(time)) break;
     if (warm && time >= counted_from_) {
       warm = false;
-      begin_counting(time);
+      begin_counting();
     }
-    if (!plan_.marks && time >= counted_from_ + plan_.length) break;
     if (plan_.marks) {
       const auto word = marks_.read();
       if (word == Marks::Word::stop) break;
@@ -148,12 +150,19 @@ std::string OpenLoad::run() {
     }
     turn();
   }
+  for (const auto& line : lines_) lost_ += line.asked.size();
   return report();
 }
 
+// What was due and is not answered yet is waited for: else a standstill at the end would be nobody's.
+bool OpenLoad::over(Instant time) const {
+  if (time < ends_ || due(next_) < ends_) return false;
+  return time >= ends_ + plan_.patience ||
+         std::all_of(lines_.begin(), lines_.end(), [](const Line& line) { return line.asked.empty(); });
+}
+
 // What was asked before counts for nothing, whenever it is answered.
-void OpenLoad::begin_counting(Instant time) {
-  counted_from_ = time;
+void OpenLoad::begin_counting() {
   sent_ = answered_ = refused_ = lost_ = 0;
   late_ = {};
   latencies_ = {};
@@ -168,7 +177,8 @@ void OpenLoad::turn() {
   const Instant time = now();
   ask_what_is_due(time);
   if (time >= tend_at_) tend(time);
-  for (const auto& event : poller_.wait(std::min(due(next_), tend_at_))) {
+  const Instant next = due(next_) < ends_ ? due(next_) : Instant::never();
+  for (const auto& event : poller_.wait(std::min(next, tend_at_))) {
     auto& line = lines_[event.tag];
     if (!line.socket.open()) continue;
     if (event.readable) read(line);
@@ -177,9 +187,9 @@ void OpenLoad::turn() {
 }
 
 void OpenLoad::ask_what_is_due(Instant time) {
-  if (due(next_) > time) return;
+  if (due(next_) > time || due(next_) >= ends_) return;
   late_ = std::max(late_, time - due(next_));
-  for (; due(next_) <= time; ++next_) {
+  for (; due(next_) <= time && due(next_) < ends_; ++next_) {
     ++sent_;
     Line* line = line_for(next_);
     if (line == nullptr) {

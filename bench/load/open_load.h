@@ -2,7 +2,8 @@
 // command's time counts from the moment for which it was scheduled. So a server that stands still
 // for a second is charged with everything that should have been asked in that second, not with one
 // slow answer per connection
-// ("coordinated omission").
+// ("coordinated omission"). What was due before the end is asked, and its answers are waited for
+// beyond it, for `patience` at most; what is unanswered then is lost.
 //
 // Lines on stdin, "mark NS", NS on the clock of load::now(): from then on the first write that was
 // sent after it and is acknowledged is looked for, and the wait told in a line {"mark": NS, "ms":

@@ -110,8 +110,33 @@ TEST(OpenLoad, ChargesAStandstillWithAllThatWasDueInIt) {
                                      .patience = seconds(5)});
   EXPECT_GE(field(said, "longest_us"), 250'000) << said;
   EXPECT_GE(field(said, "p90_us"), 100'000) << said;
-  EXPECT_GE(field(said, "sent"), 900) << said;
+  EXPECT_GE(field(said, "sent"), 999) << said;
   EXPECT_EQ(field(said, "lost"), 0) << said;
+}
+
+// So is what was due before the end and is answered after it.
+TEST(OpenLoad, ChargesAStandstillAtItsEnd) {
+  SlowServer server(std::chrono::milliseconds(800));
+  const std::string said = run_open({.servers = {server.address()},
+                                     .connections = 1,
+                                     .rate = 250,
+                                     .length = seconds(1),
+                                     .patience = seconds(5)});
+  EXPECT_GE(field(said, "longest_us"), 750'000) << said;
+  EXPECT_GE(field(said, "p90_us"), 600'000) << said;
+  EXPECT_GE(field(said, "answered"), 249) << said;
+}
+
+// Who is silent beyond the end and the patience after it answers nothing any more.
+TEST(OpenLoad, GivesUpAPatienceAfterItsEnd) {
+  SlowServer server(std::chrono::milliseconds(2000));
+  const std::string said = run_open({.servers = {server.address()},
+                                     .connections = 1,
+                                     .rate = 250,
+                                     .length = seconds(1),
+                                     .patience = milliseconds(300)});
+  EXPECT_GE(field(said, "lost"), 1) << said;
+  EXPECT_LT(field(said, "seconds"), 2.5) << said;
 }
 
 // Who is silent for longer than the patience is left, and what was asked is lost.
