@@ -19,6 +19,8 @@ import wire
 
 BINARY = os.environ.get("HOLDFAST_BIN") or os.path.join(nodes.ROOT, "build/release/holdfast")
 PATIENCE = 20
+# How many times slower than shipped the program under test may be: sanitizers cost that.
+SLOWDOWN = int(os.environ.get("HOLDFAST_SLOWDOWN", "1"))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import unittest
 import nodes
 import wire
 from nodes import Cluster
-from server import BINARY
+from server import BINARY, SLOWDOWN
 
 PROBE = os.path.join(os.path.dirname(os.path.abspath(BINARY)), "tests", "process", "client_probe")
 PATIENCE = 60
@@ -167,11 +167,13 @@ class ClientLibrary(unittest.TestCase):
                 self.cluster.resume(node)
 
     def test_one_node_that_is_stopped_is_no_loss(self):
-        holder, token = self.hold("door", 5000)
+        ttl = 5 * min(SLOWDOWN, 2)  # seconds; within it the others have to elect one of them
+        holder, token = self.hold("door", ttl * 1000)
         leader = self.cluster.wait_for_leader()
         self.cluster.pause(leader)
-        time.sleep(11)
+        time.sleep(2 * ttl + 1)
         try:
+            self.assertEqual(holder.said, [])
             self.assertIsNone(holder.process.poll())
             other = next(node for node in self.cluster.nodes() if node != leader)
             connection = self.cluster.connect(other)

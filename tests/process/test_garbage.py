@@ -8,10 +8,8 @@ import time
 import unittest
 
 from nodes import SMALL_SEGMENTS, Cluster, free_ports
-from server import Server, folder
+from server import SLOWDOWN, Server, folder
 
-# How many times slower than shipped the program under test may be: sanitizers cost that.
-SLOWDOWN = int(os.environ.get("HOLDFAST_SLOWDOWN", "1"))
 MIB = 1 << 20
 
 
