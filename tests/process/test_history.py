@@ -287,13 +287,13 @@ class Loads(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="holdfast-test-") as folder:
             process = subprocess.Popen(
                 [BINARY, "bench", "--start", "3", "--data", os.path.join(folder, "data"),
-                 "--seconds", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                 "--seconds", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             try:
                 self.wait_for_load(process, folder)
                 self.assertEqual(len(processes_in(folder)), 3)
             finally:
                 process.kill()
-                process.wait()
+                process.communicate()
             deadline = time.monotonic() + 10
             while processes_in(folder):
                 self.assertLess(time.monotonic(), deadline)
@@ -304,7 +304,8 @@ class Loads(unittest.TestCase):
         deadline = time.monotonic() + 60
         logs = os.path.join(folder, "data", "*.log")
         while not any("lead" in open(path, errors="replace").read() for path in glob.glob(logs)):
-            self.assertIsNone(process.poll())
+            if process.poll() is not None:
+                self.fail(f"it ended with {process.returncode}: {process.stderr.read()}")
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
         time.sleep(1.5)
