@@ -106,8 +106,9 @@ void channel_names(LocalCall& call) {
   for (const std::string_view name : names) call.reply.bulk(name);
 }
 
+// Redis answers no map here, in RESP3 either.
 void listener_counts(LocalCall& call) {
-  call.reply.map(call.args.size() - 2);
+  call.reply.array(2 * (call.args.size() - 2));
   for (std::size_t i = 2; i < call.args.size(); ++i) {
     call.reply.bulk(call.args[i]);
     call.reply.integer(

@@ -313,6 +313,9 @@ class Generator:
             lambda: [b"SELECT", self.pick([b"0", b"99", b"x", b"-1"])],
             lambda: [b"CLIENT", b"SETNAME", self.pick([b"name", b"", b"with space"])],
             lambda: [b"CLIENT", self.pick([b"GETNAME", b"ID"])],
+            lambda: [b"PUBLISH", self.pick(TEXTS), self.pick(TEXTS)],
+            lambda: [b"PUBSUB", self.pick([b"CHANNELS", b"NUMPAT"])],
+            lambda: [b"PUBSUB", b"NUMSUB", *(self.pick(TEXTS) for _ in range(self.random.randint(0, 3)))],
             lambda: [b"TIME"],
         ])()
 
