@@ -99,15 +99,20 @@ double field(const std::string& json, const std::string& name) {
   return std::strtod(json.c_str() + at + name.size() + 4, nullptr);
 }
 
+// A second of it over one connection.
+std::string load(const SlowServer& server, double rate, Duration patience) {
+  return run_open({.servers = {server.address()},
+                   .connections = 1,
+                   .rate = rate,
+                   .length = seconds(1),
+                   .patience = patience});
+}
+
 // Everything that was due while the server stood still is late: a third of a second at 1,000 a
 // second is 300 commands of 1,000, not one.
 TEST(OpenLoad, ChargesAStandstillWithAllThatWasDueInIt) {
   SlowServer server(std::chrono::milliseconds(300));
-  const std::string said = run_open({.servers = {server.address()},
-                                     .connections = 1,
-                                     .rate = 1000,
-                                     .length = seconds(1),
-                                     .patience = seconds(5)});
+  const std::string said = load(server, 1000, seconds(5));
   EXPECT_GE(field(said, "longest_us"), 250'000) << said;
   EXPECT_GE(field(said, "p90_us"), 100'000) << said;
   EXPECT_GE(field(said, "sent"), 999) << said;
@@ -117,11 +122,7 @@ TEST(OpenLoad, ChargesAStandstillWithAllThatWasDueInIt) {
 // So is what was due before the end and is answered after it.
 TEST(OpenLoad, ChargesAStandstillAtItsEnd) {
   SlowServer server(std::chrono::milliseconds(800));
-  const std::string said = run_open({.servers = {server.address()},
-                                     .connections = 1,
-                                     .rate = 250,
-                                     .length = seconds(1),
-                                     .patience = seconds(5)});
+  const std::string said = load(server, 250, seconds(5));
   EXPECT_GE(field(said, "longest_us"), 750'000) << said;
   EXPECT_GE(field(said, "p90_us"), 600'000) << said;
   EXPECT_GE(field(said, "answered"), 249) << said;
@@ -130,11 +131,7 @@ TEST(OpenLoad, ChargesAStandstillAtItsEnd) {
 // Who is silent beyond the end and the patience after it answers nothing any more.
 TEST(OpenLoad, GivesUpAPatienceAfterItsEnd) {
   SlowServer server(std::chrono::milliseconds(2000));
-  const std::string said = run_open({.servers = {server.address()},
-                                     .connections = 1,
-                                     .rate = 250,
-                                     .length = seconds(1),
-                                     .patience = milliseconds(300)});
+  const std::string said = load(server, 250, milliseconds(300));
   EXPECT_GE(field(said, "lost"), 1) << said;
   EXPECT_LT(field(said, "seconds"), 2.5) << said;
 }
@@ -142,11 +139,7 @@ TEST(OpenLoad, GivesUpAPatienceAfterItsEnd) {
 // Who is silent for longer than the patience is left, and what was asked is lost.
 TEST(OpenLoad, LeavesASilentServer) {
   SlowServer server(std::chrono::milliseconds(700));
-  const std::string said = run_open({.servers = {server.address()},
-                                     .connections = 1,
-                                     .rate = 1000,
-                                     .length = seconds(1),
-                                     .patience = milliseconds(200)});
+  const std::string said = load(server, 1000, milliseconds(200));
   EXPECT_GT(field(said, "lost"), 100) << said;
 }
 

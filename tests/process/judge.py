@@ -10,6 +10,7 @@ class Verdict:
     def __init__(self):
         self.passed = 0
         self.failed = 0
+        self.late = 0  # of those that failed: limits of time
 
     def claim(self, holds, what, details=()):
         print(f"{'ok    ' if holds else 'FAILED'}  {what}")
@@ -19,6 +20,20 @@ class Verdict:
             self.passed += 1
         else:
             self.failed += 1
+
+    def claim_in_time(self, holds, what):
+        self.claim(holds, what)
+        self.late += not holds
+
+
+def measured(once):
+    """Exit status of a test that judges with limits of tens of milliseconds. The machine, or its disk, stands
+    still for as long now and then: where all else held, it is measured once more, and that counts."""
+    verdict = once()
+    if verdict.late and verdict.late == verdict.failed:
+        print("No more than limits of time was missed: measured once more.")
+        verdict = once()
+    return 1 if verdict.failed else 0
 
 
 def gather(journals, field):

@@ -7,7 +7,7 @@ import io
 import sys
 import unittest
 
-from judge import judge
+from judge import Verdict, judge, measured
 from load import Grant, Journal
 
 
@@ -115,6 +115,34 @@ class Judged(unittest.TestCase):
         journals, values = good_story()
         journals[0].problems.append("seen")
         self.assertIn("no promise was seen broken", self.failures(journals, values))
+
+
+class Measured(unittest.TestCase):
+    def status(self, *rounds):
+        """What comes of rounds that end so: "late" or "broken" things in each. And how many there were."""
+        verdicts = []
+        for ends in rounds:
+            verdict = Verdict()
+            with contextlib.redirect_stdout(io.StringIO()):
+                verdict.claim("broken" not in ends, "what matters")
+                verdict.claim_in_time("late" not in ends, "soon enough")
+            verdicts.append(verdict)
+        taken = iter(verdicts)
+        with contextlib.redirect_stdout(io.StringIO()):
+            status = measured(lambda: next(taken))
+        return status, len(rounds) - len(list(taken))
+
+    def test_a_good_round_is_enough(self):
+        self.assertEqual(self.status((), ("broken",)), (0, 1))
+
+    def test_who_is_only_late_is_measured_once_more(self):
+        self.assertEqual(self.status(("late",), ()), (0, 2))
+        self.assertEqual(self.status(("late",), ("late",), ()), (1, 2))
+        self.assertEqual(self.status(("late",), ("broken",)), (1, 2))
+
+    def test_nothing_else_has_a_second_chance(self):
+        self.assertEqual(self.status(("broken",), ()), (1, 1))
+        self.assertEqual(self.status(("late", "broken"), ()), (1, 1))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 
-from judge import judge
+from judge import judge, measured
 from nodes import Cluster
 from test_kill import Load
 
@@ -40,11 +40,7 @@ def hand_over(cluster, load, leader):
     return cluster.wait_for_leader(), stall
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--transfers", type=int, default=20)
-    parser.add_argument("--clients", type=int, default=8)
-    options = parser.parse_args()
+def transfers(options):
     with Cluster(3, log_as_shipped=True) as cluster:
         load = Load(cluster, options.clients, begin=False)
         stalls, moved = [], 0
@@ -64,12 +60,21 @@ def main():
             load.end()
         verdict = judge(load.journals(), load.prefix, [cluster.connect(node) for node in cluster.nodes()])
         verdict.claim(moved == len(stalls), f"{moved} of {len(stalls)} transfers moved")
-        verdict.claim(too_long(stalls) * ENOUGH <= len(stalls),
-                      f"99 of 100 stalls below {STALL_LIMIT_MS} ms: {too_long(stalls)} of {len(stalls)} are "
-                      f"not, median {statistics.median(stalls):.0f}, longest {max(stalls):.0f}")
+        verdict.claim_in_time(
+            too_long(stalls) * ENOUGH <= len(stalls),
+            f"99 of 100 stalls below {STALL_LIMIT_MS} ms: {too_long(stalls)} of {len(stalls)} are not, "
+            f"median {statistics.median(stalls):.0f}, longest {max(stalls):.0f}")
         cluster.keep = verdict.failed > 0
         print(f"{verdict.passed} passed, {verdict.failed} failed")
-        return 1 if verdict.failed else 0
+        return verdict
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--transfers", type=int, default=20)
+    parser.add_argument("--clients", type=int, default=8)
+    options = parser.parse_args()
+    return measured(lambda: transfers(options))
 
 
 if __name__ == "__main__":
