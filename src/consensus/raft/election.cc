@@ -16,6 +16,11 @@ constexpr Duration kSoonMax = milliseconds(50);
 // For so many election time-outs who is to lead last lets the others try: each has campaigned by then
 // that can, and once more if two met.
 constexpr std::int64_t kOthersFirst = 3;
+// An election is two writes of a promise, one after the other: the candidate's and its voters'. Where those
+// take as long as an election time-out, nobody would ever be elected: whoever has voted waits so many times
+// as long in addition as its own took. Twice would do if all disks were alike.
+constexpr std::int64_t kWritesWaitedFor = 3;
+constexpr std::int64_t kMostWaitedFor = 4;  // election time-outs
 
 }  // namespace
 
@@ -65,6 +70,7 @@ void Raft::start_election(Epoch order) {
   votes_.clear();
   reset_election_timer();
   set_promise({promise_.round + 1, options_.self});
+  vote_given_ = true;
   if (mutated(Mutation::campaign_before_sync)) votes_[options_.self] = true;
   ask_for_votes(MessageKind::vote_request, promise_, order);
 }
@@ -175,6 +181,13 @@ void Raft::reset_election_timer() {
       elapsed_ + nanoseconds(prng_.between(timeout, 2 * timeout - 1)) + others_first();
 }
 
+// The promise has become durable. Whoever follows a leader by now knows when to stop waiting for him.
+void Raft::give_disks_time() {
+  if (!vote_given_ || leader_) return;
+  election_deadline_ = election_deadline_ + std::min((elapsed_ - promised_at_) * kWritesWaitedFor,
+                                                     options_.election_timeout * kMostWaitedFor);
+}
+
 // How much later than others this replica campaigns.
 Duration Raft::others_first() const {
   if (!options_.leads_last || mutated(Mutation::priority_ignored)) return {};
@@ -263,6 +276,7 @@ void Raft::on_vote_request(const Message& message) {
   mutated(Mutation::vote_before_sync) ? send_now(std::move(reply))
                                       : send_after_sync(std::move(reply));
   if (granted) {
+    vote_given_ = true;
     reset_election_timer();
   } else {
     campaign_soon();

@@ -107,7 +107,7 @@ void Raft::on(Tick) {
   if (role_ != Role::leader) {
     if (recovery_ && elapsed_ >= recovery_->ask_at) ask_for_promises();
     if (held_pre_vote_ && !elects_nobody()) answer_held_pre_vote();
-    if (elapsed_ >= election_deadline_) campaign();
+    if (elapsed_ >= campaign_at()) campaign();
     return;
   }
   if (transfer_to_ && elapsed_ >= transfer_deadline_) {
@@ -128,8 +128,10 @@ void Raft::on(Tick) {
 }
 
 void Raft::on(WriteCompleted input) {
+  const bool promising = promise_under_way();
   writes_.complete(input.write);
   disk_moved_at_ = elapsed_;
+  if (promising && !promise_under_way()) give_disks_time();
   if (role_ == Role::candidate && !pre_vote_ && writes_.durable_promise() == promise_) {
     record_vote(options_.self, true);  // one's own vote counts once it would survive a crash
   } else if (role_ == Role::leader) {
@@ -253,6 +255,8 @@ void Raft::dispatch(Message&& message) {
 void Raft::set_promise(Epoch epoch) {
   CHECK(epoch > promise_, "{} after {}", epoch, promise_);
   promise_ = epoch;
+  promised_at_ = elapsed_;
+  vote_given_ = false;
   out_->promise = epoch;
 }
 
@@ -275,7 +279,7 @@ void Raft::send_after_sync(Message&& message) {
 // ---- Queries ------------------------------------------------------------------------------------
 
 Instant Raft::wake_at() const {
-  Instant deadline = role_ == Role::leader ? heartbeat_deadline_ : election_deadline_;
+  Instant deadline = role_ == Role::leader ? heartbeat_deadline_ : campaign_at();
   if (role_ == Role::leader && transfer_to_) deadline = std::min(deadline, transfer_deadline_);
   if (role_ == Role::leader) deadline = std::min(deadline, commit_notice_at_);
   if (recovery_) deadline = std::min(deadline, recovery_->ask_at);

@@ -82,6 +82,9 @@ class Raft final : public Protocol {
   void answer_older(const Message& message);
   void dispatch(Message&& message);
   void set_promise(Epoch epoch);
+  bool promise_under_way() const { return writes_.durable_promise() != promise_; }
+  // A promise more would be written behind one that is under way.
+  Instant campaign_at() const { return promise_under_way() ? Instant::never() : election_deadline_; }
   Message message_to(NodeId to, MessageKind kind) const;
   void send_now(Message&& message);
   void send_after_sync(Message&& message);
@@ -97,6 +100,7 @@ class Raft final : public Protocol {
   void become_follower(Epoch epoch, NodeId leader);
   void follow(NodeId leader);
   void reset_election_timer();
+  void give_disks_time();
   Duration others_first() const;
   void campaign_soon();
   bool may_campaign() const;
@@ -241,6 +245,10 @@ class Raft final : public Protocol {
   // may have. Does not rest on whom it follows: it outlives the connection, and the epoch.
   Instant elects_nobody_until_;
   std::optional<Message> held_pre_vote_;  // the newest that came meanwhile, answered then
+
+  // Whoever has voted under `promise_`, for itself or for another.
+  Instant promised_at_;      // when that promise was put out
+  bool vote_given_ = false;  // under it
 
   // Candidate.
   bool pre_vote_ = false;
