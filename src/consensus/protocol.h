@@ -347,7 +347,8 @@ struct ProtocolOptions {
   GroupId group;
   NodeId self;
   Duration heartbeat_interval = milliseconds(50);
-  // A follower campaigns after a random time between this and twice this without a leader.
+  // A follower campaigns after a random time between this and twice this without a leader; one that
+  // has just voted gives the disks time in addition (decision 0036).
   // It is also the longest time for which a voter promises a leader to elect nobody else.
   Duration election_timeout = milliseconds(300);
   // It is to lead only if nobody else can: it lets the others campaign first. It votes as always, and
