@@ -85,8 +85,10 @@ def wait_until(condition, what, seconds=START_SECONDS, step=0.1):
 class Running:
     """The servers of one part; at its end their processes end, the last first, and their data goes."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, environment=None):
+        """`environment`: what the servers find in theirs, beside what is in ours."""
         self.folder = tempfile.mkdtemp(prefix="servers-", dir=folder)
+        self.environment = os.environ | (environment or {})
         self.processes = []
         self.count = 0
 
@@ -117,7 +119,7 @@ class Running:
         with open(os.path.join(folder, "log"), "a") as log:
             # In a group of their own, so that a Ctrl-C reaches them through __exit__ only.
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                       start_new_session=True)
+                                       start_new_session=True, env=self.environment)
         self.processes.append(process)
         return process
 

@@ -40,6 +40,8 @@ enum class Mutation : std::uint8_t {
   older_epochs_unanswered,
   leader_never_gives_up,
   heartbeats_hide_hung_disk,
+  slow_disk_taken_for_hung,
+  elections_overtake_disks,
   priority_ignored,
   // members
   membership_not_rolled_back,

@@ -73,8 +73,9 @@ Duration Disk::cost(const env::DiskOperation& operation) {
   Duration time = microseconds(prng_.between(1, 50));
   // Mostly quick, now and then slow.
   if (is_sync) {
-    time = prng_.below(50) == 0 ? milliseconds(prng_.between(1, 30))
-                                : microseconds(prng_.between(20, 400));
+    time = prng_.below(50) == 0
+               ? std::max(speed_.sync_max, milliseconds(prng_.between(1, 30)))
+               : microseconds(prng_.between(speed_.sync_min.ns / 1000, speed_.sync_max.ns / 1000));
   }
   time = time * factor_;
   if (stall_ppm_ > 0 && prng_.chance_ppm(stall_ppm_)) {

@@ -33,6 +33,13 @@
 
 namespace holdfast::sim {
 
+// How long a sync takes on a disk that nothing is wrong with; one in fifty takes longer. What is only
+// written is in the page cache in no time.
+struct DiskSpeed {
+  Duration sync_min = microseconds(20);
+  Duration sync_max = microseconds(400);
+};
+
 class Disk final : public env::Disk {
  public:
   static constexpr std::uint64_t kSector = 512;
@@ -42,6 +49,9 @@ class Disk final : public env::Disk {
 
   Disk(Schedule& schedule, Prng prng, Deliver deliver)
       : schedule_(schedule), prng_(prng), deliver_(std::move(deliver)) {}
+
+  // From now on, and heal() leaves it so.
+  void set_speed(DiskSpeed speed) { speed_ = speed; }
 
   void submit(env::Lane lane, env::DiskJob job) override;
   Result<void> run(std::span<const env::DiskOperation> operations) override;
@@ -200,6 +210,7 @@ class Disk final : public env::Disk {
 
   Ambush failing_writes_, failing_reads_, failing_syncs_, lost_writes_, misdirected_writes_;
   bool lying_ = false;
+  DiskSpeed speed_;
   bool ignored_sync_ = false;  // since the lie began, or promises were kept
   std::int64_t factor_ = 1;
   Duration stall_;

@@ -222,6 +222,18 @@ TEST_F(DiskTest, ASlowDiskTakesItsTime) {
   EXPECT_LT(time_of(job), milliseconds(100));
 }
 
+TEST_F(DiskTest, ADiskThatIsSlowByNatureStaysSoWhenItIsHealed) {
+  disk_.set_speed({milliseconds(300), milliseconds(500)});
+  put("a", "1");
+  for (int i = 0; i < 100; ++i) {
+    const Duration time = time_of({env::WriteFile{"a", 0, {SharedBytes(std::string("2"))}},
+                                   env::SyncFile{"a"}});
+    EXPECT_GE(time, milliseconds(300));
+    EXPECT_LE(time, milliseconds(501));
+    disk_.heal();
+  }
+}
+
 TEST_F(DiskTest, WhatIsUnderWayWhenASlowDiskIsHealedIsSlowNoLonger) {
   put("a", "1");
   disk_.slow_down(1, seconds(1000), 1'000'000);

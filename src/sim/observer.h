@@ -56,6 +56,7 @@ struct Sight {
   // majority (told of leaders only); and how often anything was mended in the network so far.
   Instant clock;
   bool deaf = false;
+  Duration slowest_write;  // of those of late that are on its disk, without the wait for others
   // A node whose lease runs while another one leads a later epoch (told of leaders only; 0: none).
   NodeId leased;
   bool recovering = false;  // its disk has lost something, and it knows: decision 0010

@@ -132,7 +132,8 @@ void HungLeader::see(const Look& look, const Memory&, Problems& problems) {
   };
   const bool hung = now.leads() && now.issued != now.synced && !alone();
   const Duration length = spells_.length(now, hung, now.synced);
-  if (length <= patience_) return;
+  const Duration slow = std::min(now.slowest_write * 3, longest_) - usual_;
+  if (length <= patience_ + std::max(slow, Duration{})) return;
   problems.add(kName, now.at,
                fmt::format("node {} leads epoch {} though its disk has completed nothing for {} ms",
                            now.node, now.epoch, length.ms()));

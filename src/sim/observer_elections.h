@@ -109,19 +109,25 @@ class OneLease final : public Rule {
 };
 
 // A leader whose disk completes nothing any more gives up in time, though its followers' disks
-// suffice for every commit. A group of one has nobody to lead instead.
+// suffice for every commit. If writes took long before, in a longer time. A group of one has nobody
+// to lead instead.
 class HungLeader final : public Rule {
  public:
   static constexpr std::string_view kName = "hung leader";
 
   explicit HungLeader(const Timing& timing)
-      : // It waits for two election time-outs, and looks at each heartbeat.
-        patience_(timing.election * 2 + timing.heartbeat * 3 + milliseconds(100)),
+      : // It waits for two election time-outs, and looks at each heartbeat; or for three times the
+        // slowest write of late, up to ten election time-outs.
+        usual_(timing.election * 2),
+        longest_(timing.election * 10),
+        patience_(usual_ + timing.heartbeat * 3 + milliseconds(100)),
         spells_(timing) {}
 
   void see(const Look& look, const Memory& memory, Problems& problems) override;
 
  private:
+  Duration usual_;
+  Duration longest_;
   Duration patience_;
   Spells spells_;
 };

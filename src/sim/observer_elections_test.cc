@@ -246,6 +246,21 @@ TEST(HungLeader, CatchesOneThatNeverGivesUp) {
   EXPECT_EQ(stage.objections(), Names{"hung leader"});
 }
 
+TEST(HungLeader, WaitsThreeTimesAsLongAsTheWriteBeforeTookButNotForEver) {
+  Stage stage;
+  stage.founded(3);
+  stage.sight(1).slowest_write = milliseconds(500);
+  stay_hung(stage, 35);  // 1.5 s, three heartbeats, 100 ms
+  EXPECT_EQ(stage.objections(), Names());
+  stay_hung(stage, 2);
+  EXPECT_EQ(stage.objections(), Names{"hung leader"});
+  Stage hanging;
+  hanging.founded(3);
+  hanging.sight(1).slowest_write = seconds(60);
+  stay_hung(hanging, 67);  // ten election time-outs
+  EXPECT_EQ(hanging.objections(), Names{"hung leader"});
+}
+
 TEST(HungLeader, AcceptsADiskThatIsOnlySlowAndALeaderOfOne) {
   Stage stage;
   stage.founded(3);

@@ -27,20 +27,32 @@ std::optional<std::string> read_snapshot_of(const Host& host) {
 }  // namespace
 
 struct Observers::State {
-  State(std::uint32_t nodes, const Timing& timing) : rules(nodes, timing) {}
+  State(std::uint32_t nodes, const Timing& times) : timing(times), rules(nodes, times) {}
 
   void look_at(MachineId machine, bool thorough);
   void look_at_wires(Sight& sight);
+  void look_at_disk(Sight& sight);
   void look_at_leases(Sight& sight, const consensus::Protocol& protocol) const;
   bool has_lease(MachineId machine, const consensus::Protocol& protocol) const;
   void look_at_members(Sight& sight);
   bool is_whole(MachineId leader, const std::vector<NodeId>& nodes);
   const commands::Roster& roster_of(const Sight& sight);
 
+  const Timing timing;
   World* world = nullptr;
   Rules rules;
   // Each machine's list of nodes, as text and read.
   std::map<MachineId, std::pair<std::string, commands::Roster>> rosters;
+  // What each machine's disk is doing, by the machine's clock.
+  struct Writing {
+    std::uint64_t process = 0;
+    consensus::WriteId issued = 0;
+    consensus::WriteId synced = 0;
+    Instant moved;  // when the oldest write under way was begun
+    Duration slowest;
+    Instant slowest_at;
+  };
+  std::map<MachineId, Writing> writing_of;
   Counts counts;
   std::uint64_t until_thorough = kThoroughEvery;
 };
@@ -59,7 +71,26 @@ void Observers::State::look_at_wires(Sight& sight) {
     return other != 0 && network.connected(other, sight.machine);
   });
   sight.mends = network.counts().mended;
-  sight.clock = world->host(sight.machine).clock().now();
+}
+
+void Observers::State::look_at_disk(Sight& sight) {
+  Writing& writing = writing_of[sight.machine];
+  const bool idle = writing.issued == writing.synced;
+  const bool another = writing.process != sight.process;
+  if (another || (idle && sight.issued != sight.synced)) writing.moved = sight.clock;
+  if (another) writing.slowest = {};
+  if (!another && writing.synced != sight.synced) {
+    const Duration took = sight.clock - writing.moved;
+    writing.moved = sight.clock;
+    if (took >= writing.slowest || sight.clock - writing.slowest_at >= timing.election * 10) {
+      writing.slowest = took;
+      writing.slowest_at = sight.clock;
+    }
+  }
+  writing.process = sight.process;
+  writing.issued = sight.issued;
+  writing.synced = sight.synced;
+  sight.slowest_write = writing.slowest;
 }
 
 bool Observers::State::has_lease(MachineId machine, const consensus::Protocol& protocol) const {
@@ -166,6 +197,8 @@ void Observers::State::look_at(MachineId machine, bool thorough) {
   sight.full = !replica->has_room();
   sight.gathers = replica->gathers_for();
   sight.puts_off = replica->puts_off();
+  sight.clock = world->host(machine).clock().now();
+  look_at_disk(sight);
 
   if (sight.leads()) {
     look_at_wires(sight);

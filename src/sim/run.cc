@@ -57,6 +57,7 @@ class Run {
                 .pending_bytes = scenario.pending_bytes,
                 .snapshot_rate = scenario.snapshot_rate,
                 .scrub = scenario.scrub,
+                .disk = scenario.disk,
                 .timing = scenario.timing,
                 .last = scenario.last,
                 .leases = scenario.leases(options.seed),

@@ -75,6 +75,7 @@ std::vector<Row> rows_of(Scenario& s) {
         {"late_ppm", &w.late_ppm},
         {"reorder_ppm", &w.reorder_ppm},
         {"corrupt_ppm", &w.corrupt_ppm}}},
+      {"disk", {{"sync_min", &s.disk.sync_min}, {"sync_max", &s.disk.sync_max}}},
       {"log",
        {{"segment_bytes", &s.segment_bytes},
         {"snapshot_after_bytes", &s.snapshot_after_bytes},
@@ -265,6 +266,7 @@ Result<void> make_sense(const Scenario& scenario) {
   }
   if (scenario.wire.delay_min > scenario.wire.delay_max)
     return Error{"wire: delay_min > delay_max"};
+  if (scenario.disk.sync_min > scenario.disk.sync_max) return Error{"disk: sync_min > sync_max"};
   if (scenario.timing.heartbeat < milliseconds(5) ||
       scenario.timing.election < scenario.timing.heartbeat * 3) {
     return Error{"timing: heartbeat at least 5ms, election at least three of them"};

@@ -9,6 +9,7 @@
 //   clients 5 keys 4 pipeline 4 think 20ms value_bytes 0
 //   habits leave_ppm 20000 patience 9s
 //   wire delay_min 1ms delay_max 20ms lose_ppm 1000
+//   disk sync_min 20us sync_max 400us
 //   log segment_bytes 65536 snapshot_after_bytes 16384
 //   timing heartbeat 50ms election 300ms
 //   reads quorum
@@ -29,6 +30,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "sim/disk.h"
 #include "sim/fault.h"
 #include "sim/network.h"
 #include "sim/observer.h"
@@ -70,6 +72,7 @@ struct Scenario {
   workload::Mix mix;
   workload::Habits habits;
   Wire wire;  // every link, before any fault
+  DiskSpeed disk;  // every disk, likewise
   std::int64_t segment_bytes = 64 << 10;
   std::int64_t snapshot_after_bytes = 16 << 10;
   std::int64_t snapshot_after_max_bytes = 0;  // where the last one is larger; 0: no more than that

@@ -46,6 +46,15 @@ Wire draw_wire(Prng& prng) {
   return wire;
 }
 
+// Mostly good ones of today; then those of a network, or that turn.
+DiskSpeed draw_disk(Prng& prng) {
+  DiskSpeed disk;
+  if (prng.below(4) != 0) return disk;
+  disk.sync_min = prng.below(2) == 0 ? milliseconds(1) : milliseconds(prng.between(2, 50));
+  disk.sync_max = disk.sync_min * 2;
+  return disk;
+}
+
 FaultMix draw_kinds(Prng& prng, std::uint32_t nodes) {
   FaultMix mix;
   const std::uint32_t share = static_cast<std::uint32_t>(prng.between(100'000, 500'000));
@@ -86,6 +95,7 @@ Scenario swarm_scenario(std::uint64_t seed) {
   if (prng.below(2) == 0) scenario.scrub = seconds(prng.between(1, 20));
   if (draw_members(prng, scenario)) scenario.spares = static_cast<std::uint32_t>(1 + prng.below(2));
   if (prng.below(3) == 0) scenario.reads = Reads::lease;
+  scenario.disk = draw_disk(prng);
   return scenario;
 }
 

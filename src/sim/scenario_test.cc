@@ -38,6 +38,7 @@ TEST(Scenario, IsWhatItsLinesSay) {
       "clients 7 think 250us keys 1\n"
       "habits patience 3s\n"
       "wire delay_min 1ms delay_max 20ms corrupt_ppm 12\n"
+      "disk sync_min 1ms sync_max 30ms\n"
       "log segment_bytes 65536\n"
       "faults kill pause\n"
       "every 40ms damaged 1");
@@ -54,6 +55,8 @@ TEST(Scenario, IsWhatItsLinesSay) {
   EXPECT_EQ(s.habits.patience, seconds(3));
   EXPECT_EQ(s.wire.delay_max, milliseconds(20));
   EXPECT_EQ(s.wire.corrupt_ppm, 12u);
+  EXPECT_EQ(s.disk.sync_min, milliseconds(1));
+  EXPECT_EQ(s.disk.sync_max, milliseconds(30));
   EXPECT_EQ(s.segment_bytes, 65536);
   EXPECT_THAT(s.faults.kinds, ElementsAre(FaultKind::kill, FaultKind::pause));
   EXPECT_EQ(s.faults.mean_pause, milliseconds(40));
@@ -132,6 +135,7 @@ TEST(Scenario, MustMakeSense) {
   EXPECT_THAT(error_of("mix read 0"), HasSubstr("no operation"));
   EXPECT_THAT(error_of("clients 0"), HasSubstr("clients"));
   EXPECT_THAT(error_of("wire delay_min 2ms delay_max 1ms"), HasSubstr("delay"));
+  EXPECT_THAT(error_of("disk sync_min 1ms"), HasSubstr("sync_min"));
   EXPECT_THAT(error_of("every 0s"), HasSubstr("every"));
   EXPECT_THAT(error_of("fault 1s kill 4"), HasSubstr("no node 4"));
 }

@@ -40,6 +40,7 @@ World::World(const WorldOptions& options, HostObserver& observer,
     config.priority = last ? "last" : "normal";
     hosts_.push_back(
         std::make_unique<Host>(id, config, schedule_, network_, streams_, trace_of(id), observer));
+    hosts_.back()->disk().set_speed(options.disk);
     hosts_.back()->bound_pending(static_cast<std::uint64_t>(options.pending_bytes));
   }
   administrator_ = std::make_unique<Administrator>(*this);

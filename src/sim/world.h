@@ -34,6 +34,7 @@ struct WorldOptions {
   std::int64_t snapshot_rate = 0;  // bytes a second that a node sends of snapshots; 0: as by default
   // Running nodes read their files again so often; whole seconds, 0: as often as nodes do by default.
   Duration scrub = {};
+  DiskSpeed disk = {};
   Timing timing = {};
   std::uint32_t last = 0;  // so many of the founders, those with the greatest numbers, are to lead last
   bool leases = false;     // reads = lease

@@ -16,12 +16,6 @@ constexpr Duration kSoonMax = milliseconds(50);
 // For so many election time-outs who is to lead last lets the others try: each has campaigned by then
 // that can, and once more if two met.
 constexpr std::int64_t kOthersFirst = 3;
-// An election is two writes of a promise, one after the other: the candidate's and its voters'. Where those
-// take as long as an election time-out, nobody would ever be elected: whoever has voted waits so many times
-// as long in addition as its own took. Twice would do if all disks were alike.
-constexpr std::int64_t kWritesWaitedFor = 3;
-constexpr std::int64_t kMostWaitedFor = 4;  // election time-outs
-
 }  // namespace
 
 // ---- Campaigning --------------------------------------------------------------------------------
@@ -182,10 +176,13 @@ void Raft::reset_election_timer() {
 }
 
 // The promise has become durable. Whoever follows a leader by now knows when to stop waiting for him.
+//
+// An election is two writes of a promise, one after the other: the candidate's and its voters'. Where those
+// take as long as an election time-out, nobody would ever be elected: whoever has voted waits so much longer.
+// Twice as long as its own write took would do if all disks were alike.
 void Raft::give_disks_time() {
-  if (!vote_given_ || leader_) return;
-  election_deadline_ = election_deadline_ + std::min((elapsed_ - promised_at_) * kWritesWaitedFor,
-                                                     options_.election_timeout * kMostWaitedFor);
+  if (!vote_given_ || leader_ || mutated(Mutation::elections_overtake_disks)) return;
+  election_deadline_ = election_deadline_ + patience_for_writes_of(elapsed_ - promised_at_);
 }
 
 // How much later than others this replica campaigns.

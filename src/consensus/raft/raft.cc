@@ -130,7 +130,7 @@ void Raft::on(Tick) {
 void Raft::on(WriteCompleted input) {
   const bool promising = promise_under_way();
   writes_.complete(input.write);
-  disk_moved_at_ = elapsed_;
+  note_disk_moved();
   if (promising && !promise_under_way()) give_disks_time();
   if (role_ == Role::candidate && !pre_vote_ && writes_.durable_promise() == promise_) {
     record_vote(options_.self, true);  // one's own vote counts once it would survive a crash

@@ -174,6 +174,8 @@ class Raft final : public Protocol {
   NodeId furthest_voter() const;
   void hand_over_if_ready(const Progress& peer);
   void on_campaign_now(const Message& message);
+  Duration patience_for_writes_of(Duration time) const;
+  void note_disk_moved();
   bool disk_hangs() const;
   void give_up_for_disk();
 
@@ -241,6 +243,9 @@ class Raft final : public Protocol {
   Instant heard_leader_at_;
   // When the oldest write under way was issued, or the newest one that is durable completed.
   Instant disk_moved_at_;
+  // Of the writes of late, and the wait for those before it not counted.
+  Duration slowest_write_;
+  Instant slowest_write_at_;
   // This replica has promised a leader to elect nobody else until then, or an earlier process of it
   // may have. Does not rest on whom it follows: it outlives the connection, and the epoch.
   Instant elects_nobody_until_;

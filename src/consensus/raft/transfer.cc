@@ -1,5 +1,8 @@
 // Handing over leadership: thesis 3.10.
+#include <algorithm>
+
 #include "base/check.h"
+#include "base/mutation.h"
 #include "consensus/raft/raft.h"
 
 namespace holdfast::consensus {
@@ -50,13 +53,32 @@ void Raft::on_campaign_now(const Message& message) {
 
 // ---- A disk that hangs --------------------------------------------------------------------------
 
+// Where one write took so long, the next one and those of others are waited for so long.
+Duration Raft::patience_for_writes_of(Duration time) const {
+  return std::min(time * 3, options_.election_timeout * 10);
+}
+
+// Several writes may share a sync, and then all but the first take no time: what is remembered is the
+// slowest of as long a time as a disk is waited for.
+void Raft::note_disk_moved() {
+  const Duration took = elapsed_ - disk_moved_at_;
+  disk_moved_at_ = elapsed_;
+  if (took < slowest_write_ && elapsed_ - slowest_write_at_ < options_.election_timeout * 10) return;
+  slowest_write_ = took;
+  slowest_write_at_ = elapsed_;
+}
+
 // The others commit without this disk, and heartbeats need none: nobody would notice that half of
-// the leader is dead, until a follower's death leaves no quorum of disks.
+// the leader is dead, until a follower's death leaves no quorum of disks. It is waited for as long as
+// a leader waits for its followers (quorum_is_active); a disk that was slow before is only slow.
 bool Raft::disk_hangs() const {
   // Nobody else could lead a group of one.
   if (membership().voters.size() == 1 && membership().outgoing.empty()) return false;
-  // As long as a leader waits for its followers (quorum_is_active).
-  return writes_.any_under_way() && elapsed_ - disk_moved_at_ >= options_.election_timeout * 2;
+  Duration patience = options_.election_timeout * 2;
+  if (!mutated(Mutation::slow_disk_taken_for_hung)) {
+    patience = std::max(patience, patience_for_writes_of(slowest_write_));
+  }
+  return writes_.any_under_way() && elapsed_ - disk_moved_at_ >= patience;
 }
 
 void Raft::give_up_for_disk() {
