@@ -56,6 +56,58 @@ TEST(Company, WaitsForAnEntryUnderWayIfCommitsAreQuick) {
   EXPECT_FALSE(slow.waits(behind(8), kStart));
 }
 
+// Most of a commit is this node's own sync.
+TEST(Company, WaitsAsLongAsASlowDiskSyncs) {
+  Company company;
+  company.synced(milliseconds(9));
+  company.answered(1, milliseconds(10), kStart);
+  EXPECT_TRUE(company.waits(busy(8), kStart));
+  EXPECT_EQ(company.until(), kStart + milliseconds(15));
+  EXPECT_TRUE(company.waits(behind(8), kStart + milliseconds(12))) << "the log, then the entry";
+  EXPECT_FALSE(company.waits(behind(8), kStart + milliseconds(15)));
+
+  Company network;
+  network.synced(milliseconds(4));
+  network.answered(1, milliseconds(10), kStart);
+  EXPECT_TRUE(network.waits(busy(8), kStart));
+  EXPECT_EQ(network.until(), kStart + Company::kForLog) << "of others it hears anyway";
+
+  Company hanging;
+  hanging.synced(seconds(2));
+  hanging.answered(1, seconds(2), kStart);
+  EXPECT_TRUE(hanging.waits(busy(8), kStart));
+  EXPECT_EQ(hanging.until(), kStart + Company::kForSlowDisks);
+}
+
+TEST(Company, MoreBytesWaitForASlowDisk) {
+  Company company;
+  const Company::Gathered some{.bytes = Company::kBytes * 5, .writes = 100, .log_idle = false};
+  EXPECT_FALSE(company.waits(some, kStart));
+  company.synced(milliseconds(9));
+  company.answered(1, milliseconds(10), kStart);
+  EXPECT_TRUE(company.waits(some, kStart));
+  EXPECT_FALSE(company.waits({.bytes = Company::kBytes * 7, .writes = 100, .log_idle = false}, kStart));
+  company.synced(milliseconds(2));
+  company.answered(1, milliseconds(3), kStart);
+  EXPECT_FALSE(company.waits(some, kStart)) << "where turns take as long, more bytes bring nothing";
+}
+
+// Who answers slept through the sync, and so did who is answered.
+TEST(Company, GivesThoseWhoSleptThroughALongSyncTimeToWakeUp) {
+  Company company;
+  company.synced(milliseconds(10));
+  company.answered(40, milliseconds(10), kStart);
+  const Instant sent = kStart + microseconds(300);
+  EXPECT_TRUE(company.waits(idle(10), sent));
+  EXPECT_EQ(company.until(), sent + milliseconds(15) / 8);
+  Instant now = sent + milliseconds(1);
+  EXPECT_TRUE(company.waits(idle(11), now)) << "the first, and then none for a while";
+  now = sent + microseconds(1800);
+  EXPECT_TRUE(company.waits(idle(30), now));
+  EXPECT_EQ(company.until(), now + Company::kLull) << "only the first wait is a long one";
+  EXPECT_FALSE(company.waits(idle(30), now + Company::kLull));
+}
+
 // Fifty clients, each with one command at a time: two groups become one.
 TEST(Company, WaitsForThoseWhoWereAnsweredWhileTheyComeBack) {
   Company company;

@@ -81,13 +81,14 @@ void Replica::State::write(Effects& effects) {
     }
   }
   last_write = effects.write;
-  log.write(step, [this, id = effects.write, held = std::weak_ptr<int>(alive)] {
-    if (!held.expired()) write_completed(id);
+  log.write(step, [this, id = effects.write, began = now, held = std::weak_ptr<int>(alive)] {
+    if (!held.expired()) write_completed(id, began);
   });
 }
 
-void Replica::State::write_completed(consensus::WriteId id) {
+void Replica::State::write_completed(consensus::WriteId id, Instant began) {
   now = clock.now();
+  company.synced(now - began);
   durable_write = id;
   while (!waiting_messages.empty() && waiting_messages.front().first <= id) {
     const auto messages = std::move(waiting_messages.front().second);

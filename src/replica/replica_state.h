@@ -49,7 +49,7 @@ struct Replica::State final : DurabilityView {
   void carry_out(consensus::Effects& effects);
   void write(consensus::Effects& effects);
   ClusterTime newest_stamp_before(Index from) const;
-  void write_completed(consensus::WriteId id);
+  void write_completed(consensus::WriteId id, Instant began);
   void send(const consensus::Message& message);
   void send_snapshot(NodeId to);
   void offer_snapshot(const consensus::SnapshotMark& mark);

@@ -12,7 +12,7 @@ namespace holdfast::sim {
 class GathersBriefly final : public Rule {
  public:
   static constexpr std::string_view kName = "gathering";
-  static constexpr Duration kPatience = replica::Company::kAtMost * 2;
+  static constexpr Duration kPatience = replica::Company::kForSlowDisks * 2;
   void see(const Look& look, const Memory& memory, Problems& problems) override;
 };
 

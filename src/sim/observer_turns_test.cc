@@ -8,10 +8,10 @@ namespace {
 TEST(GathersBriefly, CatchesALeaderThatLetsCommandsWaitForCompany) {
   Stage stage;
   stage.founded(3);
-  stage.sight(1).gathers = microseconds(3900);
+  stage.sight(1).gathers = milliseconds(99);
   stage.see(1);
   EXPECT_EQ(stage.objections(), Names());
-  stage.sight(1).gathers = microseconds(4001);
+  stage.sight(1).gathers = microseconds(100'001);
   stage.see(1);
   EXPECT_EQ(stage.objections(), Names{"gathering"});
 }

@@ -539,6 +539,8 @@ void Run::judge_history() {
   options.clock_ppm += clock_ppm_;
   options.clock_slack = clock_slack();
   options.calm_from = calm_from_;
+  // One that is under way, one's own, and the news of it.
+  options.answer_within = options.answer_within + scenario_.disk.sync_max * 3;
   for (const auto& verdict : workload::check_all(report_.history, finals, options)) {
     problem(verdict.explanation);
   }
