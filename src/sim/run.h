@@ -46,9 +46,6 @@ struct Report {
   bool ok() const { return problems.empty(); }
 };
 
-// The faults that a run of this seed plays.
-std::vector<Fault> script_of(const Scenario& scenario, std::uint64_t seed);
-
 Report run(const Scenario& scenario, const RunOptions& options);
 
 }  // namespace holdfast::sim

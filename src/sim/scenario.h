@@ -100,6 +100,9 @@ struct Scenario {
   static Result<Scenario> parse(std::string_view text);
 };
 
+// The faults that a run of this seed plays.
+std::vector<Fault> script_of(const Scenario& scenario, std::uint64_t seed);
+
 // A scenario of its own for each seed: some kinds of faults, some kinds of work, all within what
 // the protocol promises. For long runs, which should not only repeat what somebody thought of.
 Scenario swarm_scenario(std::uint64_t seed);
