@@ -150,6 +150,8 @@ constexpr MutationInfo kAll[] = {
      "the log's next file is used though its name may not survive a crash"},
     {promise_dropped_with_segment, "promise_dropped_with_segment",
      "a new file of the log does not say what was promised in the ones before it"},
+    {silent_disks_counted, "silent_disks_counted",
+     "a leader takes a disk that it hears nothing of for one that has room"},
     {full_disk_proposes, "full_disk_proposes",
      "a leader goes on proposing when its disk, or a majority of disks, is full"},
     {full_disk_acknowledges, "full_disk_acknowledges",

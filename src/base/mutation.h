@@ -109,6 +109,7 @@ enum class Mutation : std::uint8_t {
   damage_accepted,
   name_not_synced,
   promise_dropped_with_segment,
+  silent_disks_counted,
   full_disk_proposes,
   full_disk_acknowledges,
   snapshot_not_synced,

@@ -22,12 +22,18 @@ void Replica::State::note_room(const consensus::Message& message) {
   }
 }
 
+// Who is not heard has room only as far as anybody knows: a disk that takes nothing at all does not take
+// the promise without which its node answers nobody.
 bool Replica::State::quorum_has_room() const {
-  const auto has_room = [this](NodeId node) -> std::optional<bool> {
-    return node == options.protocol.self ? log.may_accept() : !without_room.contains(node);
-  };
-  return consensus::count_votes(engine->status().membership, has_room) ==
-         consensus::VoteResult::won;
+  const consensus::Status status = engine->status();
+  std::set<NodeId> with_room;
+  if (log.may_accept()) with_room.insert(options.protocol.self);
+  for (const auto& peer : status.peers) {
+    if (peer.node == options.protocol.self || without_room.contains(peer.node)) continue;
+    if (peer.recently_active || mutated(Mutation::silent_disks_counted)) with_room.insert(peer.node);
+  }
+  const auto has_room = [&](NodeId node) -> std::optional<bool> { return with_room.contains(node); };
+  return consensus::count_votes(status.membership, has_room) == consensus::VoteResult::won;
 }
 
 // The voter with room that is furthest; 0: none.

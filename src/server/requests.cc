@@ -26,8 +26,9 @@ constexpr std::string_view kOvertaken =
     "NOLEADER the leader changed before this command was done, and a later command of this "
     "connection was done meanwhile; this one was not done. Try again";
 constexpr std::string_view kNoSpace =
-    "NOSPACE too many disks are full: the command was not done. Reads go on; free space on the "
-    "machines whose INFO says holdfast_disk:full, and writes go on by themselves";
+    "NOSPACE too many disks are full, or their nodes not heard: the command was not done. Reads go on; "
+    "free space on the machines whose INFO says holdfast_disk:full, start nodes that are down, and "
+    "writes go on by themselves";
 constexpr std::string_view kLeft =
     "NOLEADER this node was removed from the cluster; the command was not done. Connect to another "
     "node";
