@@ -25,7 +25,6 @@ void Company::answered(std::size_t writes, Duration took, Instant now) {
 
 // How much longer than otherwise waiting for a disk may last, because it costs nothing; else 0.
 Duration Company::for_disks() const {
-  if (commit_ <= kAtMost) return {};   // the usual bounds will do
   if (sync_ * 2 < commit_) return {};  // a matter of the network, or of others' disks
   return std::min(commit_ * 3 / 2, kForSlowDisks);
 }
