@@ -4,6 +4,7 @@
 #include "base/mutation.h"
 #include "consensus/quorum.h"
 #include "replica/replica_state.h"
+#include "storage/log_format.h"
 
 namespace holdfast::replica {
 
@@ -20,6 +21,23 @@ void Replica::State::note_room(const consensus::Message& message) {
   } else if (!without_room.empty()) {
     without_room.erase(message.from);
   }
+}
+
+// Entries that a full disk has no room for are as if lost on the way. Queued they would keep out the
+// promise to the next leader, behind them, and their node would answer nobody.
+void Replica::State::leave_out_what_has_no_room(consensus::Message& append) const {
+  std::uint64_t room = log.room();
+  if (append.entries.empty() || room == storage::Log::kUnbounded) return;
+  if (mutated(Mutation::full_disk_acknowledges)) return;
+  std::size_t kept = 0;
+  for (; kept < append.entries.size(); ++kept) {
+    const consensus::Entry& entry = append.entries[kept];
+    if (engine->log().epoch_at(entry.index) == entry.epoch) continue;  // there already
+    const std::uint64_t bytes = storage::record_bytes(entry.payload.size());
+    if (bytes > room) break;
+    room -= bytes;
+  }
+  append.entries.resize(kept);
 }
 
 // Who is not heard has room only as far as anybody knows: a disk that takes nothing at all does not take

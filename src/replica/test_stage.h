@@ -133,6 +133,7 @@ class Stage : public testing::Test, private Outbox {
   std::string settled;        // of reads answered early: "7 right "
   std::set<NodeId> full;         // peers whose disks take no entries
   std::vector<NodeId> heirs;     // to whom leadership was handed over
+  std::vector<NodeId> chosen;    // who was given this node's vote
 
  private:
   void send(GroupId, const Message& message, ClusterTime) override {
@@ -149,6 +150,7 @@ class Stage : public testing::Test, private Outbox {
     reply.leads_last = peers_lead_last;
     reply.no_room = full.contains(message.to);
     if (message.kind == MessageKind::campaign_now) heirs.push_back(message.to);
+    if (message.kind == MessageKind::vote_reply && !message.refused) chosen.push_back(message.to);
     switch (message.kind) {
       case MessageKind::pre_vote_request:
         reply.kind = MessageKind::pre_vote_reply;

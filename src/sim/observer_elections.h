@@ -132,12 +132,13 @@ class HungLeader final : public Rule {
   Spells spells_;
 };
 
-// A leader takes no commands of clients while no majority of the disks has room for them.
+// A leader takes no commands of clients while no majority of the nodes is there and has room for them,
+// if one of those who are there says that it has none.
 class NoRoom final : public Rule {
  public:
   static constexpr std::string_view kName = "no room";
 
-  // The others' disks are heard of by heartbeats.
+  // The others' disks are heard of by heartbeats; that one is gone, after an election time-out.
   explicit NoRoom(const Timing& timing)
       : patience_(timing.heartbeat * 4 + milliseconds(800)), spells_(timing) {}
 

@@ -36,6 +36,8 @@ struct Observers::State {
   bool has_lease(MachineId machine, const consensus::Protocol& protocol) const;
   void look_at_members(Sight& sight);
   bool is_whole(MachineId leader, const std::vector<NodeId>& nodes);
+  bool is_there(MachineId leader, NodeId node);
+  bool lacks_room(const Sight& sight);
   const commands::Roster& roster_of(const Sight& sight);
 
   const Timing timing;
@@ -119,17 +121,36 @@ const commands::Roster& Observers::State::roster_of(const Sight& sight) {
   return roster;
 }
 
-// Whether all of them run, and hear the leader and are heard by it.
+// Whether it runs, and hears the leader and is heard by it.
+bool Observers::State::is_there(MachineId leader, NodeId node) {
+  const MachineId machine = rules.memory().machine_of(node);
+  if (machine == 0) return false;
+  const Host& host = world->host(machine);
+  const Network& network = world->network();
+  return host.running() && !host.paused() &&
+         (machine == leader || (network.connected(leader, machine) && network.connected(machine, leader)));
+}
+
 bool Observers::State::is_whole(MachineId leader, const std::vector<NodeId>& nodes) {
   return std::all_of(nodes.begin(), nodes.end(), [&](NodeId node) {
-    const MachineId machine = rules.memory().machine_of(node);
-    if (machine == 0) return false;
-    const Host& host = world->host(machine);
-    const bool lives = host.running() && !host.paused() && !host.ending() && host.node()->self() == node;
-    const Network& network = world->network();
-    return lives && (machine == leader || (network.connected(leader, machine) &&
-                                           network.connected(machine, leader)));
+    if (!is_there(leader, node)) return false;
+    const Host& host = world->host(rules.memory().machine_of(node));
+    return !host.ending() && host.node()->self() == node;
   });
+}
+
+// Somebody's disk is full, and no majority of those who are there has room.
+bool Observers::State::lacks_room(const Sight& sight) {
+  bool any_full = false;
+  const bool enough = is_quorum(*sight.membership, [&](NodeId node) {
+    if (!is_there(sight.machine, node)) return false;
+    const Sight* seen =
+        node == sight.node ? &sight : rules.memory().sight(rules.memory().machine_of(node));
+    const bool full = seen != nullptr && seen->full;
+    any_full = any_full || full;
+    return !full;
+  });
+  return any_full && !enough;
 }
 
 void Observers::State::look_at_members(Sight& sight) {
@@ -140,14 +161,8 @@ void Observers::State::look_at_members(Sight& sight) {
     const MachineId machine = rules.memory().machine_of(node);
     return machine == 0 ? nullptr : rules.memory().sight(machine);
   };
-  const bool no_room = !is_quorum(*sight.membership, [&](NodeId node) {
-    if (node == sight.node) return !sight.full;
-    const Sight* other = sight_of(node);
-    return other == nullptr || !other->full;
-  });
-  if (!rests && !no_room) return;
-  if (!is_whole(sight.machine, sight.membership->everyone())) return;
-  sight.no_room = no_room;
+  sight.no_room = lacks_room(sight);
+  if (!rests || !is_whole(sight.machine, sight.membership->everyone())) return;
   bool others = false;
   for (const auto& one : roster.nodes) {
     if (one.node == sight.node || one.state != commands::NodeState::active) continue;
