@@ -113,6 +113,7 @@ class Progress {
   Instant elects_nobody_until;
   // Its disk is full, as it said last: until it says otherwise it is sent no more than it takes.
   bool no_room = false;
+  Instant try_again;
   // The newest commit index told to it in an append.
   Index commit_sent;
   // No member any more: hears of that until then.

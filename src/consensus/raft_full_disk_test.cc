@@ -38,12 +38,14 @@ class RaftFullDisk : public ::testing::Test {
   void write_for(Duration length, std::size_t bytes) {
     for (Duration passed; passed < length; passed = passed + kApart) {
       cluster_.propose(cluster_.leader(), std::string(bytes, 'x'));
+      cluster_.read(cluster_.leader(), ++reads_);  // each has a round, and each round is a heartbeat
       cluster_.run(kApart);
     }
   }
 
   Cluster cluster_{ClusterOptions{}};
   std::map<NodeId, Index> ends_;  // of the logs of those whose disks are full
+  ReadTicket reads_ = 0;
   int tried_ = 0;                 // appends with entries that were sent to them
 };
 

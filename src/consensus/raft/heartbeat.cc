@@ -144,7 +144,11 @@ void Raft::on_heartbeat_reply(const Message& message) {
   // answers, may be lost, or only slow.
   if (peer->state() == Progress::State::snapshot) return;
   if (peer->match() == log_.last() && peer->state() == Progress::State::replicate) return;
-  if (peer->no_room) return try_full(*peer);
+  if (peer->no_room) {
+    // There are as many heartbeats as reads want rounds.
+    if (elapsed_ >= peer->try_again) try_full(*peer);
+    return;
+  }
   if (peer->may_send()) return replicate_to(*peer, true);
   // A probe is under way, or the window is full. An append without entries finds out, and costs
   // nothing if they were only slow: if something was lost, its answer is a refusal, or for a lost

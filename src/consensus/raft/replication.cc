@@ -77,6 +77,7 @@ void Raft::replicate_to(Progress& peer, bool even_empty) {
 void Raft::try_full(Progress& peer) {
   if (peer.state() == Progress::State::snapshot) return;
   if (peer.state() == Progress::State::replicate) peer.become_probe();
+  peer.try_again = elapsed_ + options_.heartbeat_interval;
   const auto previous_epoch = log_.epoch_at(peer.next().previous());
   // A snapshot in place of its log may well be what makes room there.
   if (!previous_epoch) return ask_for_snapshot(peer);
