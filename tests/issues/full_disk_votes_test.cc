@@ -34,7 +34,9 @@ struct FullDiskVotes : Stage {
       entry.index = Index(++told_);
       entry.epoch = first_;
       entry.kind = EntryKind::batch;
-      entry.payload = SharedBytes(std::string(bytes, 'x'));
+      BatchWriter batch;
+      batch.add(std::string(bytes, 'x'));  // never applied
+      entry.payload = SharedBytes(batch.finish({.stamp = {1'700'000'000'000}}));
       entry.content = content_checksum(GroupId(), entry.index, entry.kind, entry.payload.view());
       append.entries.push_back(std::move(entry));
     }
