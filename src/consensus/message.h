@@ -47,10 +47,10 @@ struct Message {
   // vote_request: sent by a leader's own wish (campaign_now), so stickiness does not apply.
   // `hint_epoch` is then that leader's.
   bool transfer = false;
-  // replies: the sender's disk takes no more entries at present. Said by its host. Its leader
-  // tries with one append at a time; the leader's host refuses writes where no majority has room.
+  // replies: the sender's disk takes no more entries at present. Said by its host, and looked at by
+  // the receiver's: advice, which engines pass over.
   bool no_room = false;
-  // replies: the sender is to lead only if nobody else can. From host to host: engines pass over it.
+  // replies: the sender is to lead only if nobody else can. As above: from host to host.
   bool leads_last = false;
   // heartbeat, append and their replies: the newest read round that the sender had begun.
   // pre_vote_request: not 0 makes it the question of one who recovers, which asks for no vote; the

@@ -29,7 +29,6 @@ bool Window::full() const {
 }
 
 bool Progress::may_send() const {
-  if (no_room) return false;
   switch (state_) {
     case State::probe:
       return !waiting_;

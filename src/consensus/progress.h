@@ -13,8 +13,6 @@
 // replicate: `next` runs ahead of `match`; a window bounds what is sent and not acknowledged.
 // snapshot:  nothing is sent until the host reports the end of the transfer.
 //
-// In each of them little is sent while the peer's disk is full (no_room).
-//
 // Raft 5.3 (nextIndex, matchIndex); thesis 10.2.1 (pipelining).
 //
 // Invariants: match < next. The window is empty unless replicating.
@@ -64,7 +62,7 @@ class Progress {
   Progress(NodeId node, bool voter, Index next, Window window, Instant now)
       : node_(node), voter_(voter), next_(next), window_(std::move(window)), heard_at_(now) {}
 
-  // May entries be sent now? To one whose disk is full, only one append at a time, in Raft::try_full.
+  // May entries be sent now?
   bool may_send() const;
   // An append up to `last` (next - 1 if it is empty) has been sent.
   void on_sent(Index last, std::uint64_t bytes);
@@ -111,9 +109,6 @@ class Progress {
   // Until then, on the host's clock here, the peer elects nobody else: counted from when it was
   // asked, and less than what it promised (leases.h).
   Instant elects_nobody_until;
-  // Its disk is full, as it said last: until it says otherwise it is sent no more than it takes.
-  bool no_room = false;
-  Instant try_again;
   // The newest commit index told to it in an append.
   Index commit_sent;
   // No member any more: hears of that until then.

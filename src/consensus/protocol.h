@@ -279,6 +279,7 @@ struct PeerProgress {
   bool voter = true;
   bool recently_active = false;
   bool snapshotting = false;
+  bool recovers = false;  // has lost what it had, and is part of no quorum until it has it again
   std::uint64_t round = 0;  // the newest of the leader's rounds that it has answered
 };
 

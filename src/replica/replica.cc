@@ -290,7 +290,6 @@ void Replica::receive(consensus::Message message, ClusterTime stamp) {
   // Said only by this host to itself, when a snapshot is on its disk (snapshot_arrived).
   if (message.kind == consensus::MessageKind::snapshot) return;
   s.note_room(message);
-  if (from_leader) s.leave_out_what_has_no_room(message);
   s.note_priority(message);
   const Epoch epoch = message.epoch;
   s.step(consensus::Received{std::move(message)});

@@ -4,7 +4,6 @@
 #include "base/mutation.h"
 #include "consensus/quorum.h"
 #include "replica/replica_state.h"
-#include "storage/log_format.h"
 
 namespace holdfast::replica {
 
@@ -23,23 +22,6 @@ void Replica::State::note_room(const consensus::Message& message) {
   }
 }
 
-// Entries that a full disk has no room for are as if lost on the way. Queued they would keep out the
-// promise to the next leader, behind them, and their node would answer nobody.
-void Replica::State::leave_out_what_has_no_room(consensus::Message& append) const {
-  std::uint64_t room = log.room();
-  if (append.entries.empty() || room == storage::Log::kUnbounded) return;
-  if (mutated(Mutation::full_disk_acknowledges)) return;
-  std::size_t kept = 0;
-  for (; kept < append.entries.size(); ++kept) {
-    const consensus::Entry& entry = append.entries[kept];
-    if (engine->log().epoch_at(entry.index) == entry.epoch) continue;  // there already
-    const std::uint64_t bytes = storage::record_bytes(entry.payload.size());
-    if (bytes > room) break;
-    room -= bytes;
-  }
-  append.entries.resize(kept);
-}
-
 // Who is not heard has room only as far as anybody knows: a disk that takes nothing at all does not take
 // the promise without which its node answers nobody.
 bool Replica::State::quorum_has_room() const {
@@ -48,18 +30,20 @@ bool Replica::State::quorum_has_room() const {
   if (log.may_accept()) with_room.insert(options.protocol.self);
   for (const auto& peer : status.peers) {
     if (peer.node == options.protocol.self || without_room.contains(peer.node)) continue;
-    if (peer.recently_active || mutated(Mutation::silent_disks_counted)) with_room.insert(peer.node);
+    const bool counts = peer.recently_active && !peer.recovers;
+    if (counts || mutated(Mutation::silent_disks_counted)) with_room.insert(peer.node);
   }
   const auto has_room = [&](NodeId node) -> std::optional<bool> { return with_room.contains(node); };
   return consensus::count_votes(status.membership, has_room) == consensus::VoteResult::won;
 }
 
-// The voter with room that is furthest; 0: none.
+// The voter with room that is furthest; 0: none. Whose disk is full is in their first answers.
 NodeId Replica::State::heir_with_room() const {
   const consensus::Status status = engine->status();
   const consensus::PeerProgress* best = nullptr;
   for (const auto& peer : status.peers) {
     if (!peer.voter || !peer.recently_active || without_room.contains(peer.node)) continue;
+    if (peer.match == Index()) continue;  // has answered nothing yet
     if (best == nullptr || peer.match > best->match) best = &peer;
   }
   return best == nullptr ? NodeId() : best->node;

@@ -117,7 +117,6 @@ struct Replica::State final : DurabilityView {
 
   // ---- full disks (replica_room.cc)
   void note_room(const consensus::Message& message);
-  void leave_out_what_has_no_room(consensus::Message& append) const;
   bool quorum_has_room() const;
   NodeId heir_with_room() const;
   std::optional<Accepted> refusal_for_room() const;

@@ -132,8 +132,8 @@ class Stage : public testing::Test, private Outbox {
   std::vector<NodeId> served;  // to whom a snapshot was sent
   std::string settled;        // of reads answered early: "7 right "
   std::set<NodeId> full;         // peers whose disks take no entries
+  std::set<NodeId> recovering;   // peers that have lost what they had
   std::vector<NodeId> heirs;     // to whom leadership was handed over
-  std::vector<NodeId> chosen;    // who was given this node's vote
 
  private:
   void send(GroupId, const Message& message, ClusterTime) override {
@@ -149,8 +149,8 @@ class Stage : public testing::Test, private Outbox {
     reply.lease_ms = message.lease_ms;
     reply.leads_last = peers_lead_last;
     reply.no_room = full.contains(message.to);
+    reply.refused = recovering.contains(message.to);
     if (message.kind == MessageKind::campaign_now) heirs.push_back(message.to);
-    if (message.kind == MessageKind::vote_reply && !message.refused) chosen.push_back(message.to);
     switch (message.kind) {
       case MessageKind::pre_vote_request:
         reply.kind = MessageKind::pre_vote_reply;
@@ -164,6 +164,8 @@ class Stage : public testing::Test, private Outbox {
       case MessageKind::append:
         reply.kind = MessageKind::append_reply;
         reply.index = message.index + message.entries.size();
+        if (reply.refused) reply.index = reply.hint = message.index;
+        if (reply.refused) reply.hint_epoch = message.index_epoch;
         break;
       case MessageKind::campaign_now:
         ++orders;

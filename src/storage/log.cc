@@ -15,8 +15,7 @@
 namespace holdfast::storage {
 namespace {
 
-// On a full disk this much of the last segment is kept: half of it for promises and cuts, half for what
-// is under way.
+// On a full disk this much of the last segment is kept for promises, cuts and what is under way.
 constexpr std::uint64_t kReserveBytes = 8 << 20;
 // How many flushes pass before a full disk is asked again.
 constexpr std::uint64_t kFlushesBetweenTries = 64;
@@ -50,8 +49,6 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
   Chain fill_chain();
   void on_chain_done(std::uint64_t last_record, const Result<void>& result);
   void fail(const std::string& what);
-  // What a full disk's log keeps of its last segment.
-  std::uint64_t reserve() const { return std::min(kReserveBytes, options.segment_bytes / 8); }
 
   env::Disk& disk;
   Trace& trace;
@@ -337,14 +334,12 @@ void Log::roll() { state_->rolling = true; }
 
 // ---- Questions ----------------------------------------------------------------------------------
 
-bool Log::may_accept() const { return room() >= state_->reserve() / 2; }
-
-std::uint64_t Log::room() const {
+bool Log::may_accept() const {
   const State& state = *state_;
-  if (!state.segments->starved()) return kUnbounded;
-  const std::uint64_t left = state.segments->size() - state.offset;
-  const std::uint64_t taken = state.queued_bytes + state.reserve() / 2;
-  return left > taken ? left - taken : 0;
+  if (!state.segments->starved()) return true;
+  const std::uint64_t room = state.segments->size() - state.offset;
+  const std::uint64_t reserve = std::min(kReserveBytes, state.options.segment_bytes / 8);
+  return room >= state.queued_bytes + reserve;
 }
 
 std::uint64_t Log::bytes() const { return state_->segments->bytes(); }

@@ -101,15 +101,10 @@ class Log {
   // one, as soon as there is one.
   void roll();
 
-  // False: the disk is full, and what room is left in the log is kept: one half for what is under way,
-  // the other for promises and cuts, without which a node neither votes nor follows a new leader. The
-  // node proposes nothing then, and says so to others. Space is asked for again with each forget() and
-  // now and then with flush().
+  // False: the disk is full, and what room is left in the log is kept for promises and cuts. The
+  // node proposes nothing then; what is queued all the same waits for room and is not lost. Space
+  // is asked for again with each forget() and now and then with flush().
   bool may_accept() const;
-  // How many bytes of entries may still be queued, as records (record_bytes); kUnbounded unless the
-  // disk is full. What is queued all the same waits for room and is not lost.
-  static constexpr std::uint64_t kUnbounded = UINT64_MAX;
-  std::uint64_t room() const;
 
   // Bytes in live segments, allocated or written; number of completed syncs; for INFO.
   std::uint64_t bytes() const;

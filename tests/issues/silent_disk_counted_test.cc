@@ -30,6 +30,15 @@ TEST_F(SilentDiskCounted, WritesAreRefusedWhereOneIsFullAndAnotherSilent) {
   EXPECT_EQ(submitted({"GET", "k"}, false), Accepted::yes);
 }
 
+TEST_F(SilentDiskCounted, OrAnotherRecovers) {
+  open();
+  full = {NodeId(2)};
+  recovering = {NodeId(3)};
+  run_for(seconds(1));
+  ASSERT_EQ(replica->role(), consensus::Role::leader);
+  EXPECT_EQ(submitted({"SET", "k", "v"}, true), Accepted::no_space);
+}
+
 TEST_F(SilentDiskCounted, OneThatIsSilentAloneIsNoReason) {
   open();
   absent = {NodeId(3)};

@@ -120,7 +120,6 @@ void Raft::confirm_reads() {
 void Raft::note_answer(Progress& peer, const Message& message) {
   // Refused or not: the peer has said, under this epoch, that it knows no later one.
   peer.on_heard(elapsed_);
-  peer.no_room = message.no_room;
   if (message.read_round <= peer.read_round) return;
   if (message.read_round > reads_.newest_round()) return;  // of a round that never began
   peer.read_round = message.read_round;
@@ -144,11 +143,6 @@ void Raft::on_heartbeat_reply(const Message& message) {
   // answers, may be lost, or only slow.
   if (peer->state() == Progress::State::snapshot) return;
   if (peer->match() == log_.last() && peer->state() == Progress::State::replicate) return;
-  if (peer->no_room) {
-    // There are as many heartbeats as reads want rounds.
-    if (elapsed_ >= peer->try_again) try_full(*peer);
-    return;
-  }
   if (peer->may_send()) return replicate_to(*peer, true);
   // A probe is under way, or the window is full. An append without entries finds out, and costs
   // nothing if they were only slow: if something was lost, its answer is a refusal, or for a lost

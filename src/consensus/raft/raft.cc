@@ -321,6 +321,7 @@ Status Raft::status() const {
          .voter = peer.voter(),
          .recently_active = elapsed_ - peer.heard_at() < options_.election_timeout,
          .snapshotting = peer.state() == Progress::State::snapshot,
+         .recovers = peer.recovers(),
          .round = peer.read_round});
   }
   return status;

@@ -115,7 +115,6 @@ class Raft final : public Protocol {
   void append_own(EntryKind kind, SharedBytes payload);
   void replicate_to_all();
   void replicate_to(Progress& peer, bool even_empty);
-  void try_full(Progress& peer);
   void send_append(Progress& peer, Epoch previous_epoch, std::vector<Entry>&& entries);
   void update_commit();
   void tell_commit();

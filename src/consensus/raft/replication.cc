@@ -7,12 +7,6 @@
 #include "consensus/raft/raft.h"
 
 namespace holdfast::consensus {
-namespace {
-
-// Of entries in an append to a peer whose disk is full, unless one is larger: most likely in vain.
-constexpr std::uint64_t kTriedOnFullDisk = 64 << 10;
-
-}  // namespace
 
 // ---- The leader: proposing and sending ----------------------------------------------------------
 
@@ -71,20 +65,6 @@ void Raft::replicate_to(Progress& peer, bool even_empty) {
   }
 }
 
-// The peer's disk is full. There may be room for what little was under way, and that has to get
-// there: a new leader confirms no read before an entry of its own is committed. What finds no room is
-// left out by the peer's host, so each append is to be paid for by an answer, or by a heartbeat's.
-void Raft::try_full(Progress& peer) {
-  if (peer.state() == Progress::State::snapshot) return;
-  if (peer.state() == Progress::State::replicate) peer.become_probe();
-  peer.try_again = elapsed_ + options_.heartbeat_interval;
-  const auto previous_epoch = log_.epoch_at(peer.next().previous());
-  // A snapshot in place of its log may well be what makes room there.
-  if (!previous_epoch) return ask_for_snapshot(peer);
-  const std::uint64_t bytes = std::min(options_.message_bytes, kTriedOnFullDisk);
-  send_append(peer, *previous_epoch, log_.slice(peer.next(), bytes));
-}
-
 void Raft::send_append(Progress& peer, Epoch previous_epoch, std::vector<Entry>&& entries) {
   Message message = message_to(peer.node(), MessageKind::append);
   message.index = peer.next().previous();
@@ -121,13 +101,11 @@ void Raft::on_append_reply(const Message& message) {
   note_answer(*peer, message);
   if (message.refused) return on_refused(*peer, message);
   if (message.index > log_.last()) return;  // acknowledges what was never sent
-  const bool grew = message.index > peer->match();
   if (!peer->on_ack(message.index, log_.first())) return;
   update_commit();
   if (role_ != Role::leader) return;
   const bool news = peer->commit_sent < commit_;
   replicate_to(*peer, news && options_.commit_notice == Duration{});
-  if (peer->no_room && grew && peer->match() < log_.last()) try_full(*peer);
   hand_over_if_ready(*peer);
 }
 
