@@ -455,18 +455,6 @@ class FullDisks : public Stage {
     run_for(milliseconds(100));
     return answer;
   }
-  // Until this replica's own disk takes no more entries.
-  void fill() {
-    disk.capacity = 0;  // for any other file
-    for (int i = 0; i < 10'000 && replica->has_room(); ++i) {
-      std::string record;
-      encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests},
-                     {"SET", "k", std::string(1000, 'x')}, record);
-      if (replica->submit(record, true, Epoch{}) != Accepted::yes) break;
-      run_for(milliseconds(1));
-    }
-    ASSERT_FALSE(replica->has_room());
-  }
 };
 
 TEST_F(FullDisks, OneFullFollowerIsNoReasonToRefuseAnything) {

@@ -74,6 +74,18 @@ class Stage : public testing::Test, private Outbox {
     encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, {"GET", "a"}, record);
     ASSERT_EQ(replica->submit(record, false, Epoch{}), Accepted::yes);
   }
+  // Until this replica's own disk takes no more entries. REQUIRES: it leads; segments are small.
+  void fill() {
+    disk.capacity = 0;  // for any other file
+    for (int i = 0; i < 10'000 && replica->has_room(); ++i) {
+      std::string record;
+      encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests},
+                     {"SET", "k", std::string(1000, 'x')}, record);
+      if (replica->submit(record, true, Epoch{}) != Accepted::yes) break;
+      run_for(milliseconds(1));
+    }
+    ASSERT_FALSE(replica->has_room());
+  }
   // Node 2 leads, and says that it is `stamp`.
   void hear(Epoch epoch, ClusterTime stamp) {
     Message heartbeat;

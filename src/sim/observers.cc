@@ -131,6 +131,7 @@ bool Observers::State::is_there(MachineId leader, NodeId node) {
          (machine == leader || (network.connected(leader, machine) && network.connected(machine, leader)));
 }
 
+// Whether all of them are there, and none of them is ending or another node by now.
 bool Observers::State::is_whole(MachineId leader, const std::vector<NodeId>& nodes) {
   return std::all_of(nodes.begin(), nodes.end(), [&](NodeId node) {
     if (!is_there(leader, node)) return false;

@@ -13,18 +13,6 @@ namespace {
 struct HeirNotHeard : Stage {
   HeirNotHeard() { segment_bytes = 16 << 10; }
 
-  void fill() {
-    disk.capacity = 0;  // for any other file
-    const std::string value(1000, 'x');
-    for (int i = 0; i < 100 && replica->has_room(); ++i) {
-      std::string record;
-      encode_command(0, {NodeId(1), Incarnation(1), ConnectionId(1), ++requests}, {"SET", "k", value},
-                     record);
-      if (replica->submit(record, true, Epoch{}) != Accepted::yes) break;
-      run_for(milliseconds(1));
-    }
-    ASSERT_FALSE(replica->has_room());
-  }
   // Node 2 leads for a moment; then this one does.
   void lead_again() {
     hear(Epoch{replica->epoch().round + 1, NodeId(2)}, {});
