@@ -26,6 +26,9 @@ class LoopWatch {
   // was served, waiting for the processor aside.
   virtual Duration longest_turn() const = 0;
   virtual void forget_longest_turn() = 0;
+  // Since the start it has looked for work so long before it slept, others' turns on the same
+  // processor included.
+  virtual Duration busy_polled() const = 0;
 };
 
 }  // namespace holdfast::env

@@ -15,6 +15,7 @@
 #include "os/event_loop.h"
 #include "os/file_disk.h"
 #include "os/process_figures.h"
+#include "os/processor_share.h"
 #include "os/secret_file.h"
 #include "os/stderr_trace.h"
 #include "os/system_clock.h"
@@ -37,20 +38,30 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Looking for work takes processor time that is needed for work where there is not one for the disks'
+// threads, beside one for each loop.
+bool may_busy_poll(const server::Config& config) {
+  return os::processor_share() >= static_cast<double>(config.loops) + 1;
+}
+
 // The node's turn; and what may change while it runs is brought to where it matters.
 class Turns final : public env::TurnHandler {
  public:
-  Turns(server::Node& node, os::StderrTrace& trace) : node_(node), trace_(trace) {}
+  Turns(server::Node& node, os::StderrTrace& trace, os::EventLoop& loop, bool may_busy_poll)
+      : node_(node), trace_(trace), loop_(loop), may_busy_poll_(may_busy_poll) {}
 
   void on_turn_end() override {
     node_.on_turn_end();
     if (const auto level = os::parse_level(node_.config().log_level)) trace_.set_level(*level);
+    loop_.set_busy_poll(microseconds(may_busy_poll_ ? node_.config().busy_poll_us : 0));
   }
   Instant wake_at() const override { return node_.wake_at(); }
 
  private:
   server::Node& node_;
   os::StderrTrace& trace_;
+  os::EventLoop& loop_;
+  const bool may_busy_poll_;
 };
 
 // Of the file that the configuration names; none if it names none.
@@ -128,7 +139,7 @@ int run_server(const server::Config& config) {
   if (auto started = node.start(); !started) return say(started.error().message);
   loop.on_terminate([&node](int) { node.shut_down(); });
   loop.on_hangup([&node, &trace] { read_again(node, trace); });
-  Turns turns(node, trace);
+  Turns turns(node, trace, loop, may_busy_poll(config));
   loop.run(turns);
   return 0;
 }

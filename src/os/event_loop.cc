@@ -1,5 +1,6 @@
 #include "os/event_loop.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -37,9 +38,7 @@ void EventLoop::run(env::TurnHandler& handler) {
   Duration sleep{};  // the first turn does not wait: something may have been sent before
   parts_->worked = thread_cpu_time();
   while (true) {
-    if (sleep.ns > 0) {
-      io.run_one_for(std::chrono::nanoseconds(sleep.ns));
-    }
+    if (sleep.ns > 0) parts_->wait(sleep);
     for (int count = 1; count < kTurnWork && parts_->in_time() && io.poll_one() > 0; ++count) {
     }
     parts_->turn_until = {};
@@ -55,6 +54,27 @@ void EventLoop::run(env::TurnHandler& handler) {
   }
   io.restart();
 }
+
+void EventLoop::Parts::wait(Duration at_most) {
+  if (!run_without_sleep(at_most)) io.run_one_for(std::chrono::nanoseconds(at_most.ns));
+  busy_poll.end(clock.now());
+}
+
+bool EventLoop::Parts::run_without_sleep(Duration at_most) {
+  Instant now = clock.now();
+  const Instant until = now + at_most;
+  if (!busy_poll.begin(now)) return false;
+  do {
+    worked = thread_cpu_time();  // looking is no part of a turn
+    if (io.poll_one() > 0) return true;
+    ::sched_yield();
+    now = clock.now();
+  } while (busy_poll.goes_on(now) && now < until);
+  return false;
+}
+
+void EventLoop::set_busy_poll(Duration longest) { parts_->busy_poll.set_longest(longest); }
+Duration EventLoop::busy_polled() const { return parts_->busy_poll.spent(); }
 
 Duration EventLoop::longest_turn() const { return parts_->longest_turn; }
 void EventLoop::forget_longest_turn() { parts_->longest_turn = {}; }

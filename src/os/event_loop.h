@@ -1,6 +1,7 @@
 // The loop of one thread: sleeps until something is ready, hands it out, ends the turn.
 //
-// A turn: wait for work or for the handler's wake_at; run what is ready, at most kTurnWork items and
+// A turn: wait for work or for the handler's wake_at, at first without sleeping if that is allowed and
+// worthwhile (os/busy_poll.h); run what is ready, at most kTurnWork items and
 // no new one after kTurnTime of the processor's, so that a flood cannot put off the end of the turn;
 // on_turn_end; then everything that asked for it writes (each TCP stream once).
 //
@@ -39,8 +40,12 @@ class EventLoop final : public env::LoopWatch {
   // `handler` gets SIGHUP likewise.
   void on_hangup(std::function<void()> handler);
 
+  // How long a wait may be looked through before it is slept through; 0, as at first: not at all.
+  void set_busy_poll(Duration longest);
+
   Duration longest_turn() const override;
   void forget_longest_turn() override;
+  Duration busy_polled() const override;
 
   // What only os/ may touch (os/event_loop_parts.h).
   struct Parts;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "os/busy_poll.h"
 #include "os/event_loop.h"
 
 namespace holdfast::os {
@@ -18,6 +19,9 @@ struct EventLoop::Parts {
 
   // While this turn may begin something more. An item that is much in itself asks between its parts.
   bool in_time();
+  // Until something was run, or so much time has passed.
+  void wait(Duration at_most);
+  bool run_without_sleep(Duration at_most);
   void wait_signal();
   void wait_hangup();
 
@@ -29,6 +33,7 @@ struct EventLoop::Parts {
   std::function<void(int)> on_signal;
   std::optional<boost::asio::signal_set> hangups;
   std::function<void()> on_hangup;
+  BusyPoll busy_poll;
   // Of the processor's time.
   Duration longest_turn;
   Duration worked;  // up to the end of the last turn

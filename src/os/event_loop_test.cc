@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -76,6 +77,47 @@ TEST(EventLoop, AnotherThreadMayPost) {
   });
   EXPECT_TRUE(test.run_until([&] { return got == 100; }));
   other.join();
+}
+
+// Another thread posts so many times, with pauses of so long.
+void post_now_and_then(EventLoop& loop, int count, Duration pause, int& got) {
+  for (int i = 0; i < count; ++i) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(pause.ns));
+    loop.post([&got] { ++got; });
+  }
+}
+
+TEST(EventLoop, LooksWithoutSleepingWhileItIsBusy) {
+  TestLoop test;
+  test.loop().set_busy_poll(milliseconds(1));
+  int got = 0;
+  std::thread other([&] { post_now_and_then(test.loop(), 1000, microseconds(50), got); });
+  EXPECT_TRUE(test.run_until([&] { return got == 1000; }));
+  other.join();
+  const Duration busy = test.loop().busy_polled();
+  EXPECT_GT(busy.ns, 0);
+  test.run_for(milliseconds(100));
+  EXPECT_LE((test.loop().busy_polled() - busy).ms(), 20) << "and sleeps when it is idle";
+}
+
+TEST(EventLoop, LookingIsNoPartOfATurn) {
+  TestLoop test;
+  test.loop().set_busy_poll(milliseconds(20));
+  int got = 0;
+  std::thread other([&] { post_now_and_then(test.loop(), 50, milliseconds(4), got); });
+  EXPECT_TRUE(test.run_until([&] { return got == 50; }));
+  other.join();
+  EXPECT_GT(test.loop().busy_polled().ns, 0);
+  EXPECT_LT(test.loop().longest_turn().us(), 3000);
+}
+
+TEST(EventLoop, LooksOnlyIfItIsTold) {
+  TestLoop test;
+  int got = 0;
+  std::thread other([&] { post_now_and_then(test.loop(), 100, microseconds(50), got); });
+  EXPECT_TRUE(test.run_until([&] { return got == 100; }));
+  other.join();
+  EXPECT_EQ(test.loop().busy_polled(), Duration{});
 }
 
 TEST(EventLoop, AnotherThreadMayStop) {

@@ -57,6 +57,7 @@ struct Config {
   std::int64_t waiter_grace_ms = 1000;     // a waiter without connection keeps its place; online
   std::int64_t max_clients = 10000;        // online
   std::int64_t loops = 1;  // threads for the work of the node; the first does all but I/O; at restart
+  std::int64_t busy_poll_us = 100;  // a busy loop looks for so long before it sleeps; 0: never; online
   std::int64_t timeout_s = 0;              // idle clients are closed; 0: never; online
   std::int64_t max_value_bytes = 64 << 20;  // 1 MiB … 512 MiB ("proto-max-bulk-len"); at restart
   std::int64_t segment_bytes = 64 << 20;    // of the log; at restart

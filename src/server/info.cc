@@ -323,7 +323,8 @@ void holdfast(const View& view, Lines& lines) {
                protocol.last.value - std::min(peer.match, protocol.last).value);
   }
   if (const env::LoopWatch* loop = services.loop()) {
-    lines.add("holdfast_longest_turn_usec", loop->longest_turn().ns / 1000);
+    lines.add("holdfast_longest_turn_usec", loop->longest_turn().us());
+    lines.add("holdfast_busy_polled_usec", loop->busy_polled().us());
   }
   lines.add("holdfast_held_bytes", view.table.held_bytes);
   lines.add("holdfast_routed_again", view.table.metrics.routed_again);
