@@ -40,8 +40,13 @@ void raise_file_limit() {
 
 // Looking for work takes processor time that is needed for work where there is not one for the disks'
 // threads, beside one for each loop.
-bool may_busy_poll(const server::Config& config) {
-  return os::processor_share() >= static_cast<double>(config.loops) + 1;
+bool may_busy_poll(const server::Config& config, Trace& trace) {
+  const double share = os::processor_share();
+  const auto needed = static_cast<double>(config.loops) + 1;
+  if (share >= needed) return true;
+  trace.info("busy polling is off, whatever busy-poll-us says: too few processors",
+             {{"processors", fmt::format("{:.2f}", share)}, {"needed", fmt::format("{:.0f}", needed)}});
+  return false;
 }
 
 // The node's turn; and what may change while it runs is brought to where it matters.
@@ -139,7 +144,7 @@ int run_server(const server::Config& config) {
   if (auto started = node.start(); !started) return say(started.error().message);
   loop.on_terminate([&node](int) { node.shut_down(); });
   loop.on_hangup([&node, &trace] { read_again(node, trace); });
-  Turns turns(node, trace, loop, may_busy_poll(config));
+  Turns turns(node, trace, loop, may_busy_poll(config, trace));
   loop.run(turns);
   return 0;
 }

@@ -5,8 +5,8 @@
 namespace holdfast::os {
 namespace {
 
-// Looked through are waits of so many times `longest` on average, or shorter ones: a loop that looks in
-// vain then spends a quarter of its time so.
+// Looked through are waits of less than so many times `longest` on average. A mean says little of each:
+// some are short and end by a look, others long, and of those a quarter or more is spent in vain.
 constexpr std::int64_t kWorthwhile = 4;
 // No wait counts for more: a loop is busy again soon after it was idle.
 constexpr std::int64_t kCounted = 20;
@@ -20,8 +20,15 @@ constexpr Duration kLost = microseconds(1500);
 constexpr std::int64_t kPause = 20;
 constexpr std::uint64_t kSoon = 256;
 constexpr Duration kLongestPause = seconds(10);
+// Whoever was away for longer was not on a machine that ran.
+constexpr Duration kLongestAway = milliseconds(500);
 
 }  // namespace
+
+void BusyPoll::set_longest(Duration longest) {
+  if (longest != longest_) any_wait_ = false;
+  longest_ = longest;
+}
 
 bool BusyPoll::begin(Instant now) {
   began_ = looked_ = now;
@@ -32,7 +39,7 @@ bool BusyPoll::begin(Instant now) {
 }
 
 bool BusyPoll::goes_on(Instant now) {
-  const Duration away = now - looked_;
+  const Duration away = std::min(now - looked_, kLongestAway);
   spent_ = spent_ + away;
   looked_ = now;
   if (away >= kLost) {

@@ -19,16 +19,17 @@ namespace holdfast::os {
 class BusyPoll {
  public:
   // How long a wait is looked through at most; 0, as at first: not at all. Not negative.
-  void set_longest(Duration longest) { longest_ = longest; }
+  void set_longest(Duration longest);
 
   // A wait begins. True: look; then ask goes_on() after each look that was in vain.
   bool begin(Instant now);
   // The processor was given away since the look before. False: sleep.
   bool goes_on(Instant now);
-  // The wait that began last is over, slept through or not.
+  // The wait that began last is over, slept through or not. What it brought may have been done
+  // meanwhile and counts as well: where that is much, not to sleep gains little.
   void end(Instant now);
 
-  // All that was spent looking, others' share of the processor included.
+  // All that was spent looking, others' share of the processor included, less than a second at a time.
   Duration spent() const { return spent_; }
 
  private:

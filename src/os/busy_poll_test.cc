@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace holdfast::os {
 namespace {
 
@@ -66,8 +68,16 @@ TEST(BusyPoll, NeverLooksIfItIsToldNotTo) {
   loop.get_busy();
   loop.poll.set_longest({});
   for (int i = 0; i < 100; ++i) EXPECT_EQ(loop.wait(microseconds(1)), Duration{});
+  for (int i = 0; i < 100; ++i) loop.wait(seconds(1));
   loop.poll.set_longest(microseconds(200));
+  EXPECT_EQ(loop.wait(microseconds(50)), Duration{}) << "it does not know yet that it is busy";
   loop.get_busy();
+}
+
+TEST(BusyPoll, AMachineThatSleptSpentNothing) {
+  Waits loop;
+  loop.get_busy();
+  EXPECT_LT(loop.wait(seconds(7200), seconds(3600)), seconds(1));
 }
 
 // Of some time of short waits beside somebody who works all the time, so much was lost to that one.

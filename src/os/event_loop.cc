@@ -56,17 +56,21 @@ void EventLoop::run(env::TurnHandler& handler) {
 }
 
 void EventLoop::Parts::wait(Duration at_most) {
-  if (!run_without_sleep(at_most)) io.run_one_for(std::chrono::nanoseconds(at_most.ns));
+  const Instant until = clock.now() + at_most;
+  if (!run_without_sleep(until)) {
+    const Duration left = until - clock.now();
+    if (left.ns > 0) io.run_one_for(std::chrono::nanoseconds(left.ns));
+  }
   busy_poll.end(clock.now());
 }
 
-bool EventLoop::Parts::run_without_sleep(Duration at_most) {
+// True: something was run, or the loop is to stop.
+bool EventLoop::Parts::run_without_sleep(Instant until) {
   Instant now = clock.now();
-  const Instant until = now + at_most;
   if (!busy_poll.begin(now)) return false;
   do {
     worked = thread_cpu_time();  // looking is no part of a turn
-    if (io.poll_one() > 0) return true;
+    if (io.poll_one() > 0 || io.stopped()) return true;
     ::sched_yield();
     now = clock.now();
   } while (busy_poll.goes_on(now) && now < until);

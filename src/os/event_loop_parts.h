@@ -21,7 +21,7 @@ struct EventLoop::Parts {
   bool in_time();
   // Until something was run, or so much time has passed.
   void wait(Duration at_most);
-  bool run_without_sleep(Duration at_most);
+  bool run_without_sleep(Instant until);
   void wait_signal();
   void wait_hangup();
 

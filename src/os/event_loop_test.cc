@@ -96,8 +96,39 @@ TEST(EventLoop, LooksWithoutSleepingWhileItIsBusy) {
   other.join();
   const Duration busy = test.loop().busy_polled();
   EXPECT_GT(busy.ns, 0);
-  test.run_for(milliseconds(100));
-  EXPECT_LE((test.loop().busy_polled() - busy).ms(), 20) << "and sleeps when it is idle";
+  std::thread seldom([&] { post_now_and_then(test.loop(), 100, milliseconds(6), got); });
+  EXPECT_TRUE(test.run_until([&] { return got == 1100; }));
+  seldom.join();
+  EXPECT_LE((test.loop().busy_polled() - busy).ms(), 70) << "and sleeps when it has little to do";
+}
+
+TEST(EventLoop, LooksNoLongerThanTheHandlerSleeps) {
+  TestLoop test;
+  test.loop().set_busy_poll(milliseconds(200));
+  int got = 0;
+  std::thread other([&] { post_now_and_then(test.loop(), 100, milliseconds(1), got); });
+  EXPECT_TRUE(test.run_until([&] { return got == 100; }));
+  other.join();
+  const Instant begin = test.clock().now();
+  test.run_for(milliseconds(150));
+  EXPECT_LT((test.clock().now() - begin).ms(), 250) << "slept for as long again";
+}
+
+TEST(EventLoop, StopsWhileItLooks) {
+  TestLoop test;
+  test.loop().set_busy_poll(seconds(30));
+  int got = 0;
+  std::thread other([&] { post_now_and_then(test.loop(), 100, milliseconds(1), got); });
+  EXPECT_TRUE(test.run_until([&] { return got == 100; }));
+  other.join();
+  std::thread ends([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    test.loop().stop();
+  });
+  const Instant begin = test.clock().now();
+  test.run_for(seconds(60));
+  ends.join();
+  EXPECT_LT((test.clock().now() - begin).ms(), 10'000);
 }
 
 TEST(EventLoop, LookingIsNoPartOfATurn) {

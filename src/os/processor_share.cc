@@ -40,6 +40,23 @@ double quota_of(const std::string& folder, bool unified) {
   return quota > 0 && period > 0 ? quota / period : kUnlimited;
 }
 
+// Blanks and backslashes are three octal digits in mountinfo.
+std::string unescape(const std::string& text) {
+  const auto octal = [](char digit) { return digit >= '0' && digit <= '7'; };
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool code = text[i] == '\\' && i + 3 < text.size() && octal(text[i + 1]) &&
+                      octal(text[i + 2]) && octal(text[i + 3]);
+    if (!code) {
+      plain += text[i];
+      continue;
+    }
+    plain += static_cast<char>(((text[i + 1] - '0') * 8 + (text[i + 2] - '0')) * 8 + (text[i + 3] - '0'));
+    i += 3;
+  }
+  return plain;
+}
+
 // Where the hierarchy that rations processors is mounted, and which part of it is visible there.
 struct Mount {
   std::string root;
@@ -57,7 +74,7 @@ std::vector<Mount> cpu_hierarchies(const std::string& root) {
     if (fields.size() < 5 || fields.end() - dash < 4) continue;
     const bool unified = dash[1] == "cgroup2";
     if (unified || (dash[1] == "cgroup" && has_word(dash[3], "cpu"))) {
-      found.push_back({fields[3], fields[4], unified});
+      found.push_back({unescape(fields[3]), unescape(fields[4]), unified});
     }
   }
   return found;
@@ -78,16 +95,24 @@ std::string group_in(const Mount& mount, const std::string& root) {
   return {};
 }
 
+// The group as it is called below where the hierarchy is mounted. One that lies elsewhere is not visible
+// there, but what is mounted may be above it.
+std::string below_mount(const Mount& mount, const std::string& group) {
+  if (mount.root == "/") return group;
+  const auto size = mount.root.size();
+  const bool below = group.starts_with(mount.root) && (group.size() == size || group[size] == '/');
+  return below ? group.substr(size) : "";
+}
+
 double quota_in(const Mount& mount, const std::string& root) {
-  std::string group = group_in(mount, root);
-  if (mount.root != "/" && group.starts_with(mount.root)) group.erase(0, mount.root.size());
-  double least = kUnlimited;
-  while (true) {
-    if (group.ends_with('/')) group.pop_back();
+  std::string group = below_mount(mount, group_in(mount, root));
+  double least = quota_of(root + mount.at, mount.unified);
+  while (!group.empty()) {
     least = std::min(least, quota_of(root + mount.at + group, mount.unified));
-    if (group.empty()) return least;
-    group.erase(std::min(group.rfind('/'), group.size()));
+    const auto last = group.rfind('/');
+    group.erase(last == std::string::npos ? 0 : last);
   }
+  return least;
 }
 
 double processors() {

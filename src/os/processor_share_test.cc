@@ -71,6 +71,24 @@ TEST_F(ProcessorShare, KnowsVersionOne) {
   EXPECT_DOUBLE_EQ(share(), 0.7);
 }
 
+// Of another group whose name begins alike what is above counts, and nothing is looked at for ever.
+TEST_F(ProcessorShare, KnowsNamesThatBeginAlike) {
+  write("/proc/self/cgroup", "2:cpu:/docker/abcdef\n");
+  write("/proc/self/mountinfo", "32 31 0:29 /docker/abc /c rw - cgroup cgroup rw,cpu\n");
+  write("/c/def/cpu.cfs_quota_us", "10000\n");
+  write("/c/def/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(share(), all_);
+  write("/proc/self/cgroup", "2:cpu:nonsense\n");
+  EXPECT_EQ(share(), all_);
+}
+
+TEST_F(ProcessorShare, KnowsNamesWithBackslashes) {
+  write("/proc/self/cgroup", "0::/a\\x2db.slice/me\n");
+  write("/proc/self/mountinfo", "31 23 0:28 /a\\134x2db.slice /my\\040groups rw - cgroup2 c rw\n");
+  write("/my groups/me/cpu.max", "30000 100000\n");
+  EXPECT_DOUBLE_EQ(share(), 0.3);
+}
+
 TEST_F(ProcessorShare, WhatMakesNoSenseIsNoQuota) {
   write("/proc/self/cgroup", "\n::\n0:\nx\n");
   write("/proc/self/mountinfo", "\n- - -\n1 2 3 / /a -\n31 23 0:28 / /sys/fs/cgroup rw - cgroup2 c rw\n");

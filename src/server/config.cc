@@ -293,7 +293,7 @@ constexpr Setting kSettings[] = {
     number("loops", &Config::loops, 1, 64, "1 … 64 threads", kAtRestart,
            "event loops: one does the work, the others read and write clients' connections for it; 1: it "
            "does that too"),
-    number("busy-poll-us", &Config::busy_poll_us, 0, 10'000, "0 … 10000 microseconds", kOnline,
+    number("busy-poll-us", &Config::busy_poll_us, 0, 1'000, "0 … 1000 microseconds", kOnline,
            "how long a node under load looks for what comes next before it sleeps; 0: not at all"),
     number("timeout-s", &Config::timeout_s, 0, 365 * 86'400, "0 … 31536000 seconds, 0 for never",
            kOnline, "after which idle clients are closed"),
