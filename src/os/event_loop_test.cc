@@ -79,36 +79,33 @@ TEST(EventLoop, AnotherThreadMayPost) {
   other.join();
 }
 
-// Another thread posts so many times, with pauses of so long.
-void post_now_and_then(EventLoop& loop, int count, Duration pause, int& got) {
-  for (int i = 0; i < count; ++i) {
-    std::this_thread::sleep_for(std::chrono::nanoseconds(pause.ns));
-    loop.post([&got] { ++got; });
-  }
+// Another thread posts so many times, with pauses of so long, and the loop runs until it has all.
+void run_posts(TestLoop& test, int count, Duration pause) {
+  int got = 0;
+  std::thread other([&] {
+    for (int i = 0; i < count; ++i) {
+      std::this_thread::sleep_for(std::chrono::nanoseconds(pause.ns));
+      test.loop().post([&got] { ++got; });
+    }
+  });
+  EXPECT_TRUE(test.run_until([&] { return got == count; }));
+  other.join();
 }
 
 TEST(EventLoop, LooksWithoutSleepingWhileItIsBusy) {
   TestLoop test;
   test.loop().set_busy_poll(milliseconds(1));
-  int got = 0;
-  std::thread other([&] { post_now_and_then(test.loop(), 1000, microseconds(50), got); });
-  EXPECT_TRUE(test.run_until([&] { return got == 1000; }));
-  other.join();
+  run_posts(test, 1000, microseconds(50));
   const Duration busy = test.loop().busy_polled();
   EXPECT_GT(busy.ns, 0);
-  std::thread seldom([&] { post_now_and_then(test.loop(), 100, milliseconds(6), got); });
-  EXPECT_TRUE(test.run_until([&] { return got == 1100; }));
-  seldom.join();
+  run_posts(test, 100, milliseconds(6));
   EXPECT_LE((test.loop().busy_polled() - busy).ms(), 70) << "and sleeps when it has little to do";
 }
 
 TEST(EventLoop, LooksNoLongerThanTheHandlerSleeps) {
   TestLoop test;
   test.loop().set_busy_poll(milliseconds(200));
-  int got = 0;
-  std::thread other([&] { post_now_and_then(test.loop(), 100, milliseconds(1), got); });
-  EXPECT_TRUE(test.run_until([&] { return got == 100; }));
-  other.join();
+  run_posts(test, 100, milliseconds(1));
   const Instant begin = test.clock().now();
   test.run_for(milliseconds(150));
   EXPECT_LT((test.clock().now() - begin).ms(), 250) << "slept for as long again";
@@ -117,10 +114,7 @@ TEST(EventLoop, LooksNoLongerThanTheHandlerSleeps) {
 TEST(EventLoop, StopsWhileItLooks) {
   TestLoop test;
   test.loop().set_busy_poll(seconds(30));
-  int got = 0;
-  std::thread other([&] { post_now_and_then(test.loop(), 100, milliseconds(1), got); });
-  EXPECT_TRUE(test.run_until([&] { return got == 100; }));
-  other.join();
+  run_posts(test, 100, milliseconds(1));
   std::thread ends([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     test.loop().stop();
@@ -134,20 +128,14 @@ TEST(EventLoop, StopsWhileItLooks) {
 TEST(EventLoop, LookingIsNoPartOfATurn) {
   TestLoop test;
   test.loop().set_busy_poll(milliseconds(20));
-  int got = 0;
-  std::thread other([&] { post_now_and_then(test.loop(), 50, milliseconds(4), got); });
-  EXPECT_TRUE(test.run_until([&] { return got == 50; }));
-  other.join();
+  run_posts(test, 50, milliseconds(4));
   EXPECT_GT(test.loop().busy_polled().ns, 0);
   EXPECT_LT(test.loop().longest_turn().us(), 3000);
 }
 
 TEST(EventLoop, LooksOnlyIfItIsTold) {
   TestLoop test;
-  int got = 0;
-  std::thread other([&] { post_now_and_then(test.loop(), 100, microseconds(50), got); });
-  EXPECT_TRUE(test.run_until([&] { return got == 100; }));
-  other.join();
+  run_posts(test, 100, microseconds(50));
   EXPECT_EQ(test.loop().busy_polled(), Duration{});
 }
 

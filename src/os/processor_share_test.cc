@@ -71,14 +71,18 @@ TEST_F(ProcessorShare, KnowsVersionOne) {
   EXPECT_DOUBLE_EQ(share(), 0.7);
 }
 
-// Of another group whose name begins alike what is above counts, and nothing is looked at for ever.
+// Of another group whose name begins alike only what is above counts.
 TEST_F(ProcessorShare, KnowsNamesThatBeginAlike) {
   write("/proc/self/cgroup", "2:cpu:/docker/abcdef\n");
   write("/proc/self/mountinfo", "32 31 0:29 /docker/abc /c rw - cgroup cgroup rw,cpu\n");
-  write("/c/def/cpu.cfs_quota_us", "10000\n");
-  write("/c/def/cpu.cfs_period_us", "100000\n");
+  write("/cdef/cpu.cfs_quota_us", "10000\n");
+  write("/cdef/cpu.cfs_period_us", "100000\n");
   EXPECT_EQ(share(), all_);
-  write("/proc/self/cgroup", "2:cpu:nonsense\n");
+}
+
+TEST_F(ProcessorShare, LooksForNoGroupForEver) {
+  write("/proc/self/cgroup", "0::nonsense\n");
+  write("/proc/self/mountinfo", "31 23 0:28 / /c rw - cgroup2 cgroup2 rw\n");
   EXPECT_EQ(share(), all_);
 }
 
